@@ -11,7 +11,7 @@ from typing import overload
 
 import numpy as np
 
-from workbench.core.project import Image, Split, State
+from workbench.core.project import FINISHED, Image, Split, State
 
 STATES, SPLITS = tuple(State), tuple(Split)
 _STATE_CODES = {str(state): code for code, state in enumerate(STATES)}
@@ -188,6 +188,11 @@ class ImageTable(Sequence[Image]):
     def in_state(self, state: State) -> np.ndarray:
         """(n,) bool."""
         return np.asarray(self.states == _STATE_CODES[str(state)])
+
+    @property
+    def finished(self) -> np.ndarray:
+        """(n,) bool: whether it is completely labelled."""
+        return np.asarray(np.any([self.in_state(state) for state in FINISHED], axis=0))
 
     def in_split(self, split: Split) -> np.ndarray:
         """(n,) bool."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from workbench.core import edits, journal
 from workbench.core.contents import Contents
 from workbench.core.formatting import count
-from workbench.core.project import State
 from workbench.errors import WorkbenchError
 
 MOST = 2_000
@@ -38,7 +37,7 @@ class LabellingProgress:
 def labelling_progress(document: Contents, since: float | None = None) -> LabellingProgress:
     """How far the project is. `since`: seconds since 1970. Edits that were undone don't count as changes."""
     images = document.images()
-    labelled = int((images.in_state(State.DONE) | images.in_state(State.VERIFIED)).sum())
+    labelled = int(images.finished.sum())
     return LabellingProgress(labelled, len(images), None if since is None else len(_changed(document, since)))
 
 

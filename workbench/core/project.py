@@ -48,6 +48,11 @@ class Split(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
 
+    @property
+    def words(self) -> str:
+        """Within a sentence."""
+        return "no split" if self is Split.NONE else self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Label:

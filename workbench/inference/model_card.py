@@ -187,8 +187,7 @@ def _boxes(snapshot: Snapshot) -> list[str]:
     counts = [np.bincount(part.label_index, minlength=len(snapshot.labels)) for part in parts]
     rows = [[label.name, *(f"{int(c[i]):,}" for c in counts)] for i, label in enumerate(snapshot.labels[:LISTED])]
     images = ["(images with labels)", *(f"{len(part):,}" for part in parts)]
-    names = ["no split" if split is Split.NONE else split.value for split in splits]
-    return _table(["label", *names], [*rows, images])
+    return _table(["label", *(split.words for split in splits)], [*rows, images])
 
 
 def _quality(card: Card, evaluation: dict[str, Any] | None) -> str:

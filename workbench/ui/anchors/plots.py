@@ -8,7 +8,6 @@ from PySide6.QtCore import QPoint, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
 from workbench.core import formatting
-from workbench.core.project import Split
 from workbench.ui import theme
 from workbench.ui.anchors.computation import SPLITS, ChosenBoxes, PreparedBoxes
 from workbench.ui.anchors.edge_arrows import outside_sentence
@@ -16,8 +15,6 @@ from workbench.ui.anchors.fit_curves import FitCurves
 from workbench.ui.anchors.histograms import Histogram
 from workbench.ui.anchors.plot_bar import PlotBar
 from workbench.ui.anchors.sizes_plot import SizesPlot
-
-SPLIT_NAMES = {Split.NONE: "no split", Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test"}
 
 
 class Plots(QWidget):
@@ -121,7 +118,7 @@ class Plots(QWidget):
         boxes, cloud = self._prepared.boxes, self._prepared.clouds[self.bar.log.isChecked()]
         keys = {
             "label": [(label.name, label.colour) for label in boxes.names],
-            "split": [(SPLIT_NAMES[split], theme.series_colour(number)) for number, split in enumerate(SPLITS)],
+            "split": [(split.words, theme.series_colour(number)) for number, split in enumerate(SPLITS)],
         }
         palettes = {name: [colour for _, colour in key] for name, key in keys.items()}
         there = {name: np.flatnonzero(np.bincount(numbers)).tolist() for name, numbers in boxes.groups.items()}

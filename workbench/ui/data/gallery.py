@@ -41,7 +41,7 @@ from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
-from workbench.ui.widgets.image_filter import ImageFilter, split_word
+from workbench.ui.widgets.image_filter import ImageFilter
 from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
@@ -329,7 +329,7 @@ class SelectionBar(QFrame):
         folded.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         menu = Menu(folded)
         for choice in choices:
-            text = split_word(choice) if isinstance(choice, Split) else choice.value.capitalize()
+            text = (choice.words if isinstance(choice, Split) else choice.value).capitalize()
             button = QPushButton(text)
             button.setCheckable(True)
             button.setProperty("role", "choice")

@@ -14,7 +14,6 @@ from workbench.ui.data.box_entries import add_box_entries
 from workbench.ui.images_model import Filter
 from workbench.ui.session import Session
 from workbench.ui.train.trainer_view.launcher import add_menu_action
-from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.popups import Menu
 
 
@@ -51,5 +50,5 @@ class GalleryMenu(Menu):
             choice = states.addAction(state.value.capitalize())
             choice.triggered.connect(lambda _=False, to=state: unread_images.set_state(session, selected, to))
         for split in Split:
-            choice = splits.addAction(split_word(split))
+            choice = splits.addAction(split.words.capitalize())
             choice.triggered.connect(lambda _=False, to=split: session.do(edits.SetSplit(selected, to)))

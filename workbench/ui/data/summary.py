@@ -31,7 +31,7 @@ class Summary(QWidget):
         grid.setVerticalSpacing(0)
         for column, (members, wanted) in enumerate((([*State], "state"), ([*Split], "split"))):
             for row, member in enumerate(members):
-                word = "no split" if member is Split.NONE else member.value
+                word = _word(member)
                 number = self._add(grid, row, 2 * column, word, f"count-{wanted}-{member.value}")[1]
                 number.clicked.connect(lambda _=False, w=wanted, m=member: self.filter_requested.emit(Filter(**{w: m})))
                 self._numbers[member] = number
@@ -85,13 +85,23 @@ class Summary(QWidget):
         images = document.images() if document else ImageTable.of(())
         for member, number in self._numbers.items():
             count = int((images.in_state(member) if isinstance(member, State) else images.in_split(member)).sum())
-            number.setText(f"{count:,}")
+            _show(number, count, _word(member))
             number.setEnabled(count > 0)
         broken = len(self._unread.ids())
-        self._broken[1].setText(f"{broken:,}")
+        _show(self._broken[1], broken, "can't be read")
         for widget in self._broken:
             widget.setVisible(broken > 0)
 
     @Slot()
     def _ask_for_broken(self) -> None:
         self.filter_requested.emit(Filter(only=self._unread.ids(), why="that can't be read"))
+
+
+def _word(member: State | Split) -> str:
+    return member.words if isinstance(member, Split) else member.value
+
+
+def _show(number: QPushButton, count: int, word: str) -> None:
+    """With the word beside it for those who only hear it."""
+    number.setText(f"{count:,}")
+    number.setAccessibleName(f"{word}: {count:,}")

@@ -17,7 +17,6 @@ from workbench.inference import review_decisions
 from workbench.ui.background import Background
 from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
 from workbench.ui.inspect.state import rematch
-from workbench.ui.widgets.image_filter import split_word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +125,7 @@ def status_text(evaluation: EvaluationResult, image: Image | None, *, is_stale: 
         return "Other images belong to these now. Look again to count them."
     if image is None or any(one.id == image.id for one in evaluation.truth.images):
         return summary(evaluation)
-    return f"{summary(evaluation)} {image.name} ({split_word(image.split).lower()}, {image.state}) is not among them."
+    return f"{summary(evaluation)} {image.name} ({image.split.words}, {image.state}) is not among them."
 
 
 def _rematch_labels(request: _RematchRequest) -> EvaluationResult:

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from workbench.core.image_table import ImageTable
-from workbench.core.project import FINISHED, Split
+from workbench.core.project import Split
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect.evaluation_job import PendingRequest
@@ -100,7 +100,7 @@ class RunPicker(QWidget):
             return np.zeros(0, np.int64)
         split = self.split
         chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
-        return np.sort(images.ids[chosen & _done(images)] if self.done_only else images.ids[chosen])
+        return np.sort(images.ids[chosen & images.finished] if self.done_only else images.ids[chosen])
 
     def clear(self) -> None:
         """Forget the runs; the project was closed."""
@@ -140,7 +140,7 @@ class RunPicker(QWidget):
             count = len(images) if split is None else int(images.in_split(split).sum())
             if count or split is None:
                 self._split.addItem(f"{word} ({count:,})", split)
-        can_judge = bool((_done(images) & images.in_split(Split.VALIDATION)).any())  # as trainings see it
+        can_judge = bool((images.finished & images.in_split(Split.VALIDATION)).any())  # as trainings see it
         if len(images):
             self._split.addItem("held out", _HELD_OUT)
             about = "The images that the run kept aside to be evaluated on, by its own record."
@@ -173,8 +173,3 @@ class RunPicker(QWidget):
             self._split.addItem(f"all {number} folds", _FOLDS)
             about = "Every image, by the run of this cross-validation that has not learnt from it."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
-
-
-def _done(images: ImageTable) -> NDArray[np.bool_]:
-    """(n,)"""
-    return np.asarray(np.any([images.in_state(state) for state in FINISHED], axis=0))

@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 from workbench.core import backups
 from workbench.core.backups import Backup, CopyContents
 from workbench.core.document import Document
-from workbench.core.project import FINISHED
 from workbench.errors import WorkbenchError
 from workbench.ui import theme, window_closing
 from workbench.ui.background import Background
@@ -188,7 +187,7 @@ def _look_into(request: Path) -> tuple[Backup, ...] | CopyContents:
 
 def _contents_now(document: Document) -> CopyContents:
     images = document.images()
-    done = sum(int(images.in_state(state).sum()) for state in FINISHED)
+    done = int(images.finished.sum())
     return CopyContents(len(images), done, document.counts().total, len(document.labels()), document.undo_title)
 
 

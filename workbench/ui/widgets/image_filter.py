@@ -59,7 +59,7 @@ class ImageFilter(QFrame):
         self._quiet = False
         states = [(state.value.capitalize(), state.value) for state in State]
         self._state = _box(f"{prefix}-state", "Any state", states)
-        self._split = _box(f"{prefix}-split", "Any split", [(split_word(split), split.value) for split in Split])
+        self._split = _box(f"{prefix}-split", "Any split", [(split.words.capitalize(), split.value) for split in Split])
         self._label = ElidedCombo(f"{prefix}-label", "Label", "Images with a box of this label.", letters=_LETTERS)
         self._label.addItem("Any label", None)
         self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
@@ -332,7 +332,3 @@ def _box(name: str, first: str, choices: list[tuple[str, str]]) -> QComboBox:
     for word, value in choices:
         box.addItem(word, value)
     return box
-
-
-def split_word(split: Split) -> str:
-    return "No split" if split is Split.NONE else split.value.capitalize()

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton, QSizePolicy, QToolButton, QWidget
 
-from workbench.core.project import State
+from workbench.core.formatting import count
 from workbench.ui import theme
 from workbench.ui.actions import tell_key, write_key
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from workbench.core.image_table import ImageTable
-
 _COUNT_AFTER = 150
 """Milliseconds after the last edit until boxes are counted again: counting a million takes 40 ms."""
-
-
 _ALL_DONE = "All images are done or verified. Click to show them."
 
 
@@ -103,7 +95,7 @@ class TopBar(QFrame):
         document = self._session.document
         if document is not None:
             images = document.images()
-            left = images.ids[~_done(images)].tolist()
+            left = images.ids[~images.finished].tolist()
             self._session.page_requested.emit("data")
             self._session.images_requested.emit(frozenset(left) if left else None, "not done yet" if left else "")
 
@@ -122,13 +114,13 @@ class TopBar(QFrame):
         self._name.setText(document.title)
         self._name.setToolTip(str(document.folder))
         images, boxes = len(document.images()), document.counts().total
-        self._images.setText(_many(images, "image"))
-        self._boxes.setText(_many(boxes, "box"))
+        self._images.setText(count(images, "image"))
+        self._boxes.setText(count(boxes, "box"))
         self._boxes.setEnabled(boxes > 0)
-        done = int(_done(document.images()).sum())
+        done = int(document.images().finished.sum())
         self._done.setText(f"{done:,} done")
         left = images - done
-        self._done.setToolTip(f"Show the {_many(left, 'image')} not done yet" if left else _ALL_DONE)
+        self._done.setToolTip(f"Show the {count(left, 'image')} not done yet" if left else _ALL_DONE)
         self._done.setEnabled(images > 0)
         _give_role(self._done, "count" if left or not images else "ok")
         if document.read_only:
@@ -155,14 +147,3 @@ def _follow_theme(menus: QMenuBar) -> None:
     more = menus.findChild(QToolButton, "qt_menubar_ext_button")
     if isinstance(more, QToolButton):
         theme.set_icon(more, "mdi6.chevron-double-right")
-
-
-def _done(images: ImageTable) -> np.ndarray:
-    """(n,) bool: done or verified."""
-    done: np.ndarray = images.in_state(State.DONE) | images.in_state(State.VERIFIED)
-    return done
-
-
-def _many(number: int, noun: str) -> str:
-    plural = noun + ("es" if noun.endswith("x") else "s")
-    return f"{number:,} {noun if number == 1 else plural}"
