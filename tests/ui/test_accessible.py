@@ -17,9 +17,12 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QHeaderView,
+    QKeySequenceEdit,
     QLineEdit,
     QPlainTextEdit,
+    QProgressBar,
     QScrollBar,
+    QSpinBox,
     QTabBar,
     QTableView,
     QTextEdit,
@@ -36,6 +39,7 @@ from workbench.ui.inspect.other_images.label_counts import LabelCountTable
 from workbench.ui.main_window import MainWindow
 from workbench.ui.page_specs import PAGE_SPECS
 from workbench.ui.train.compare.tables import Table
+from workbench.ui.widgets.keys_sheet import KeyDialog
 
 CONTROLS = (
     QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,
@@ -78,7 +82,8 @@ def spoken(widget: QWidget) -> str:
 
 
 def nameless(window: QWidget) -> list[str]:
-    return [described(widget) for widget in controls(window) if not spoken(widget).strip()]
+    """A number or a sign alone is no name."""
+    return [described(one) for one in controls(window) if not any(letter.isalpha() for letter in spoken(one))]
 
 
 def is_command(widget: QWidget) -> bool:
@@ -133,6 +138,7 @@ def command(window: MainWindow, name: str) -> None:
 
 WINDOWS: dict[str, Callable[[MainWindow], object]] = {
     "history": MainWindow.show_history,
+    "levels": lambda window: window.session.command_requested.emit("label", "levels"),
     "keys": MainWindow.show_keys,
     "weights": lambda window: window.session.weights_import_requested.emit(),
     "plugins": MainWindow.show_plugins,
@@ -142,7 +148,7 @@ WINDOWS: dict[str, Callable[[MainWindow], object]] = {
     "finder": MainWindow.show_finder,
     **{
         name: partial(command, name=name)
-        for name in ("import-labels", "export-labels", "split", "check-data", "older-copies")
+        for name in ("import-labels", "export-labels", "split", "check-data", "labels-beside", "older-copies")
     },
 }
 
@@ -167,3 +173,22 @@ def test_tables_of_windows_that_need_a_run_let_tab_out(qtbot: QtBot) -> None:
     tables = LabelCountTable(holder), Table("compare-runs", "Runs", holder)
     assert {*tables} == {*holder.findChildren(QTableView)}
     assert trapping(holder) == []
+
+
+def test_the_fields_of_more_filters_are_told_apart(open_window: Open, project: Path) -> None:
+    more = find(open_window(project, "data"), QToolButton, "filter-more")
+    assert [spoken(field) for field in more.menu().findChildren(QSpinBox)] == [
+        "Boxes: at least", "Boxes: at most", "With a box whose shorter side is at least",
+        "With a box whose shorter side is at most",
+    ]  # fmt: skip
+    assert [spoken(field) for field in more.menu().findChildren(QComboBox)] == ["Order", "With a box marked"]
+
+
+def test_the_field_that_waits_for_a_key_has_a_name(qtbot: QtBot) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    assert spoken(find(KeyDialog("draw", parent), QKeySequenceEdit, "ask-key-edit")) == "The key"
+
+
+def test_what_runs_is_told_to_be_a_progress(open_window: Open) -> None:
+    assert spoken(find(open_window(), QProgressBar, "job-progress")) == "Progress of what is running"

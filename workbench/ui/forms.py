@@ -169,6 +169,7 @@ class _Entry(QWidget):
             button.setText("…")
             button.setObjectName(f"{name}-browse")
             button.setToolTip("Choose it")
+            button.setAccessibleName(f"Choose: {self._row.title}")
             button.clicked.connect(self._browse)
             line.addWidget(button)
         return line

@@ -74,6 +74,7 @@ class SetupPanel(QWidget):
         self.help = QToolButton()
         self.help.setText("?")
         self.help.setObjectName("train-detector-help")
+        self.help.setAccessibleName("Choosing a detector")
         self.help.setToolTip("Choosing a detector")
         self.help.clicked.connect(lambda: self.help_requested.emit("choosing-a-detector"))
         self.run_name = QLineEdit(placeholderText="automatic", maxLength=80)

@@ -234,14 +234,15 @@ class MoreFilter(QToolButton):
         self.setAccessibleName("More filters")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         theme.set_icon(self, "mdi6.filter-variant")
-        self._order = _box(f"{prefix}-order", "", [])
-        self._order.clear()
+        self._order = Combo()
+        self._order.setObjectName(f"{prefix}-order")
         for order, word in ORDERS.items():
             self._order.addItem(word, order.value)
-        self._fewest = _spin(f"{prefix}-fewest", "at least", 100_000)
-        self._most = _spin(f"{prefix}-most", "any number", 100_000)
-        self._from = _spin(f"{prefix}-side-from", "any size", 100_000, " px")
-        self._to = _spin(f"{prefix}-side-to", "any size", 100_000, " px")
+        self._fewest = _spin(f"{prefix}-fewest")
+        self._most = _spin(f"{prefix}-most")
+        self._from = _spin(f"{prefix}-side-from", " px")
+        self._to = _spin(f"{prefix}-side-to", " px")
+        self._to.setAccessibleName("With a box whose shorter side is at most")  # the others' are the words beside them
         marks = [("Any mark", ANY_MARK), *((flag.capitalize(), flag) for flag in FLAGS)]
         self._mark = _box(f"{prefix}-mark", "Marked or not", marks)
         self._noted = QCheckBox("With a note")
@@ -311,13 +312,12 @@ class MoreFilter(QToolButton):
         theme.set_icon(self, "mdi6.filter-check" if active else "mdi6.filter-variant")
 
 
-def _spin(name: str, any_word: str, most: int, suffix: str = "") -> QSpinBox:
+def _spin(name: str, suffix: str = "") -> QSpinBox:
     """-1 means any."""
     spin = spin_box()
     spin.setObjectName(name)
-    spin.setRange(-1, most)
+    spin.setRange(-1, 100_000)
     spin.setSpecialValueText("any")
-    spin.setAccessibleName(any_word)
     spin.setSuffix(suffix)
     spin.setMinimumHeight(24)
     spin.setValue(-1)

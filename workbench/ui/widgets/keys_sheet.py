@@ -175,6 +175,7 @@ class KeyDialog(QDialog):
         self.answer: tuple[str, ...] | None = None
         self._edit = QKeySequenceEdit()
         self._edit.setObjectName("ask-key-edit")
+        self._edit.setAccessibleName("The key")
         self._edit.setMaximumSequenceLength(1)
         self._words = QLabel(f"Press the key for “{BY_NAME[name].text.rstrip('…')}”.", wordWrap=True)
         self._words.setObjectName("ask-key-words")

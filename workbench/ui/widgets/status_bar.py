@@ -42,6 +42,7 @@ class StatusBar(QFrame):
         self._title.setObjectName("job-title")
         self._bar = QProgressBar(textVisible=False, maximum=1000)
         self._bar.setObjectName("job-progress")
+        self._bar.setAccessibleName("Progress of what is running")
         self._bar.setFixedSize(160, 8)
         self._pause = self._button("job-pause", "Pause", "mdi6.pause", self._toggle_pause)
         self._pause.setCheckable(True)
