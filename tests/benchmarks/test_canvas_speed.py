@@ -30,7 +30,7 @@ from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_painter import selection_area
 from workbench.ui.pictures import TiledPicture
 from workbench.ui.tiles import Tiles
-from workbench.ui.widgets.picture_view import ViewTransform
+from workbench.ui.widgets.view_transform import ViewTransform
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 WIDTH, HEIGHT = 4000, 3000

@@ -1,4 +1,4 @@
-"""What every page of the window has: a name, a title, an icon, and two hooks (shown, and the window closing)."""
+"""What every page of the window has: a name, and two hooks (shown, and the window closing)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ class Page(QWidget):
     """
 
     name: ClassVar[str] = ""  # "data", "label", "anchors", "train", "inspect" or "export"
-    title: ClassVar[str] = ""  # the word on the rail
-    icon: ClassVar[str] = ""  # a name of ui/icons.py, such as "mdi6.image-multiple-outline"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)

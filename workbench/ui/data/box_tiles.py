@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.box_rows import NO_ROWS, BoxRows
@@ -17,7 +17,7 @@ from workbench.ui import theme
 from workbench.ui.crop_painter import on_tile, paint_crop
 from workbench.ui.crops import Crop, CropRequest, Crops, part_around
 from workbench.ui.session import Session
-from workbench.ui.widgets.image_delegates import paint_background
+from workbench.ui.widgets.image_delegates import paint_background, paint_outline
 
 BOX_TILE = Qt.ItemDataRole.UserRole  # BoxTile: all that a tile paints
 TILE, PICTURE = QSize(136, 164), 116  # px; height
@@ -109,7 +109,7 @@ class BoxTileDelegate(QStyledItemDelegate):
         room = QRectF(area.x() + 4, area.y() + 4, area.width() - 8, PICTURE)
         place = paint_crop(painter, room, tile.crop, tile.problem)
         if tile.crop is not None:
-            _outline(painter, on_tile(tile.xyxy, place, tile.crop), tile.colour)
+            paint_outline(painter, on_tile(tile.xyxy, place, tile.crop), tile.colour)
         line = QRectF(room.x() + 2, room.bottom() + 1, room.width() - 4, 18)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
         middle = Qt.TextElideMode.ElideMiddle
@@ -118,10 +118,3 @@ class BoxTileDelegate(QStyledItemDelegate):
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
         painter.drawText(line.translated(0, 17), _MIDDLE, tile.size)
         painter.restore()
-
-
-def _outline(painter: QPainter, place: QRectF, colour: str) -> None:
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    for ink, width in ((QColor(0, 0, 0, 200), 3.0), (QColor(colour), 1.5)):
-        painter.setPen(QPen(ink, width))
-        painter.drawRect(place)

@@ -48,8 +48,6 @@ class DataPage(Page):
     """Gallery, labels, splits."""
 
     name = "data"
-    title = "Data"
-    icon = "mdi6.image-multiple-outline"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)

@@ -60,7 +60,7 @@ NOTHING_YET = (
 class ExportPage(Page):
     """Runs one export Job at a time. `export` is work.export, or a fake in tests."""
 
-    name, title, icon = "export", "Export", "mdi6.package-up"
+    name = "export"
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, export: Export = work.export) -> None:
         super().__init__(session, parent)

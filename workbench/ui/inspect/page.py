@@ -35,7 +35,7 @@ from workbench.ui.widgets.next_step import NextStep
 class InspectPage(Page):
     """Evaluates when asked to, or at once if the run's candidates are kept. `evaluate` may be a fake."""
 
-    name, title, icon = "inspect", "Inspect", "mdi6.image-search-outline"
+    name = "inspect"
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, evaluate: Evaluator | None = None) -> None:
         super().__init__(session, parent)

@@ -47,7 +47,7 @@ REDRAW = 100  # ms: redrawing at every event slowed a training from 1,505 steps 
 class TrainPage(Page):
     """Runs one training Job at a time. `train` is work.train, or a fake in tests."""
 
-    name, title, icon = "train", "Train", "mdi6.school-outline"
+    name = "train"
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, train: Train = work.train) -> None:
         super().__init__(session, parent)

@@ -22,7 +22,6 @@ STATE_ICONS = {
     State.DONE: ("mdi6.check-circle-outline", "accent"),
     State.VERIFIED: ("mdi6.check-decagram", "ok"),
 }
-SPLIT_WORDS = {Split.NONE: "", Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test"}
 ROW_HEIGHT = 56
 TILE = QSize(184, 188)
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
@@ -75,12 +74,13 @@ class ImageTile(QStyledItemDelegate):
         words = QRectF(area.x() + 8, area.y() + 137, area.width() - 16, 20)
         if shown.image.note:
             _note(painter, QPointF(words.right() - 14, words.y() + 3), chosen)
-        _elided(painter, words.adjusted(0, 0, -18 if shown.image.note else 0, 0), shown.image.name)
+        line = words.adjusted(0, 0, -18 if shown.image.note else 0, 0)
+        painter.drawText(line, _MIDDLE, cut_name(shown.image.name, painter.fontMetrics(), int(line.width())))
         _state(painter, QPointF(area.x() + 8, area.y() + 160), shown.image, chosen)
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
         painter.drawText(words.translated(20, 21), _MIDDLE, _numbers(shown))
-        split = SPLIT_WORDS[shown.image.split]
+        split = "" if shown.image.split is Split.NONE else shown.image.split.words
         painter.drawText(
             words.translated(0, 21), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), split
         )
@@ -117,18 +117,23 @@ def _picture(painter: QPainter, room: QRectF, shown: ListedImage) -> None:
 
 
 def _marks(painter: QPainter, place: QRectF, marked: Sequence[MarkedBox]) -> None:
-    """The boxes that the list is restricted to, in their labels' colours on a dark line."""
+    """The boxes that the list is restricted to."""
     painter.save()
-    painter.setBrush(Qt.BrushStyle.NoBrush)
     for x, y, right, bottom, colour in marked:
         box = QRectF(
             place.x() + x * place.width(), place.y() + y * place.height(),
             (right - x) * place.width(), (bottom - y) * place.height(),
         )  # fmt: skip
-        for ink, width in ((QColor(0, 0, 0, 200), 3.0), (QColor(colour), 1.5)):
-            painter.setPen(QPen(ink, width))
-            painter.drawRect(box)
+        paint_outline(painter, box, colour)
     painter.restore()
+
+
+def paint_outline(painter: QPainter, box: QRectF, colour: str) -> None:
+    """A box on a small picture, in its label's colour on a dark line."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for ink, width in ((QColor(0, 0, 0, 200), 3.0), (QColor(colour), 1.5)):
+        painter.setPen(QPen(ink, width))
+        painter.drawRect(box)
 
 
 def _state(painter: QPainter, at: QPointF, image: Image, chosen: bool) -> None:
@@ -155,12 +160,4 @@ def _numbers(shown: ListedImage) -> str:
         return f"{len(shown.marked):,} of {count(shown.boxes, 'box')}"
     if shown.boxes:
         return count(shown.boxes, "box")
-    return "empty" if _is_done(shown.image) else "no boxes"
-
-
-def _is_done(image: Image) -> bool:
-    return image.state in FINISHED
-
-
-def _elided(painter: QPainter, room: QRectF, text: str) -> None:
-    painter.drawText(room, _MIDDLE, cut_name(text, painter.fontMetrics(), int(room.width())))
+    return "empty" if shown.image.state in FINISHED else "no boxes"

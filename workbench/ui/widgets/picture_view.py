@@ -23,7 +23,7 @@ from workbench.ui import theme
 from workbench.ui.picture_adjustments import PLAIN, PictureAdjustments
 from workbench.ui.pictures import Picture, TiledPicture
 from workbench.ui.tiles import Tiles
-from workbench.ui.widgets.view_transform import ViewTransform, centred, fitted, kept_inside
+from workbench.ui.widgets.view_transform import ViewTransform, fitted, kept_inside
 
 _STEP = 1.25
 """Zoom per notch of the wheel (120 units) and per press of the zoom keys."""
@@ -303,6 +303,3 @@ class PictureView(QWidget):
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
             self.renew()
         super().changeEvent(event)
-
-
-__all__ = ["PictureView", "ViewTransform", "centred"]

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 
 def show_once(parent: QWidget, kind: type[QWidget], make_it: Callable[[], QWidget]) -> None:
-    """Show the dialog that is already open, or a new one that is deleted when closed."""
+    """Show a new one in the place of one that is open; it is deleted when closed."""
     for open_one in parent.findChildren(kind):
         open_one.close()
         open_one.deleteLater()

@@ -58,11 +58,6 @@ def fitted(image: QSizeF, widget: QSizeF, margin: float = 8.0) -> ViewTransform:
         return ViewTransform()
     room_x, room_y = max(1.0, widget.width() - 2 * margin), max(1.0, widget.height() - 2 * margin)
     scale = min(LARGEST, room_x / image.width(), room_y / image.height())
-    return centred(image, widget, scale)
-
-
-def centred(image: QSizeF, widget: QSizeF, scale: float) -> ViewTransform:
-    """The image centred in the widget at `scale`."""
     x = (widget.width() - image.width() * scale) / 2
     y = (widget.height() - image.height() * scale) / 2
     return ViewTransform(scale, x, y)
