@@ -27,7 +27,7 @@ from workbench.ui import theme
 from workbench.ui.anchors.keep_window import KeepWindow
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.popups import Menu
-from workbench.ui.widgets.tables import align_heads
+from workbench.ui.widgets.tables import align_heads, style_table
 
 KEPT = "anchor sets"
 """The project's setting: a list of tables, each with a name and the fields of AnchorSet."""
@@ -120,20 +120,12 @@ class SetsTable(QWidget):
             head = QTableWidgetItem(word)
             head.setToolTip(help)
             self.table.setHorizontalHeaderItem(place, head)
-        header = self.table.horizontalHeader()
+        header = style_table(self.table)
         align_heads(header, range(1, len(_HEADS)))
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(24)
-        header.setHighlightSections(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setTabKeyNavigation(False)
-        self.table.setWordWrap(False)  # otherwise the last of several lines is cut off at its end
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.cellActivated.connect(self._activated)
         self.table.cellClicked.connect(self._activated)
         self.table.itemSelectionChanged.connect(self._enable)

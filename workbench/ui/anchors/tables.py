@@ -24,7 +24,7 @@ from workbench.ui import theme
 from workbench.ui.anchors.details import Details, LabelDetails, LevelDetails, Sentence
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.elided import ElidedCombo
-from workbench.ui.widgets.tables import align_heads, deferred_column_sizing
+from workbench.ui.widgets.tables import align_heads, deferred_column_sizing, style_table
 
 _SCALE_HEADS = (
     (
@@ -43,7 +43,6 @@ _LABEL_HEADS = (
     ("Worst", "IoU of the box that fits worst. A click shows it on its image."),
     ("< 0.5", "Boxes whose IoU with every anchor is below 0.5. A click shows them."),
 )
-_ROW = 24  # px
 
 
 class ScalesView(QWidget):
@@ -237,16 +236,11 @@ def _table(
         head = QTableWidgetItem(word)
         head.setToolTip(help)
         table.setHorizontalHeaderItem(column, head)
-    align_heads(table.horizontalHeader(), numbers)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    table.horizontalHeader().setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(_ROW)
-    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    table.setWordWrap(False)
+    header = style_table(table)
+    align_heads(header, numbers)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setTabKeyNavigation(False)
     return table
 
 

@@ -31,6 +31,7 @@ from workbench.ui.file_dialogs import ask_for_file
 from workbench.ui.session import Session
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Menu, MenuKeyFilter
+from workbench.ui.widgets.tables import style_table
 
 NONE = (
     "None yet. Your first box asks for the name of its label. + adds one by name, or a pasted list, one name a line; "
@@ -54,16 +55,10 @@ class LabelsTable(QWidget):
         self._view.setAccessibleName("Labels")
         self._view.setProperty("role", "flat")
         self._view.setModel(self.model)
-        self._view.verticalHeader().hide()
+        header = style_table(self._view)
         self._view.verticalHeader().setDefaultSectionSize(28)
         self._view.setShowGrid(False)
-        self._view.setWordWrap(False)  # a long name is elided in its one line
-        self._view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long ones often differ only at the end
-        self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self._view.setTabKeyNavigation(False)
-        header = self._view.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in ((COLOUR, 32), (KEY, 40), (COUNT, 80)):

@@ -52,6 +52,7 @@ class PluginsWindow(QDialog):
         self._table.setAccessibleName("Plugins")
         self._table.setHorizontalHeaderLabels(["Plugin", "State", "Adds", "About"])
         align_heads(style_table(self._table))
+        self._table.setTextElideMode(Qt.TextElideMode.ElideRight)  # of a sentence the beginning tells most
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         self._table.itemSelectionChanged.connect(self._chosen)

@@ -21,6 +21,7 @@ from workbench.ui import theme
 from workbench.ui.data.importing.findings import KINDS, OUTCOMES, Differences
 from workbench.ui.widgets.popups import Combo
 from workbench.ui.widgets.sort_header import SortHeader
+from workbench.ui.widgets.tables import align_heads, style_table
 
 _COLUMNS = ("Image", "Changed", "In the file", "What becomes of it")
 _WORDS = {
@@ -120,18 +121,12 @@ class DifferencesTable(QWidget):
         self.table.setAccessibleName("Images that differ")
         self.table.setProperty("role", "flat")
         self.table.setModel(self.model)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table.setWordWrap(False)
         self.table.setShowGrid(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
         head = SortHeader(self.table)
+        style_table(self.table)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        head.setHighlightSections(False)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        align_heads(head)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.setSortingEnabled(True)
         self.table.selectionModel().currentRowChanged.connect(self._moved)
