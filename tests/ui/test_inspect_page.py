@@ -36,6 +36,7 @@ from workbench.core.project import Label, Snapshot, Split, State
 from workbench.inference import scoring
 from workbench.inference.events import EvaluationDone
 from workbench.inference.scoring import ScoringRules
+from workbench.training.runs import RunInfo
 from workbench.ui.inspect import evaluation_job, rematcher
 from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
@@ -279,3 +280,19 @@ def test_counting_the_images_of_each_split_makes_none_of_them(
     choice.list_splits(session.document.images())
     combo = choice.findChild(QComboBox, "inspect-split")
     assert [combo.itemText(row) for row in range(combo.count())] == ["validation (2)", "all images (2)", "held out"]
+
+
+def test_a_finished_run_is_chosen_before_one_that_is_being_trained(qtbot: QtBot, tmp_path: Path) -> None:
+    def run(name: str, state: str) -> RunInfo:
+        return RunInfo(name, tmp_path / name, "yolov4-tiny", "small-data", state, 1.0, 5, 10, 50, 0.5, 0.7)
+
+    choice = RunPicker()
+    qtbot.addWidget(choice)
+    choice.list_runs((run("second", "running"), run("first", "stopped")))
+    assert choice.run.name == "first"
+    choice.choose_run("second")
+    choice.list_runs((run("second", "paused"), run("first", "stopped")))
+    assert choice.run.name == "second"
+    choice.clear()
+    choice.list_runs((run("second", "running"),))
+    assert choice.run.name == "second", "there is no other"

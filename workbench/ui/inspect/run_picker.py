@@ -118,9 +118,13 @@ class RunPicker(QWidget):
             self._wanted = name
 
     def list_runs(self, found: Sequence[RunInfo]) -> None:
-        """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, even if renamed."""
+        """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, even if renamed.
+
+        At first that is the newest which is not being trained: of one that just began, nearly everything is missed.
+        """
         chosen = self.run
-        names, place = [run.name for run in found], place_of(chosen, found)
+        first = next((run for run in found if not run.is_running), None)
+        names, place = [run.name for run in found], place_of(chosen or first, found)
         list_runs(self._run, found, place)
         if chosen is not None and chosen.name in names:
             list_checkpoints(self._checkpoint, self.run)
