@@ -175,6 +175,19 @@ def test_fast_finds_nearly_the_same(detector: Detector, photographs: list[Path])
     assert 0 < (exact - fast).abs().mean() < 0.02
 
 
+def test_weights_are_cast_to_bfloat16_once_and_not_at_each_look(
+    detector: Detector, photographs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "has_fast_bfloat16", lambda _: True)
+    square, _ = fit(images.read(photographs[0]), 160, "stretch")
+    fast = Predictor(detector, "abc", 160, "stretch", device="cpu", precision="fast")
+    assert {weight.dtype for weight in fast.running.parameters()} == {torch.bfloat16}
+    assert {weight.dtype for weight in detector.parameters()} == {torch.float32}
+    once = fast.best(square[None])
+    fast.running = predict.fold_batch_norms(detector, fast.device).to(memory_format=torch.channels_last)
+    assert all(map(torch.equal, once, fast.best(square[None])))
+
+
 def test_a_checkpoint_opens_with_labels_and_gives_the_same(
     checkpoint: Path, predictor: Predictor, photographs: list[Path]
 ) -> None:

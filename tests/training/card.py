@@ -5,6 +5,7 @@ is counted, in networks of every kind. torch.device("meta") alone refuses less: 
 processor, and has no values, so a second stage can't be looked at.
 
 Everything has to happen within Card(). Refused: torch's FakeTensor, which can be on "cuda" but has no values either.
+What needs none is in test_cuda_rules.py.
 """
 
 from __future__ import annotations

@@ -84,6 +84,8 @@ class Predictor:
         self.batch = BATCH.get(self.device.type, 8)
         try:
             self.running = fold_batch_norms(self.detector, self.device).to(memory_format=torch.channels_last)
+            if self.precision == "fast":
+                _cast_weights(self.running)
         except RuntimeError as error:
             if gpu.is_out_of_memory(error):
                 raise WorkbenchError(gpu.memory_full_message(self.device), error) from error
@@ -189,6 +191,13 @@ def fold_batch_norms(detector: Detector, device: torch.device) -> Detector:
             unit.conv = fuse_conv_bn_eval(unit.conv, unit.norm)
             unit.norm = nn.Identity()  # type: ignore[assignment]
     return running.requires_grad_(False)
+
+
+def _cast_weights(running: Detector) -> None:
+    """To what autocast would cast them to at each look, which took half of YOLOv1's time and a twentieth of others'."""
+    for layer in running.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.to(torch.bfloat16)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
