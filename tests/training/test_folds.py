@@ -198,7 +198,9 @@ def test_a_recipe_without_a_fold_is_of_each_in_turn(tmp_path: Path) -> None:
     assert folds.base_name("my-fold-runs") == "my-fold-runs"
 
 
-def test_a_fold_that_has_begun_has_the_data_for_the_others_whatever_it_is_called_now(tmp_path: Path) -> None:
+def test_a_fold_that_has_begun_has_the_data_for_the_others_but_not_one_that_was_called_so_earlier(
+    tmp_path: Path,
+) -> None:
     recipe = recipes.default_recipe("yolov4-tiny").changed({"folds": 3, "fold": 1})
     snapshot, runs_folder = make_snapshot(tmp_path, 4, 1), tmp_path / "runs"
     wanted = runs_folder / "Cells-fold-2"
@@ -214,12 +216,12 @@ def test_a_fold_that_has_begun_has_the_data_for_the_others_whatever_it_is_called
     (begun / "events.jsonl").touch()
     assert folds.begun_run(wanted, 3) == begun
     assert folds.begun_run(wanted, 4) is None, "divided otherwise"
-    begun = run_actions.rename(begun, "good")
-    assert folds.begun_run(wanted, 3) == begun
     request = DeferredRunRequest(tmp_path, wanted, recipe.changed({"fold": 2}), data_of=begun).request()
     assert (request.folder, request.recipe.training.fold) == (wanted, 2)
     assert request.snapshot.digest == snapshot.digest
     assert request.data_time == record.read_request(begun).data_time
+    run_actions.rename(begun, "old-fold-1")  # to train all anew, after corrections
+    assert folds.begun_run(wanted, 3) is None
 
 
 def test_a_free_name_is_of_no_cross_validation(tmp_path: Path) -> None:

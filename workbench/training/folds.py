@@ -83,13 +83,16 @@ def _free_name(runs_folder: Path, detector: str, taken: Collection[str]) -> str:
 
 
 def begun_run(folder: Path, number: int) -> Path | None:
-    """The folder of a run of the cross-validation with this number of folds to which a run in `folder` is to belong, by
-    its name: its record has the data for the others. None if none has begun.
+    """The folder of a run of the cross-validation with this number of folds to which a run in `folder` is to belong:
+    its record has the data for the others. None if none has begun.
+
+    They are those called like it now, as these names were free before. By a former name it would be an earlier one,
+    which has learnt from other data.
     """
-    base = base_name(folder.name).casefold()
+    called = re.compile(rf"{re.escape(base_name(folder.name))}{_FOLD}[0-9]+", re.IGNORECASE)
     for entry in sorted(folder.parent.iterdir()) if folder.parent.is_dir() else ():
-        is_of = (entry / DATA).is_file() and run_recipe.fold(run_recipe.tables(entry / RECIPE))[1] == number
-        if is_of and base in _names(entry):
+        is_begun = called.fullmatch(entry.name) is not None and (entry / DATA).is_file()
+        if is_begun and run_recipe.fold(run_recipe.tables(entry / RECIPE))[1] == number:
             return entry
     return None
 
@@ -123,7 +126,7 @@ def _kinship(run: RunInfo, other: RunInfo) -> int | None:
         return None
     if base_name(other.name).casefold() == base_name(run.name).casefold():
         return 0
-    if not _names(run.folder).isdisjoint(_names(other.folder)):
+    if not _names(run).isdisjoint(_names(other)):
         return 1
     return 2 if other.digest == run.digest and _recipe(other, MACHINE) == _recipe(run, MACHINE) else None
 
@@ -139,9 +142,9 @@ def refuse_same(one: Path, other: Path) -> None:
         )
 
 
-def _names(folder: Path) -> set[str]:
-    """What the cross-validation of the run in `folder` is or was called."""
-    return {base_name(name).casefold() for name in (folder.name, *runs.former_names(folder))}
+def _names(run: RunInfo) -> set[str]:
+    """What the run's cross-validation is or was called."""
+    return {base_name(name).casefold() for name in (run.name, *runs.former_names(run.folder))}
 
 
 def _recipe(run: RunInfo, without: Sequence[str]) -> Any:
