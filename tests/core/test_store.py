@@ -6,9 +6,9 @@ import contextlib
 import errno
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import NoReturn
+from typing import Any, NoReturn, cast
 
 import psutil
 import pytest
@@ -17,6 +17,8 @@ from workbench.core import edits, store
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label
 from workbench.errors import Damaged, WorkbenchError
+
+ONE = (Box(0, 1, 1, (0, 0, 5, 5)),)
 
 
 @pytest.fixture
@@ -253,3 +255,33 @@ def test_sqlite_refuses_a_server_in_a_uri_and_follows_the_path_of_one(document: 
     uri = document.store.file.as_uri().replace("file:///", "file:////", 1)
     with contextlib.closing(sqlite3.connect(f"{uri}?mode=ro", uri=True)) as connection:
         assert connection.execute("SELECT count(*) FROM label").fetchone() == (1,)
+
+
+class WithEdits:
+    """A connection on which another edits after each part that is copied."""
+
+    def __init__(self, connection: sqlite3.Connection, edit: Callable[[], object]) -> None:
+        self._connection, self._edit, self._edits = connection, edit, 0
+
+    def _copied(self, *_: int) -> None:
+        self._edits += 1
+        assert self._edits < 50, "the copying starts over at each edit and never ends"
+        self._edit()
+
+    def backup(self, target: sqlite3.Connection, **named: Any) -> None:
+        self._connection.backup(target, **named, progress=self._copied)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def test_a_backup_ends_however_often_somebody_edits_meanwhile(document: Document, tmp_path: Path) -> None:
+    document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 900) for _ in range(5_000)))
+    assert document.store.file.stat().st_size > 8 << 20
+    copy = tmp_path / "copy" / store.FILE
+    with store.Store(document.store.file, read_only=True) as reader:
+        reader.connection = cast(sqlite3.Connection, WithEdits(reader.connection, lambda: document.draw(ONE)))
+        reader.backup(copy)
+    with store.Store(copy, read_only=True) as copied:
+        assert copied.rows("SELECT count(*) FROM box")[0][0] == 5_000
+    assert len(document.boxes(1)) == 5_001, "it waited for nothing"

@@ -27,8 +27,6 @@ APPLICATION_ID = 0x57424348  # "WBCH": distinguishes our files from other SQLite
 VERSION = 4
 _NO_VERSION = 10_000
 """File versions above this can only come from a damaged header."""
-_PAGES = 1000
-"""Pages of 4 KiB copied at a time: an edit waits some milliseconds for them, and makes the copying start over."""
 IN_FORCE = "(SELECT ifnull(max(seq), 0) FROM journal WHERE undone = 0)"
 """The number of the newest edit in force, for statements: those undone have greater ones. SQLite finds it at the
 journal's end, while `undone = 1` reads all of it: 0.13 s after 200,000 edits."""
@@ -252,14 +250,14 @@ class Store:
         return json.loads(found[0]["value"]) if found else default
 
     def backup(self, file: Path) -> None:
-        """Copy the project as it is now into `file` by SQLite's backup API (safe while it is being edited).
+        """Copy the project as it is now into `file`, while it may be edited.
 
         WorkbenchError if any page is damaged; `file` is then unchanged.
         """
-        with atomic_path(file) as temporary, _sentences(file):
+        with atomic_path(file) as temporary, self.copied() as copied, _sentences(file):
             target = sqlite3.connect(temporary)
             try:
-                self.connection.backup(target, pages=_PAGES)
+                copied.connection.backup(target)
                 verdict = target.execute("PRAGMA integrity_check(1)").fetchone()[0]
             finally:
                 target.close()
