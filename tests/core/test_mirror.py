@@ -183,3 +183,19 @@ def test_any_project_is_the_same_when_made_of_its_text(
         mirror.write(document.folder)
         assert rebuilt(document.folder, base / "new.sqlite") == contents(document.folder / FILE)
     shutil.rmtree(base)
+
+
+def test_an_edit_waits_while_a_block_is_read_and_not_while_its_text_is_made(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.store.connection.execute("PRAGMA busy_timeout = 0")
+    edited, real = list[object](), mirror._json
+
+    def edits_meanwhile(value: str | float) -> str:
+        edited.append(document.do(edits.SetState((1,), State.DONE)) if not edited else None)
+        return real(value)
+
+    monkeypatch.setattr(mirror, "_json", edits_meanwhile)
+    mirror.write(document.folder)
+    assert edited
+    assert not document.store.read(lambda connection: mirror.is_current(document.folder, connection))

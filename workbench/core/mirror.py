@@ -38,7 +38,9 @@ _UNUSUAL = (
     f"SELECT id, {', '.join(_MORE)} FROM box WHERE image BETWEEN ? AND ?"
     f" AND ({' OR '.join(FLAGS)} OR note <> '' OR extra <> '')"
 )
+_COUNTS = "SELECT image, count(*) FROM box WHERE image BETWEEN ? AND ? GROUP BY image"
 _IMAGES = f"SELECT id, root, path, {', '.join(USUAL)} FROM image WHERE id BETWEEN ? AND ? ORDER BY id"
+_Rows = list[tuple[Any, ...]]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _UNSEEN = ("window.image", "window.page")
 """Settings that change whenever the project is viewed."""
@@ -120,30 +122,30 @@ def _edits(connection: sqlite3.Connection) -> list[int]:
 
 
 def _block(connection: sqlite3.Connection, block: int) -> str:
-    """The text of a block. JSON is assembled by hand: 100,000 images with seven boxes each are many pieces."""
-    connection.execute("BEGIN")  # all statements see the same state, even while the project is edited
-    try:
-        return _block_text(connection, block)
-    finally:
-        connection.execute("ROLLBACK")
-
-
-def _block_text(connection: sqlite3.Connection, block: int) -> str:
+    """The text of a block, as the project is at one moment; an edit waits only while it is read."""
     span = (block * BLOCK + 1, (block + 1) * BLOCK)
     cursor = connection.cursor()
     cursor.row_factory = None
-    rows = cursor.execute(_BOXES, span).fetchall()
+    cursor.execute("BEGIN")
+    try:
+        rows = [cursor.execute(asked, span).fetchall() for asked in (_BOXES, _UNUSUAL, _COUNTS, _IMAGES)]
+    finally:
+        cursor.execute("ROLLBACK")
+    return _block_text(*rows)
+
+
+def _block_text(rows: _Rows, unusual: _Rows, counted: _Rows, images: _Rows) -> str:
+    """JSON assembled by hand: 100,000 images with seven boxes each are many pieces."""
     boxes = [
         f'{{"id":{id},"label":{label},"xyxy":[{x0!r},{y0!r},{x1!r},{y1!r}]}}' for id, label, x0, y0, x1, y1 in rows
     ]
-    unusual = cursor.execute(_UNUSUAL, span).fetchall()
     places = {row[0]: place for place, row in enumerate(rows)} if unusual else {}
     for id, *more in unusual:
         also = "".join(f',"{name}":{_json(value)}' for name, value in zip(_MORE, more, strict=True) if value)
         boxes[places[id]] = f"{boxes[places[id]][:-1]}{also}}}"
-    counts = dict(cursor.execute("SELECT image, count(*) FROM box WHERE image BETWEEN ? AND ? GROUP BY image", span))
+    counts: dict[int, int] = dict(counted)
     lines, end = [], 0
-    for id, root, path, *about in cursor.execute(_IMAGES, span):
+    for id, root, path, *about in images:
         line = f'{{"id":{id},"root":{root},"path":{_json(path)}'
         for name, usual, value in zip(_NAMES, _VALUES, about, strict=True):
             if value != usual:
