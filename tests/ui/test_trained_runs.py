@@ -36,8 +36,10 @@ def test_runs_of_the_project_before_are_not_offered(qtbot: QtBot, monkeypatch: p
     page.show()
     reader.ask()
     session.document = project("second")
+    qtbot.waitUntil(reader._reading.is_idle)
+    assert read == []
     reader.ask()
-    qtbot.waitUntil(lambda: reader._reading.is_idle() and bool(read))
+    qtbot.waitUntil(lambda: bool(read))
     assert [[run.checkpoint for run in some] for some in read] == [[Path("second")]]
     reader.close()
     session.document = None
