@@ -23,7 +23,9 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
+from workbench.errors import WorkbenchError
 from workbench.exchange import apply_import, export_history, keep_files, plan_import
+from workbench.ui.data import export_window
 from workbench.ui.main_window import MainWindow
 
 
@@ -190,3 +192,20 @@ def test_its_folder_is_looked_for_where_one_was_chosen_last(
         find(exporting.dialog, QAbstractButton, "export-choose").click()
     assert exporting.folder.text() == str(tmp_path / "out")
     assert begun_in[1] == str(tmp_path)
+
+
+def test_an_export_that_the_project_cannot_note_says_so_in_the_end(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise WorkbenchError("The disk is full. Free some space.")
+
+    monkeypatch.setattr(export_window, "remember", full)
+    window = open_window(labelled, "data")
+    exporting = Exporting(qtbot, window)
+    exporting.choose("yolo")
+    exporting.folder.setText(str(tmp_path / "out"))
+    exporting.wait()
+    exporting.button.click()
+    qtbot.waitUntil(lambda: exporting.sentence.startswith("Written."))
+    assert find(window, QLabel, "message-text").text() == "The disk is full. Free some space."
