@@ -359,37 +359,6 @@ def test_folders_are_splits_where_the_file_says_none(tmp_path: Path) -> None:
     assert labelme.read(tmp_path).images[0].split is Split.VALIDATION
 
 
-def test_the_order_of_labels_is_that_of_labels_txt(tmp_path: Path) -> None:
-    text(tmp_path / "a.json", content(shape(label="dog"), shape(label="cat")))
-    assert labelme.read(tmp_path).labels == ("dog", "cat")
-    text(tmp_path / "labels.txt", "__ignore__\n_background_\r\ncat\nhorse\n")
-    assert labelme.read(tmp_path).labels == ("cat", "horse", "dog")
-    text(tmp_path / "labels.txt", "other\n")
-    reading = labelme.read(tmp_path)
-    assert reading.labels == ("dog", "cat")
-    assert [r.file for r in reading.remarks] == ["labels.txt"]
-
-
-def test_a_list_of_labels_that_cannot_be_read_is_told_and_the_boxes_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text(tmp_path / "a.json", content(shape(label="dog")))
-    text(tmp_path / "labels.txt", "dog\n")
-    real = Path.read_bytes
-
-    def shut(file: Path) -> bytes:
-        if file.name == "labels.txt":
-            raise PermissionError(13, "Permission denied")
-        return real(file)
-
-    monkeypatch.setattr(Path, "read_bytes", shut)
-    reading = labelme.read(tmp_path)
-    assert reading.labels == ("dog",)
-    (remark,) = reading.remarks
-    assert (remark.level, remark.file) == ("read", "labels.txt")
-    assert "could not be read: the file can't be read (Permission denied)" in remark.sentence
-
-
 def test_a_written_folder_is_recognised_and_no_other_formats(tmp_path: Path) -> None:
     images = [Image(1, "a.jpg", 40, 30, State.DONE)]
     labelme.write(snapshot(["0", "cat"], images, [Box(0, 0, 0, (0, 0, 4, 3))]), tmp_path)
