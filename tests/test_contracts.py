@@ -117,3 +117,12 @@ def _writes(call: ast.Call) -> bool:
     arguments = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
     arguments += [str(k.value.value) for k in call.keywords if k.arg == "mode" and isinstance(k.value, ast.Constant)]
     return name == "open" and any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in arguments)
+
+
+def test_no_signal_starts_a_timer_directly() -> None:
+    """A number that a signal carries would be its time: a share of a split, or an image's id, in milliseconds."""
+    timers = re.compile(r"(\w+) = QTimer\(")
+    for file in (PACKAGE / "ui").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        for timer in set(timers.findall(text)):
+            assert not re.search(rf"connect\(self\.{timer}\.start\)", text), (file, timer)

@@ -24,7 +24,14 @@ from workbench.core.metrics import Evaluation
 from workbench.core.project import Image, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, saved_evaluation
-from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, ListingProgress, Skipped
+from workbench.inference.events import (
+    SAY_EVERY,
+    EvaluateEvent,
+    EvaluationDone,
+    EvaluationProgress,
+    ListingProgress,
+    Skipped,
+)
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, best_confidence, label_columns, score, with_project_labels
 from workbench.training import data, data_leakage
@@ -32,7 +39,6 @@ from workbench.training.findings import named
 from workbench.training.header import trained_labels
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash can cost
-SAY_EVERY = 0.2  # seconds between two words about the images that are looked up among those kept
 
 
 def evaluate_run(

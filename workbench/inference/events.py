@@ -13,6 +13,7 @@ from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
 from workbench.inference.scoring import ScoringRules
 
+SAY_EVERY = 0.2  # seconds between two words about images that are looked up among those kept
 MATCHED_SHARE, FOREIGN_SHARE = 0.9, 0.01  # at least, at most: see graph.agreement()
 
 

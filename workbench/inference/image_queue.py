@@ -27,7 +27,7 @@ from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.inference.candidate_cache import digest, image_digest
-from workbench.inference.events import EvaluationProgress, Skipped
+from workbench.inference.events import SAY_EVERY, EvaluationProgress, Skipped
 
 if TYPE_CHECKING:
     from workbench.inference.features import ImageFeatures
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 VERSION = 1  # of what is kept of an image: increase when features or uncertainty change
 SAVE_EVERY = 30.0  # seconds of work that a crash can cost
-SAY_EVERY = 0.2  # seconds between two words about the images that are looked up among those kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -94,7 +94,7 @@ class AnchorsPage(Page):
         row.addWidget(self._side)
         self._plots.anchor_clicked.connect(self._panel.select_anchor)
         self._plots.curves.count_chosen.connect(self._form.k.setValue)
-        self._form.changed.connect(self._later.start)
+        self._form.changed.connect(self._compute_later)
         self._side.again.clicked.connect(self.compute)
         self._side.help_requested.connect(self.session.help_requested)
         self._panel.boxes_requested.connect(self._box_navigation.show_boxes)
@@ -122,6 +122,10 @@ class AnchorsPage(Page):
             self._show_details()
         if self._stale:
             self._redraw()
+
+    @Slot()
+    def _compute_later(self) -> None:
+        self._later.start()
 
     @Slot()
     def _lost_track(self) -> None:
