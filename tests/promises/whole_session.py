@@ -115,7 +115,7 @@ class WholeSession:
         for number in range(len(self.document.images())):
             if number:
                 hand.draw((10, 10), (60, 50))
-            hand.draw((70, 30), (110, 80))
+            hand.draw((70, 30), (110 - number, 80))  # of many sizes, to cluster in whatever split
             hand.key(Qt.Key.Key_Space if number % 2 else Qt.Key.Key_N)
             hand.settle()
         self.window.session.select_image(self.document.images()[0].id)

@@ -46,6 +46,7 @@ class LevelSwitches(QWidget):
         counts = np.bincount(assignment.level[np.unique(assignment.prior)], minlength=len(assignment.grids)).tolist()
         for switch, (rows, columns), count in zip(self._switches, assignment.grids, counts, strict=True):
             switch.setText(f"{rows} × {columns}: {count:,}")
+            switch.setAccessibleName(f"Level of {rows} × {columns} cells: {count:,} positives")
             stride = assignment.side / rows
             switch.setToolTip(f"{rows} × {columns} cells of {stride:.0f} px; {count:,} positives on this level")
             switch.setEnabled(True)
