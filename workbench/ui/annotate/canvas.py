@@ -60,6 +60,7 @@ class Canvas(PictureView):
         self.taken = 0  # the box that a suggestion became last, until the next one is drawn
         self.suggests = False  # arrows and Delete act on suggestions
         self.ratio: float | None = None  # width to height of new boxes; None: any
+        self.draws: type[DrawGesture] = DrawGesture
         self._pressed = QPointF()
         self._space = self._space_used = False
         self.suggestions: Sequence[Suggestion] = ()  # a run's suggestions
@@ -195,7 +196,7 @@ class Canvas(PictureView):
             self.taken = 0
             self.select(self._selected)
             aids = self._aids(event)
-            self.gesture = DrawGesture(geometry.snapped_to_border(*at, *size, aids.reach), size, cycles=ctrl)
+            self.gesture = self.draws(geometry.snapped_to_border(*at, *size, aids.reach), size, cycles=ctrl)
             self.gesture.move(*at, aids)
         elif hits and adds:
             self._toggle(hits[0])
@@ -219,9 +220,9 @@ class Canvas(PictureView):
             if self.is_drawing or self.suggestions:
                 self.update()
             return
-        is_held = bool(event.buttons() & Qt.MouseButton.LeftButton)
-        if is_held and (event.position() - self._pressed).manhattanLength() > _DRAG:
-            gestures.begin_drag(self.gesture, *hit_testing.image_point(self, self._pressed))
+        is_drag = (event.position() - self._pressed).manhattanLength() > _DRAG
+        if isinstance(self.gesture, DrawGesture) and is_drag and event.buttons() & Qt.MouseButton.LeftButton:
+            self.gesture.begin_drag(*hit_testing.image_point(self, self._pressed))
         self.gesture.move(*hit_testing.image_point(self, event.position()), self._aids(event))
         if isinstance(self.gesture, MoveGesture):  # only the area of the old and new boxes changes
             self.update(before.united(canvas_painter.selection_area(self)).toAlignedRect())
@@ -240,10 +241,10 @@ class Canvas(PictureView):
             if is_click and gesture.cycles:
                 self.gesture = None
                 self._cycle(hit_testing.boxes_under(self, event.position()))
-            elif is_click and not gesture.by_clicks:
-                gesture.by_clicks = True  # the next click sets the other corner
-            else:
+            elif gesture.ends(is_click):
                 self._finish_drawing(gesture)
+            else:
+                self.update()
             return
         self.gesture = None
         if isinstance(gesture, MoveGesture):

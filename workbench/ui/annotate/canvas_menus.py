@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 from workbench.ui.actions import make_action
 from workbench.ui.annotate.adjustments_menu import AdjustmentsMenu
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.annotate.shape_menu import ShapeMenu
+from workbench.ui.annotate.gestures import DrawGesture, PointsGesture
+from workbench.ui.annotate.shape_menu import BY_POINTS, ShapeMenu
 from workbench.ui.annotate.style_menu import StyleMenu
 from workbench.ui.session import Session
 
@@ -63,4 +64,6 @@ class CanvasMenus(QObject):
 
     def _show_shape(self) -> None:
         self._canvas.ratio = self._shapes.ratio
-        self._draw.setIconText(f"Draw boxes {self._shapes.words}".strip())
+        by_points = self._shapes.words == BY_POINTS
+        self._canvas.draws = PointsGesture if by_points else DrawGesture
+        self._draw.setIconText("Draw by points" if by_points else f"Draw boxes {self._shapes.words}".strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from workbench.core.project import XYXY, Label
 from workbench.ui import theme
 from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.geometry import HANDLES
-from workbench.ui.annotate.gestures import DrawGesture, MoveGesture, ResizeGesture, SelectGesture
+from workbench.ui.annotate.gestures import POINTS, DrawGesture, MoveGesture, PointsGesture, ResizeGesture, SelectGesture
 from workbench.ui.widgets.boxes_painter import draw_outlined_rect, draw_rects, mitred_pen, name_plate, paint_tag
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def paint(painter: QPainter, canvas: Canvas) -> None:
     gesture = canvas.gesture
     if isinstance(gesture, DrawGesture):
         _paint_draft(painter, canvas, gesture.xyxy, canvas.new_label)
+        if isinstance(gesture, PointsGesture):
+            _paint_points(painter, canvas, gesture.points)
     elif canvas.draft is not None:
         _paint_draft(painter, canvas, canvas.draft, canvas.new_label)
     elif isinstance(gesture, ResizeGesture) and gesture.suggestion is not None:
@@ -126,11 +129,20 @@ def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY, label: Label | N
         _tag_size(painter, canvas, xyxy)
 
 
+def _paint_points(painter: QPainter, canvas: Canvas, points: Sequence[tuple[float, float]]) -> None:
+    painter.setPen(QPen(QColor(0, 0, 0, 220), 1))
+    painter.setBrush(QColor("#ffffff"))
+    for x, y in points:
+        painter.drawEllipse(canvas.view.to_widget(QPointF(x, y)), _GRIP / 2, _GRIP / 2)
+
+
 def _tag_size(painter: QPainter, canvas: Canvas, xyxy: XYXY) -> None:
     assert canvas.pointer is not None
     text = f"{xyxy[2] - xyxy[0]:.0f} × {xyxy[3] - xyxy[1]:.0f}"
     size = canvas.image_size
-    if box_faults.faults(np.array(xyxy), np.array([size.width(), size.height()])).any():
+    if isinstance(canvas.gesture, PointsGesture) and canvas.gesture.points:
+        text = f"point {len(canvas.gesture.points) + 1} of {POINTS}"
+    elif box_faults.faults(np.array(xyxy), np.array([size.width(), size.height()])).any():
         text += "  \N{WARNING SIGN} small"
     paint_tag(painter, canvas.pointer, text, theme.font(theme.SMALL), QRectF(canvas.rect()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workbench.core.project import XYXY, Box
 from workbench.inference.suggest import Suggestion
@@ -54,6 +54,50 @@ class DrawGesture:
             self.xyxy = geometry.rect_between(*self.start, x, y, *self.size)
         else:
             self.xyxy = geometry.rect_with_ratio(self.start, x, y, aids.ratio, *self.size)
+
+    def begin_drag(self, x: float, y: float) -> None:
+        """A drag from (x, y), in image pixels, draws its own box; a click before it only gave the focus."""
+        if self.by_clicks:
+            self.start, self.by_clicks = (x, y), False
+
+    def ends(self, is_click: bool) -> bool:
+        """Whether the button's release completes the box; a first click does not."""
+        is_first = is_click and not self.by_clicks
+        self.by_clicks |= is_first
+        return not is_first
+
+
+POINTS = 4
+
+
+@dataclass
+class PointsGesture(DrawGesture):
+    """A new box around four clicked points of the object: its topmost, leftmost, lowest and rightmost, in any order.
+
+    Papadopoulos et al., "Extreme clicking for efficient object annotation", 2017. A drag draws as usual.
+    """
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+    at: tuple[float, float] = (0.0, 0.0)  # the pointer
+
+    def move(self, x: float, y: float, aids: DrawingAids) -> None:
+        super().move(x, y, aids)
+        self.at = geometry.snapped_to_border(x, y, *self.size, aids.reach)
+        if self.points:
+            xs, ys = zip(*self.points, self.at, strict=True)
+            self.xyxy = geometry.rect_between(min(xs), min(ys), max(xs), max(ys), *self.size)
+
+    def begin_drag(self, x: float, y: float) -> None:
+        if len(self.points) == 1:
+            super().begin_drag(x, y)
+            self.points.clear()
+
+    def ends(self, is_click: bool) -> bool:
+        if not (is_click or self.points):
+            return True
+        self.points.append(self.at)
+        self.by_clicks = True
+        return len(self.points) == POINTS
 
 
 @dataclass
@@ -137,9 +181,3 @@ class SelectGesture:
 
 
 Gesture = DrawGesture | MoveGesture | ResizeGesture | SelectGesture
-
-
-def begin_drag(gesture: Gesture, x: float, y: float) -> None:
-    """A drag from (x, y), in image pixels, draws its own box: a click before it set no corner, but gave the focus."""
-    if isinstance(gesture, DrawGesture) and gesture.by_clicks:
-        gesture.start, gesture.by_clicks = (x, y), False
