@@ -25,9 +25,9 @@ from tests.ui.window_driver import Open, find
 from workbench.training.events import Progress
 from workbench.ui import garbage_collector, pictures
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.train.curves import Curves
-from workbench.ui.train.history import RunHistory
-from workbench.ui.train.train_plot import TrainPlot
+from workbench.ui.train.plots.curves import Curves
+from workbench.ui.train.plots.train_plot import TrainPlot
+from workbench.ui.train.runs.history import RunHistory
 
 __all__ = ["open_window"]  # a fixture
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"

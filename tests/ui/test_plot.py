@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.plot_driver import GRID, shown
 from workbench.ui import theme
-from workbench.ui.train.curves import Curves
+from workbench.ui.train.plots.curves import Curves
 from workbench.ui.widgets.integer_axis import IntegerAxis
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot import Plot

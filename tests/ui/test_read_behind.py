@@ -11,7 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import FakeEvaluator, run_evaluation, session_fixture
-from tests.ui.train_page_driver import FakeTraining
+from tests.ui.train.train_page_driver import FakeTraining
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Snapshot, Split

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.window_driver import Open, find
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
-from workbench.ui.train.history import RunHistory
+from workbench.ui.train.runs.history import RunHistory
 from workbench.ui.widgets.status_bar import StatusBar
 
 

@@ -75,7 +75,7 @@ class ProjectCommands(QObject):
 
     @Slot()
     def import_weights(self) -> None:
-        from workbench.ui.train.weights_window import WeightsWindow
+        from workbench.ui.train.runs.weights_window import WeightsWindow
 
         if self._session.document is not None:
             show_once(self._window, WeightsWindow, lambda: WeightsWindow(self._session, self._window))

@@ -19,25 +19,25 @@ from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.train import training_end, work
-from workbench.ui.train.curves import Curves
-from workbench.ui.train.detector_loading import DetectorLoading
 from workbench.ui.train.empty_state import show_empty_state
-from workbench.ui.train.fetch_window import FetchWindow
-from workbench.ui.train.first_recipe import FirstRecipe
-from workbench.ui.train.history import RunHistory
+from workbench.ui.train.form.detector_loading import DetectorLoading
+from workbench.ui.train.form.fetch_window import FetchWindow
+from workbench.ui.train.form.first_recipe import FirstRecipe
+from workbench.ui.train.form.setup_panel import SetupPanel
+from workbench.ui.train.form.training_data import count_training_images
 from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.train.live.tab_height import TabHeight
-from workbench.ui.train.preflight_panel import PreflightPanel
+from workbench.ui.train.plots.curves import Curves
+from workbench.ui.train.preflight.preflight_panel import PreflightPanel
 from workbench.ui.train.progress import ProgressPanel
-from workbench.ui.train.queue_control import QueueControl, request_of
+from workbench.ui.train.queue.queue_control import QueueControl, request_of
 from workbench.ui.train.refusals import QUEUE_INSTEAD
-from workbench.ui.train.run_actions import RunActions
-from workbench.ui.train.run_follower import PageState, RunFollower
-from workbench.ui.train.run_list import RunList
-from workbench.ui.train.run_log import RunLog
-from workbench.ui.train.setup_panel import SetupPanel
+from workbench.ui.train.runs.history import RunHistory
+from workbench.ui.train.runs.run_actions import RunActions
+from workbench.ui.train.runs.run_follower import PageState, RunFollower
+from workbench.ui.train.runs.run_list import RunList
+from workbench.ui.train.runs.run_log import RunLog
 from workbench.ui.train.trainer_view.launcher import TrainerViewButton
-from workbench.ui.train.training_data import count_training_images
 from workbench.ui.train.work import PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QV
 from workbench.core.formatting import duration, share, size, speed
 from workbench.training.events import Failed, Finished
 from workbench.ui import theme
-from workbench.ui.train.history import RunHistory
+from workbench.ui.train.runs.history import RunHistory
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.popups import Menu

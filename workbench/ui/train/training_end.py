@@ -21,8 +21,8 @@ from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import work
-from workbench.ui.train.evaluation_size import few_images_note
-from workbench.ui.train.history import RunHistory
+from workbench.ui.train.runs.evaluation_size import few_images_note
+from workbench.ui.train.runs.history import RunHistory
 from workbench.ui.train.work import Train
 
 AnyEvent = TypeVar("AnyEvent")

@@ -14,7 +14,7 @@ from workbench.training.events import Control, Event
 from workbench.training.recipes import Recipe
 from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.ui.job_progress import JobProgress
-from workbench.ui.train.history import RunHistory, history_of
+from workbench.ui.train.runs.history import RunHistory, history_of
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Pretrained

@@ -14,9 +14,9 @@ from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.train.history import RunHistory
 from workbench.ui.train.live.batch_tiles import SIZE, TILE, BatchModel, BatchTileDelegate
 from workbench.ui.train.live.batch_work import BatchPlan, BatchPlanRequest, BatchWorker, Tile, TileRequest
+from workbench.ui.train.runs.history import RunHistory
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.spin_boxes import spin_box
 from workbench.ui.widgets.tile_view import TileView

@@ -32,13 +32,13 @@ from workbench.ui import preferences, theme
 from workbench.ui.background import Background
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
-from workbench.ui.train.history import RunHistory
 from workbench.ui.train.live import work
 from workbench.ui.train.live.batch_window import BatchWindow
 from workbench.ui.train.live.epoch_slider import EpochSlider
 from workbench.ui.train.live.grid import PictureGrid
 from workbench.ui.train.live.picture import LivePicture, PictureContent
 from workbench.ui.train.live.work import DetectionsRequest, PictureRequest
+from workbench.ui.train.runs.history import RunHistory
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.spin_boxes import double_spin_box
 

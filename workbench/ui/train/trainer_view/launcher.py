@@ -13,7 +13,7 @@ from workbench.ui.commands import BY_NAME
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:  # the pages exist before what the Train page needs is imported
-    from workbench.ui.train.setup_panel import SetupPanel
+    from workbench.ui.train.form.setup_panel import SetupPanel
     from workbench.ui.train.trainer_view.requests import TrainingPlan
     from workbench.ui.train.trainer_view.window import TrainerViewWindow
 
@@ -54,7 +54,7 @@ def _existing_window(top: QWidget) -> TrainerViewWindow | None:
 
 def _current_plan(top: QWidget) -> TrainingPlan | None:
     """None while the Train page has not been shown. WorkbenchError: a value in its form is not valid."""
-    from workbench.ui.train.setup_panel import SetupPanel
+    from workbench.ui.train.form.setup_panel import SetupPanel
     from workbench.ui.train.trainer_view.requests import TrainingPlan
 
     setup = top.findChild(SetupPanel)

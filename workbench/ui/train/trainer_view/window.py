@@ -20,7 +20,7 @@ from workbench.ui import keys, preferences, theme
 from workbench.ui.actions import make_action
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.train import first_recipe
+from workbench.ui.train.form import first_recipe
 from workbench.ui.train.trainer_view.colours import matching_colour_indices
 from workbench.ui.train.trainer_view.controls import Controls
 from workbench.ui.train.trainer_view.image_navigator import ImageNavigator

@@ -1,0 +1,157 @@
+"""The history of a run, gathered from its events: the numbers behind the curves, and the lines of the log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from workbench.core.formatting import count, share
+from workbench.training.events import (
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Message,
+    Paused,
+    Progress,
+    Saved,
+    Started,
+)
+from workbench.ui.train.plots.series import Floats, Series
+
+_TERM = "term "  # prefix of the names of loss terms, which the detector chooses
+_SUM, _RATE, _SPEED, _NORM, _MEMORY, _USE = "loss", "rate", "speed", "norm", "memory", "use"
+
+
+def _series() -> Series:
+    return Series(peaks=(_NORM, _MEMORY))
+
+
+@dataclass(slots=True)
+class RunHistory:
+    """Grows with `add`. Its properties by step are arrays as long as `step`, NaN where a value is unknown.
+
+    `trained_elsewhere`: another window or the command line trains it; its events have been read up to byte `read_to`.
+    """
+
+    started: Started | None = None
+    progress: Progress | None = None
+    ended: Finished | Failed | None = None
+    paused: bool = False
+    reading: Message | None = None  # how many images are read, before it starts
+    trained_elsewhere: bool = False
+    read_to: int = 0
+    series: Series = field(default_factory=_series)
+    evaluations: list[Evaluated] = field(default_factory=list)
+    best: Evaluated | None = None  # of the best weights, which survive a kill though their steps are repeated
+    log: list[str] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        """Add the next event."""
+        if isinstance(event, Progress):
+            self._add_progress(event)
+        elif isinstance(event, Message):
+            self.reading = event if event.total else self.reading
+        elif isinstance(event, Paused):
+            self.paused = event.paused
+        elif isinstance(event, Started):
+            self._begin(event)
+        elif isinstance(event, Evaluated):
+            self.evaluations.append(event)
+            self.best = event if event.best else self.best
+        elif isinstance(event, Finished | Failed):
+            self.ended = event
+        words = log_line(event)
+        if words:
+            clock = time.strftime("%H:%M:%S  ", time.localtime(event.time)) if event.time else ""
+            self.log.append(clock + words)
+
+    def _begin(self, event: Started) -> None:
+        """A resumed run repeats the steps after its last checkpoint; what was reported of them before is dropped."""
+        self.started, self.ended, self.paused, self.trained_elsewhere = self.started or event, None, False, False
+        self.reading = None
+        self.series.cut(event.resumed_step)
+        self.evaluations = [kept for kept in self.evaluations if kept.step <= event.resumed_step]
+
+    def _add_progress(self, event: Progress) -> None:
+        self.progress = event
+        terms = {_TERM + name: value for name, value in event.terms.items()}
+        memory = event.memory_bytes / 1e9 or math.nan  # 0 means unknown
+        own = {_SUM: event.loss, _RATE: event.learning_rate, _SPEED: event.images_per_second,
+               _NORM: event.gradient_norm, _MEMORY: memory, _USE: 100 * event.device_use}  # fmt: skip
+        self.series.add(event.step, terms | own)
+
+    @property
+    def step(self) -> Floats:
+        return self.series.step
+
+    @property
+    def terms(self) -> dict[str, Floats]:
+        """The loss terms by name."""
+        names = [name for name in self.series.names if name.startswith(_TERM)]
+        return {name.removeprefix(_TERM): self.series.column(name) for name in names}
+
+    @property
+    def loss(self) -> Floats:
+        """The sum of the terms."""
+        return self.series.column(_SUM)
+
+    @property
+    def learning_rate(self) -> Floats:
+        return self.series.column(_RATE)
+
+    @property
+    def speed(self) -> Floats:
+        """Images a second."""
+        return self.series.column(_SPEED)
+
+    @property
+    def gradient_norm(self) -> Floats:
+        """The maximum since the previous point, before clipping."""
+        return self.series.column(_NORM)
+
+    @property
+    def memory(self) -> Floats:
+        """GB (of 1e9 bytes)."""
+        return self.series.column(_MEMORY)
+
+    @property
+    def device_use(self) -> Floats:
+        """Percent."""
+        return self.series.column(_USE)
+
+
+def history_of(events: Iterable[Event]) -> RunHistory:
+    """The history of all these events."""
+    history = RunHistory()
+    for event in events:
+        history.add(event)
+    return history
+
+
+def log_line(event: Event) -> str:
+    """The event as a line of the log, or "" for events that only add to a curve."""
+    if isinstance(event, Started):
+        again = f", going on at step {event.resumed_step:,}" if event.resumed_step else ""
+        return (
+            f"{event.run}: {event.detector} on {event.device} ({event.precision}), {count(event.images, 'image')},"
+            f" {event.validation_images:,} to validate on, {event.parameters:,} parameters{again}."
+        )
+    if isinstance(event, Evaluated):
+        best = " The best so far." if event.is_record else ""
+        scores = f"AP {share(event.ap)}, AP50 {share(event.ap50)}"
+        return f"Epoch {event.epoch}: {scores} on {count(event.images, 'image')}.{best}"
+    if isinstance(event, Saved):
+        return f"Saved the {event.kind} checkpoint at step {event.step:,}."
+    if isinstance(event, Message):
+        return event.sentence
+    if isinstance(event, Paused):
+        return f"Paused at step {event.step:,}." if event.paused else "Going on."
+    if isinstance(event, Finished):
+        word = "Stopped" if event.stopped else "Finished"
+        judged = not math.isnan(event.best_ap50)
+        best = f"the best checkpoint has AP50 {share(event.best_ap50)}" if judged else "its AP was not measured"
+        return f"{word} in epoch {event.epoch} at step {event.step:,}; {best}."
+    return event.sentence if isinstance(event, Failed) else ""
