@@ -26,9 +26,10 @@ from PySide6.QtCore import QEventLoop, QPointF, Qt, QTimer
 from PySide6.QtGui import QAction, QColor, QImage, QPainter
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QTabWidget, QTextBrowser, QWidget
 
-from workbench.ui import theme, thumbnails
+from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.commands import HELP
+from workbench.ui.images import thumbnails
 from workbench.ui.main_window import MainWindow
 
 PATIENCE = 300.0  # seconds for a page to be ready

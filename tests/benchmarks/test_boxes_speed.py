@@ -22,8 +22,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.benchmarks import peers
 from workbench.core.project import Box, Label
-from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.images import pictures
 from workbench.ui.widgets.boxes_painter import BoxesLayer, draw_rects, mitred_pen
 from workbench.ui.widgets.view_transform import ViewTransform, fitted
 

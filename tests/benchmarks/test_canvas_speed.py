@@ -25,11 +25,11 @@ from pytestqt.qtbot import QtBot
 from workbench.core import images, pyramid
 from workbench.core.project import Box, Label
 from workbench.core.pyramid import Pyramid, TilePosition
-from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_painter import selection_area
-from workbench.ui.pictures import TiledPicture
-from workbench.ui.tiles import Tiles
+from workbench.ui.images import pictures
+from workbench.ui.images.pictures import TiledPicture
+from workbench.ui.images.tiles import Tiles
 from workbench.ui.widgets.view_transform import ViewTransform
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"

@@ -20,10 +20,11 @@ from tests.ui.window_driver import WindowDriver, find
 from workbench.core import image_records, images
 from workbench.core.document import Document
 from workbench.core.files import natural_keys
-from workbench.ui import theme, thumbnails
+from workbench.ui import theme
 from workbench.ui.annotate.image_list import ImageTable
 from workbench.ui.annotate.page import AnnotatePage
-from workbench.ui.images_model import Filter, ImagesModel
+from workbench.ui.images import thumbnails
+from workbench.ui.images.images_model import Filter, ImagesModel
 from workbench.ui.main_window import MainWindow
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import TILE, ImageTile

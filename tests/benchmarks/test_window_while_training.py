@@ -23,8 +23,9 @@ from tests.benchmarks.test_canvas_speed import HEIGHT, LABELS, WIDTH, boxes
 from tests.ui.conftest import open_window
 from tests.ui.window_driver import Open, find
 from workbench.training.events import Progress
-from workbench.ui import garbage_collector, pictures
+from workbench.ui import garbage_collector
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.images import pictures
 from workbench.ui.train.plots.curves import Curves
 from workbench.ui.train.plots.train_plot import TrainPlot
 from workbench.ui.train.runs.history import RunHistory

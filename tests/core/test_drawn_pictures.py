@@ -8,8 +8,8 @@ import pytest
 
 from workbench.core.drawn_pictures import is_drawn
 from workbench.core.files import scan_images
-from workbench.ui.start.photograph_count import CountRequest as Count
-from workbench.ui.start.photograph_count import PhotographCount, count_photographs
+from workbench.ui.project.photograph_count import CountRequest as Count
+from workbench.ui.project.photograph_count import PhotographCount, count_photographs
 
 
 @pytest.fixture

@@ -334,6 +334,6 @@ def test_of_pyramids_kept_the_ones_looked_at_last_stay(tmp_path: Path) -> None:
 @needs_libvips
 def test_libvips_is_loaded_in_the_other_process_only(tmp_path: Path) -> None:
     cut(written(tmp_path, Image.fromarray(blocks())))
-    code = "import sys, workbench.core.pyramid_builder, workbench.ui.pictures; sys.exit('pyvips' in sys.modules)"
+    code = "import sys, workbench.core.pyramid_builder, workbench.ui.images.pictures; sys.exit('pyvips' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert "pyvips" not in sys.modules

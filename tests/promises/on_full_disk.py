@@ -97,7 +97,8 @@ def copies(document: Document) -> dict[str, Any]:
 
 def window_files(folder: Path) -> dict[str, Any]:
     """Thumbnails are made, and preferences are what they were."""
-    from workbench.ui import preferences, thumbnails
+    from workbench.ui import preferences
+    from workbench.ui.images import thumbnails
 
     cache = folder / "project" / "cache" / "thumbnails.sqlite"
     wishes = [thumbnails._ThumbnailRequest(1, folder / "photographs" / f"{n}.png", cache, None) for n in range(3)]

@@ -25,11 +25,11 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import XYXY, Label
-from workbench.ui import pictures
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.page import AnnotatePage
-from workbench.ui.pictures import Picture
+from workbench.ui.images import pictures
+from workbench.ui.images.pictures import Picture
 
 LABELS = ("cell", "plate", "dust")
 SIZES = ((200, 100), (160, 120), (64, 64), (300, 200))

@@ -23,12 +23,12 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Box, Label
-from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.side_panel import DetailsPanel
+from workbench.ui.images import pictures
+from workbench.ui.images.pictures import Picture
 from workbench.ui.main_window import MainWindow
-from workbench.ui.pictures import Picture
 
 NONE, CTRL, SHIFT = (
     Qt.KeyboardModifier.NoModifier,

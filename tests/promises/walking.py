@@ -19,8 +19,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.promises.walk_model import XYXY, Model, Thing, compare
 from tests.ui.window_driver import Open, WindowDriver, find
-from workbench.ui import unread_images
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.images import unread_images
 from workbench.ui.main_window import MainWindow
 
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier

@@ -31,7 +31,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label, State
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.pictures import Picture
+from workbench.ui.images.pictures import Picture
 
 __all__ = ["labelled"]  # a fixture
 

@@ -29,7 +29,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
 from workbench.ui.annotate.page import AnnotatePage
-from workbench.ui.images_model import LISTED_IMAGE
+from workbench.ui.images.images_model import LISTED_IMAGE
 
 __all__ = ["labelled"]  # a fixture
 

@@ -36,7 +36,7 @@ from workbench.core.document import Document
 from workbench.core.image_records import ImageDescriber
 from workbench.core.project import Image, Label, Split, State
 from workbench.ui.data.page import DataPage
-from workbench.ui.images_model import LISTED_IMAGE
+from workbench.ui.images.images_model import LISTED_IMAGE
 from workbench.ui.widgets.tool_row import ToolRow
 
 __all__ = ["labelled"]  # a fixture

@@ -16,7 +16,7 @@ from tests.ui.label_page_project import labelled
 from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.ui import thumbnails
+from workbench.ui.images import thumbnails
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets import file_changes_bar
 from workbench.ui.widgets.file_changes_bar import FileChangesBar

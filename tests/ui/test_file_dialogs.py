@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.ui.file_dialogs import typed_path
+from workbench.ui.widgets.file_dialogs import typed_path
 
 
 def test_what_is_typed_is_a_path_from_home_and_never_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from workbench.core.project import Label
 from workbench.ui.data.labels_model import NAME
 from workbench.ui.data.page import DataPage
 from workbench.ui.job import Job
-from workbench.ui.start import label_search
+from workbench.ui.project import label_search
 from workbench.ui.widgets.help_window import HelpWindow
 from workbench.ui.widgets.rows import RowsView
 from workbench.ui.widgets.tile_view import TileView

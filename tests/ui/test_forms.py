@@ -12,7 +12,7 @@ from workbench.detectors.parts.yolo_settings import YoloV4LossSettings
 from workbench.errors import WorkbenchError
 from workbench.settings import rows, setting
 from workbench.training import differences
-from workbench.ui.forms import Form
+from workbench.ui.widgets.forms import Form
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from workbench.training import events, image_losses, recipes, record
 from workbench.training.events import Evaluated
 from workbench.training.image_losses import NONE, ImageLosses
 from workbench.training.request import RunRequest
-from workbench.ui.image_losses import Losses, of_run
-from workbench.ui.image_losses import of as image_losses_of
-from workbench.ui.images_model import LISTED_IMAGE
+from workbench.ui.images.image_losses import Losses, of_run
+from workbench.ui.images.image_losses import of as image_losses_of
+from workbench.ui.images.images_model import LISTED_IMAGE
 from workbench.ui.job import Job
 from workbench.ui.main_window import MainWindow
 

@@ -21,9 +21,9 @@ from tests.ui.data_page_driver import CTRL, click_row, label_names, labelled, on
 from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
-from workbench.ui.images_model import LISTED_IMAGE
+from workbench.ui.images.images_model import LISTED_IMAGE
 from workbench.ui.main_window import MainWindow
-from workbench.ui.start import project_opener
+from workbench.ui.project import project_opener
 
 __all__ = ["labelled"]  # a fixture
 

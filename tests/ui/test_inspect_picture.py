@@ -13,7 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
-from workbench.ui import pictures, theme
+from workbench.ui import theme
+from workbench.ui.images import pictures
 from workbench.ui.inspect.picture import ONE_RUN, SAMPLE, BoxLegend, InspectPicture
 from workbench.ui.widgets.box_names import COVERED, LISTED, BoxGroup, free_place
 from workbench.ui.widgets.boxes_painter import name_plate

@@ -18,8 +18,8 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import State
-from workbench.ui import thumbnails
 from workbench.ui.annotate.levels_window import LevelsWindow
+from workbench.ui.images import thumbnails
 from workbench.ui.main_window import MainWindow
 
 

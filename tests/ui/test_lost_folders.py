@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
-from workbench.ui import unread_images
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.background import Background
+from workbench.ui.images import unread_images
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets import lost_folders_bar
 from workbench.ui.widgets.lost_folders_bar import LostFoldersBar

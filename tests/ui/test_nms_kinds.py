@@ -10,9 +10,9 @@ from tests.ui.window_driver import find
 from workbench.inference.exporters import ExportSettings
 from workbench.settings import rows
 from workbench.ui import theme
-from workbench.ui.forms import Form
 from workbench.ui.inspect.detection_controls import DetectionControls
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.forms import Form
 
 
 @pytest.fixture

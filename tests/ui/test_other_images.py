@@ -30,7 +30,7 @@ from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training import runs
 from workbench.training.checkpoint import CheckpointHeader, save_detector
-from workbench.ui import pictures
+from workbench.ui.images import pictures
 from workbench.ui.inspect.other_images import picture, results_job
 from workbench.ui.inspect.other_images.results_job import PredictionRequest, PredictionsWritten
 from workbench.ui.inspect.other_images.side_pane import FORMATS

@@ -16,8 +16,8 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Snapshot, Split
 from workbench.training.request import RunRequest
-from workbench.ui import image_queues
-from workbench.ui.image_queues import QueueJobRequest, QueueWatch
+from workbench.ui.images import image_queues
+from workbench.ui.images.image_queues import QueueJobRequest, QueueWatch
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage

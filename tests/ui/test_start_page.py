@@ -21,18 +21,19 @@ from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences
-from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.main_window import MainWindow
 from workbench.ui.page_specs import PAGE_SPECS
-from workbench.ui.start import photograph_count, recent, recent_cards
-from workbench.ui.start.auto_backup import AutoBackup
+from workbench.ui.project import photograph_count, recent
+from workbench.ui.project.auto_backup import AutoBackup
+from workbench.ui.project.recent import RecentProject
+from workbench.ui.project.recent_menu import RecentMenu
+from workbench.ui.start import recent_cards
 from workbench.ui.start.new_project_form import NewProjectForm
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.page_overview import WORDS
-from workbench.ui.start.recent import RecentProject
 from workbench.ui.start.recent_cards import RecentCard
-from workbench.ui.start.recent_menu import RecentMenu
 from workbench.ui.start.welcome_cards import WelcomeCard
+from workbench.ui.widgets.file_dialogs import ask_for_folder
 
 
 def cards(window: MainWindow) -> dict[str, RecentCard]:
@@ -123,8 +124,8 @@ def test_the_way_through_the_pages_is_told_to_who_has_no_project_yet(open_window
 def test_the_card_of_the_sample_says_how_far_it_is_made(
     qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_IMAGES", 2)
-    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_UNLABELLED", 1)
+    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_IMAGES", 2)
+    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_UNLABELLED", 1)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
     card, seen = find(window, WelcomeCard, "start-sample"), []

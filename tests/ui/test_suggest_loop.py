@@ -28,12 +28,12 @@ from workbench.training import events, recipes
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Progress, Saved, Started
 from workbench.training.next_training import NO_RUN, NextTraining, NextTrainingRequest
 from workbench.training.request import RunRequest
-from workbench.ui import image_queues
 from workbench.ui.annotate import loop_bar, suggest_bar
 from workbench.ui.annotate.image_list import REORDERED
 from workbench.ui.annotate.page import AnnotatePage
-from workbench.ui.image_queues import QueueJobRequest
-from workbench.ui.images_model import Filter
+from workbench.ui.images import image_queues
+from workbench.ui.images.image_queues import QueueJobRequest
+from workbench.ui.images.images_model import Filter
 from workbench.ui.main_window import MainWindow
 from workbench.ui.train.page import TrainPage
 from workbench.ui.widgets.elided import ElidedLabel

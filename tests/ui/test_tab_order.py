@@ -21,7 +21,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import make_run
 from tests.ui.window_driver import Open, find
-from workbench.ui import tab_order
+from workbench.ui.widgets import tab_order
 
 
 def field(name: str) -> QLineEdit:

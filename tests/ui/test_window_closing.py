@@ -22,8 +22,8 @@ from workbench.core.project import Label
 from workbench.ui import window_closing
 from workbench.ui.job import Job
 from workbench.ui.main_window import MainWindow
-from workbench.ui.start import project_opener
-from workbench.ui.start.older_copies import restore_copy
+from workbench.ui.project import project_opener
+from workbench.ui.project.older_copies import restore_copy
 
 
 def test_a_window_closes_when_the_training_has_ended_its_step(

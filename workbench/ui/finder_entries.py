@@ -15,8 +15,8 @@ from workbench.training.settings import TrainingSettings
 from workbench.ui import keys
 from workbench.ui.actions import key_text
 from workbench.ui.commands import COMMANDS, PAGES
+from workbench.ui.project import recent
 from workbench.ui.session import Session
-from workbench.ui.start import recent
 from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, PROJECT, SETTING, Finder, FinderEntry
 
 SEARCHED = 1000

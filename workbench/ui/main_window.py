@@ -23,19 +23,19 @@ from PySide6.QtWidgets import (
 from workbench.ui import preferences, theme
 from workbench.ui.actions import escape_mnemonics, make_action, run_or_say
 from workbench.ui.commands import HELP
-from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
 from workbench.ui.page_specs import PAGE_SPECS
-from workbench.ui.project_commands import ProjectCommands
+from workbench.ui.project.project_commands import ProjectCommands
+from workbench.ui.project.project_opener import ProjectOpener
+from workbench.ui.project.recent_menu import RecentMenu
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
-from workbench.ui.start.project_opener import ProjectOpener
-from workbench.ui.start.recent_menu import RecentMenu
 from workbench.ui.train.trainer_view.launcher import open_trainer_view
 from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.dropped_files import local_paths
 from workbench.ui.widgets.file_bars import FileBars
+from workbench.ui.widgets.file_dialogs import ask_for_folder
 from workbench.ui.widgets.messages import Messages
 from workbench.ui.widgets.page_dialogs import PageDialogs
 from workbench.ui.widgets.rail import Rail

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QGridLayout, QMessageBox, QSpacerItem, QWidget
 
-from workbench.ui import thumbnails
+from workbench.ui.images import thumbnails
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets import window_geometry

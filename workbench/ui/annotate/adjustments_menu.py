@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget, QWidgetAction
 
-from workbench.ui.picture_adjustments import PLAIN, PictureAdjustments
+from workbench.ui.images.picture_adjustments import PLAIN, PictureAdjustments
 from workbench.ui.widgets.popups import Menu
 
 _GAMMA = 100

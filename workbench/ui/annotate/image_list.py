@@ -16,8 +16,9 @@ from PySide6.QtWidgets import (
 
 from workbench.core.formatting import count as counted
 from workbench.core.project import FINISHED
-from workbench.ui import image_queues, theme, thumbnails
-from workbench.ui.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
+from workbench.ui import theme
+from workbench.ui.images import image_queues, thumbnails
+from workbench.ui.images.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.escape_filter import EscapeFilter

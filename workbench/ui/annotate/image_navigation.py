@@ -6,9 +6,9 @@ from PySide6.QtCore import QObject
 
 from workbench.core.formatting import count
 from workbench.core.project import State
-from workbench.ui import unread_images
 from workbench.ui.annotate.box_commands import BoxCommands
-from workbench.ui.images_model import ImagesModel
+from workbench.ui.images import unread_images
+from workbench.ui.images.images_model import ImagesModel
 from workbench.ui.session import Session
 
 

@@ -16,9 +16,10 @@ from workbench.training import next_training
 from workbench.training.events import Evaluated, Failed, Finished, Progress
 from workbench.training.next_training import NextTraining, NextTrainingRequest
 from workbench.training.runs import RunInfo
-from workbench.ui import image_queues, theme
+from workbench.ui import theme
 from workbench.ui.actions import tell_key
 from workbench.ui.background import Background
+from workbench.ui.images import image_queues
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
-from workbench.ui import keys, preferences, thumbnails, unread_images
+from workbench.ui import keys, preferences
 from workbench.ui.actions import CANVAS_KEY, make_action, with_keys
 from workbench.ui.annotate import box_here, list_keys
 from workbench.ui.annotate.box_actions import BoxActions
@@ -34,8 +34,9 @@ from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.requested_boxes import RequestedBoxes
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.suggest_bar import SuggestBar
+from workbench.ui.images import thumbnails, unread_images
+from workbench.ui.images.pictures import Picture
 from workbench.ui.page import Page
-from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train.trainer_view.launcher import add_menu_action
 from workbench.ui.widgets import window_geometry

@@ -18,11 +18,11 @@ from workbench.core import formatting, pyramid
 from workbench.core.files import stamp as stamp_of
 from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
-from workbench.ui import pictures
 from workbench.ui.background import Background
+from workbench.ui.images import pictures
+from workbench.ui.images.pictures import Picture, TiledPicture
+from workbench.ui.images.tiles import Tiles
 from workbench.ui.job import Job, Work
-from workbench.ui.pictures import Picture, TiledPicture
-from workbench.ui.tiles import Tiles
 
 if TYPE_CHECKING:
     from workbench.core.pyramid_builder import PyramidBuilder

@@ -19,7 +19,7 @@ from workbench.inference import suggest
 from workbench.inference.model_files import PreparedModel
 from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
 from workbench.training import folds
-from workbench.ui import image_queues, preferences, theme
+from workbench.ui import preferences, theme
 from workbench.ui.actions import tell_key
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
@@ -28,6 +28,7 @@ from workbench.ui.annotate.suggest_labels import SuggestLabels
 from workbench.ui.annotate.suggest_runs import SuggestRun, list_suggest_runs
 from workbench.ui.annotate.suggestion_commands import SuggestionCommands
 from workbench.ui.background import Background
+from workbench.ui.images import image_queues
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 

@@ -11,7 +11,7 @@ from workbench.inference import model_files
 from workbench.inference.model_files import PreparedModel
 from workbench.ui import preferences
 from workbench.ui.background import Background
-from workbench.ui.file_dialogs import ask_for_file
+from workbench.ui.widgets.file_dialogs import ask_for_file
 
 _LAST = "label/suggest-file"
 

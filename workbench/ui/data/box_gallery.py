@@ -22,9 +22,9 @@ from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.annotate.label_keys import digit_of, label_keys
 from workbench.ui.background import Background
-from workbench.ui.crops import Crops
 from workbench.ui.data.box_entries import add_box_entries, relabel, split_off
 from workbench.ui.data.box_tiles import TILE, BoxTileDelegate, BoxTilesModel
+from workbench.ui.images.crops import Crops
 from workbench.ui.session import Session
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Combo, Menu, MenuKeyFilter

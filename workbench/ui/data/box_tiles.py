@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 from workbench.core.box_rows import NO_ROWS, BoxRows
 from workbench.core.project import XYXY
 from workbench.ui import theme
-from workbench.ui.crop_painter import on_tile, paint_crop
-from workbench.ui.crops import Crop, CropRequest, Crops, part_around
+from workbench.ui.images.crop_painter import on_tile, paint_crop
+from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around
 from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import paint_background, paint_outline
 

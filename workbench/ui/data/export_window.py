@@ -28,10 +28,10 @@ from workbench.exchange import ExportReport, export_labels, losses, remember
 from workbench.exchange.export_folder import is_export
 from workbench.formats import Remark
 from workbench.ui import theme
-from workbench.ui.file_dialogs import ask_for_folder, free_folder, typed_path
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary
+from workbench.ui.widgets.file_dialogs import ask_for_folder, free_folder, typed_path
 from workbench.ui.widgets.popups import Combo
 
 _USUAL = "yolo"

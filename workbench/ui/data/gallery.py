@@ -33,11 +33,12 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.formatting import count
 from workbench.core.project import Split, State
-from workbench.ui import theme, thumbnails, unread_images
+from workbench.ui import theme
 from workbench.ui.actions import make_action
 from workbench.ui.data.box_gallery import BoxGallery
 from workbench.ui.data.loss_bar import LossBar
-from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
+from workbench.ui.images import thumbnails, unread_images
+from workbench.ui.images.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.image_delegates import TILE, ImageTile

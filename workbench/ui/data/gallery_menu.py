@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QWidget
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split, State
-from workbench.ui import unread_images
 from workbench.ui.data.box_entries import add_box_entries
-from workbench.ui.images_model import Filter
+from workbench.ui.images import unread_images
+from workbench.ui.images.images_model import Filter
 from workbench.ui.session import Session
 from workbench.ui.train.trainer_view.launcher import add_menu_action
 from workbench.ui.widgets.popups import Menu

@@ -29,8 +29,9 @@ from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
 from workbench.health import REPAIRS, FilesExamined, Health, HealthFinding
-from workbench.ui import theme, unread_images
+from workbench.ui import theme
 from workbench.ui.data.statistics_view import StatisticsView
+from workbench.ui.images import unread_images
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QInputDialog, QWidget
 from workbench.core import formatting
 from workbench.core.files import IMAGE_SUFFIXES, SkippedFiles, gather_images
 from workbench.errors import WorkbenchError
-from workbench.ui.file_dialogs import ask_for_file, ask_for_files, ask_for_folder
+from workbench.ui.data.image_reader import ImagesDescribed, describe_images, extract_frames
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.start.image_reader import ImagesDescribed, describe_images, extract_frames
+from workbench.ui.widgets.file_dialogs import ask_for_file, ask_for_files, ask_for_folder
 
 
 class ImageAdder(QObject):

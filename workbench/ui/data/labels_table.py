@@ -27,8 +27,8 @@ from workbench.ui.actions import escape_mnemonics
 from workbench.ui.annotate.label_keys import keeping_keys
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
-from workbench.ui.file_dialogs import ask_for_file
 from workbench.ui.session import Session
+from workbench.ui.widgets.file_dialogs import ask_for_file
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 from workbench.ui.widgets.tables import style_table

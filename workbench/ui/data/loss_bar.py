@@ -6,7 +6,8 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from workbench.core.formatting import count
-from workbench.ui import image_losses, theme
+from workbench.ui import theme
+from workbench.ui.images import image_losses
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.loss_scale import LossScale

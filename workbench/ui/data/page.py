@@ -26,7 +26,7 @@ from workbench.ui.data.image_adder import ImageAdder
 from workbench.ui.data.image_notes import ask_for_note
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
-from workbench.ui.images_model import Filter
+from workbench.ui.images.images_model import Filter
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.widgets import window_geometry

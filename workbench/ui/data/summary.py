@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Split, State
-from workbench.ui import theme, unread_images
-from workbench.ui.images_model import Filter
+from workbench.ui import theme
+from workbench.ui.images import unread_images
+from workbench.ui.images.images_model import Filter
 from workbench.ui.session import Session
 
 _COUNT_AFTER = 150

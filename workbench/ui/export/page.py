@@ -28,19 +28,20 @@ from workbench.inference.exporters import ExportSettings
 from workbench.inference.model_card import suggested_settings
 from workbench.training import folds
 from workbench.training.runs import RunInfo
-from workbench.ui import tab_order, theme
+from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
 from workbench.ui.export.results_table import ResultsTable
 from workbench.ui.export.work import Export, ExportRequest, FormatsLoaded, UnfitFormats
-from workbench.ui.file_dialogs import typed_path
-from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, list_checkpoints, list_runs, place_of, show_no_runs
+from workbench.ui.widgets import tab_order
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
+from workbench.ui.widgets.file_dialogs import typed_path
+from workbench.ui.widgets.forms import Form
 from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
 

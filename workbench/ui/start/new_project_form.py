@@ -12,9 +12,9 @@ from workbench.core.files import safe_name
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
-from workbench.ui.file_dialogs import free_folder, typed_path
+from workbench.ui.project import photograph_count
 from workbench.ui.session import project_of
-from workbench.ui.start import photograph_count
+from workbench.ui.widgets.file_dialogs import free_folder, typed_path
 
 
 class NewProjectForm(QFrame):

@@ -8,13 +8,14 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from workbench.ui import tab_order, theme
+from workbench.ui import theme
 from workbench.ui.actions import tell_key
-from workbench.ui.start import recent
+from workbench.ui.project import recent
 from workbench.ui.start.new_project_form import NewProjectForm
 from workbench.ui.start.page_overview import PageOverview
 from workbench.ui.start.recent_cards import CARD, COLUMNS, RecentProjects
 from workbench.ui.start.welcome_cards import WelcomeCard
+from workbench.ui.widgets import tab_order
 
 
 class StartPage(QWidget):

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QLabel,
 
 from workbench.ui import theme
 from workbench.ui.background import Background
-from workbench.ui.file_dialogs import ask_for_folder
-from workbench.ui.start import recent
-from workbench.ui.start.recent import RecentProject
+from workbench.ui.project import recent
+from workbench.ui.project.recent import RecentProject
+from workbench.ui.widgets.file_dialogs import ask_for_folder
 
 CARD = QSize(240, 176)
 COLUMNS = 3
@@ -227,6 +227,6 @@ def cover(picture: QImage, space: QRectF) -> QRectF:
 
 def _thumbnail(file: object) -> QImage:
     from workbench.core import images
-    from workbench.ui.pictures import to_qimage
+    from workbench.ui.images.pictures import to_qimage
 
     return to_qimage(images.thumbnail(Path(str(file)), 2 * CARD.width()))

@@ -19,9 +19,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
-from workbench.ui import theme, thumbnails, unread_images
+from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.data.image_adder import ImageAdder
+from workbench.ui.images import thumbnails, unread_images
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import push_button

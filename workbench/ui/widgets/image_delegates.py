@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from workbench.core.formatting import count
 from workbench.core.project import FINISHED, Image, Split, State
 from workbench.ui import theme
-from workbench.ui.images_model import LISTED_IMAGE, ListedImage, MarkedBox
+from workbench.ui.images.images_model import LISTED_IMAGE, ListedImage, MarkedBox
 from workbench.ui.widgets.file_names import cut_name, in_two_lines
 from workbench.ui.widgets.loss_scale import STRIP, paint_strip
 

@@ -23,8 +23,9 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.project import FLAGS, Split, State
-from workbench.ui import image_queues, theme
-from workbench.ui.images_model import ANY_MARK, QUEUED, Filter, Order
+from workbench.ui import theme
+from workbench.ui.images import image_queues
+from workbench.ui.images.images_model import ANY_MARK, QUEUED, Filter, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 from workbench.ui.widgets.popups import Combo, Menu

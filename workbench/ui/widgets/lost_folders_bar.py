@@ -11,11 +11,12 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
-from workbench.ui import theme, unread_images
+from workbench.ui import theme
 from workbench.ui.background import Background
-from workbench.ui.file_dialogs import ask_for_folder
+from workbench.ui.images import unread_images
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.file_dialogs import ask_for_folder
 
 if TYPE_CHECKING:
     from workbench.core.lost_folders import LostFolder

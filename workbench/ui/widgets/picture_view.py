@@ -20,9 +20,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
-from workbench.ui.picture_adjustments import PLAIN, PictureAdjustments
-from workbench.ui.pictures import Picture, TiledPicture
-from workbench.ui.tiles import Tiles
+from workbench.ui.images.picture_adjustments import PLAIN, PictureAdjustments
+from workbench.ui.images.pictures import Picture, TiledPicture
+from workbench.ui.images.tiles import Tiles
 from workbench.ui.widgets.view_transform import ViewTransform, fitted, kept_inside
 
 _STEP = 1.25

@@ -39,7 +39,7 @@ from workbench.core.project import Box
 from workbench.training import recipes, record
 from workbench.training.events import Evaluated, Finished
 from workbench.training.request import RunRequest
-from workbench.ui.pictures import Picture
+from workbench.ui.images.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.live.batch_window import BatchWindow

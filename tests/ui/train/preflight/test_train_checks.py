@@ -25,7 +25,8 @@ from workbench.core import edits
 from workbench.core.project import State
 from workbench.training import recipes
 from workbench.training.findings import WARNING, Finding
-from workbench.ui import theme, unread_images
+from workbench.ui import theme
+from workbench.ui.images import unread_images
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.preflight import preflight_panel, preflight_work

@@ -19,7 +19,7 @@ from workbench.training import recipes
 from workbench.training.recipes import Recipe
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.pictures import picture
+from workbench.ui.images.pictures import picture
 from workbench.ui.session import Session
 from workbench.ui.train.trainer_view.boxes_table import BoxesTable
 from workbench.ui.train.trainer_view.picture import AssignmentPicture

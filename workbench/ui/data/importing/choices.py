@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 from workbench import formats
 from workbench.exchange import ImportSettings
 from workbench.ui import theme
-from workbench.ui.file_dialogs import ask_for_file, ask_for_folder, typed_path
 from workbench.ui.widgets.dropped_files import local_paths
+from workbench.ui.widgets.file_dialogs import ask_for_file, ask_for_folder, typed_path
 from workbench.ui.widgets.popups import Combo
 
 _BASES = (("1 or 0, whichever the boxes show", "auto"), ("1, as VOC rules", "1"), ("0, as many programs do", "0"))

@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.data.importing.sample_picture import SamplePicture
-from workbench.ui.pictures import Picture
+from workbench.ui.images.pictures import Picture
 from workbench.ui.widgets.elided import ElidedLabel
 
 SHOWN = 3
@@ -208,7 +208,7 @@ def _put(view: SamplePicture, sample: Sample, result: object) -> None:
 def _read_picture(request: _PictureRequest) -> Picture:
     """In the background's thread."""
     from workbench.core import images
-    from workbench.ui import pictures
+    from workbench.ui.images import pictures
 
     if request.is_large:
         return pictures.load(request.file, request.window)

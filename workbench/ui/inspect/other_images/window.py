@@ -24,7 +24,6 @@ from workbench.training.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.background import Background
-from workbench.ui.file_dialogs import ask_for_file, ask_for_folder
 from workbench.ui.inspect.other_images import results_job
 from workbench.ui.inspect.other_images.picture import DetectionPicture
 from workbench.ui.inspect.other_images.player import Player
@@ -45,6 +44,7 @@ from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.buttons import word_button
 from workbench.ui.widgets.dropped_files import local_paths
 from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.file_dialogs import ask_for_file, ask_for_folder
 from workbench.ui.widgets.open_folder import open_folder
 from workbench.ui.widgets.popups import Menu
 

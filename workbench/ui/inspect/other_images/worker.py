@@ -22,8 +22,8 @@ from workbench.core.project import Label
 from workbench.core.tiling import candidates_in_tiles
 from workbench.core.video import is_video, printable
 from workbench.errors import WorkbenchError
-from workbench.ui import pictures
-from workbench.ui.pictures import Picture
+from workbench.ui.images import pictures
+from workbench.ui.images.pictures import Picture
 
 if TYPE_CHECKING:
     from workbench.inference.predict import Precision, Predictor

@@ -16,10 +16,11 @@ from workbench.errors import WorkbenchError
 from workbench.inference import review, review_decisions
 from workbench.inference.review import ReviewItem
 from workbench.inference.review_decisions import Decision, Memory
-from workbench.ui import image_losses, keys
+from workbench.ui import keys
 from workbench.ui.actions import key_text, make_action
 from workbench.ui.background import Background
-from workbench.ui.crops import Crops
+from workbench.ui.images import image_losses
+from workbench.ui.images.crops import Crops
 from workbench.ui.inspect.review.bars import DecisionBar, ReviewHeader
 from workbench.ui.inspect.review.queue_model import Key, ReviewFilter, ReviewQueueModel
 from workbench.ui.inspect.review.tile import TILE, ReviewTileDelegate

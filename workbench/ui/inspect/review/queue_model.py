@@ -14,7 +14,7 @@ from workbench.core.project import Snapshot
 from workbench.inference import review, review_decisions
 from workbench.inference.review import ReviewItem, ReviewKind, ReviewOrder
 from workbench.inference.review_decisions import Memory
-from workbench.ui.crops import Crop, CropRequest, Crops, part_around
+from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around
 
 ARROW = " → "  # from the label to what was predicted
 TILE_DATA = Qt.ItemDataRole.UserRole  # TileData: all that a tile paints

@@ -11,8 +11,8 @@ from workbench.core.name_forms import forms
 from workbench.inference.review import ReviewItem
 from workbench.ui import theme
 from workbench.ui.colours import DARK
-from workbench.ui.crop_painter import on_tile, paint_crop
-from workbench.ui.crops import Crop
+from workbench.ui.images.crop_painter import on_tile, paint_crop
+from workbench.ui.images.crops import Crop
 from workbench.ui.inspect.review.queue_model import ARROW, TILE_DATA, TileData
 from workbench.ui.widgets.image_delegates import paint_background
 

@@ -28,8 +28,7 @@ from workbench.training import fine_tuning
 from workbench.training.differences import Difference, differences, form_text
 from workbench.training.recipes import LENGTH, Recipe
 from workbench.training.settings import TrainingSettings
-from workbench.ui import tab_order, theme
-from workbench.ui.forms import Form
+from workbench.ui import theme
 from workbench.ui.train.form import form_order
 from workbench.ui.train.form.network_size import NetworkSizeLabel
 from workbench.ui.train.form.recipe_about import RecipeAbout
@@ -37,7 +36,9 @@ from workbench.ui.train.form.recipe_changes import RecipeChanges
 from workbench.ui.train.form.start_buttons import StartButtons
 from workbench.ui.train.form.start_from import PUBLISHED, StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
+from workbench.ui.widgets import tab_order
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.forms import Form
 from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE, TwoLineDelegate
 
 LOADING = "Loading PyTorch …"

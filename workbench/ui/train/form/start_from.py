@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QWidget
 from workbench.core import formatting
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
-from workbench.ui.file_dialogs import ask_for_file
 from workbench.ui.train.work import PublishedWeights
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.file_dialogs import ask_for_file
 
 HELP = "Fresh weights learn from your images alone. From others, what fits is taken, and the log says what was not."
 FRESH, PUBLISHED, OTHER = "fresh", "published", "other"

@@ -14,7 +14,7 @@ from PySide6.QtGui import QImage
 
 from workbench.errors import WorkbenchError
 from workbench.training.file_index import FileIndex
-from workbench.ui.pictures import to_qimage
+from workbench.ui.images.pictures import to_qimage
 
 if TYPE_CHECKING:  # torch with it
     from workbench.training.network_input import InputSequence, NetworkInput

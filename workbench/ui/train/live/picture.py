@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from workbench.core.formatting import count
 from workbench.ui import theme
-from workbench.ui.pictures import Picture
+from workbench.ui.images.pictures import Picture
 from workbench.ui.widgets.box_names import BoxGroup, NamePlate, boxes_at, name_plates, pointer_plates
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
 from workbench.ui.widgets.pointed_view import PointedView

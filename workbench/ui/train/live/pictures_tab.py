@@ -30,7 +30,7 @@ from workbench.training.watched_images import WatchedDetections
 from workbench.training.watched_images import WatchedImage as Found
 from workbench.ui import preferences, theme
 from workbench.ui.background import Background
-from workbench.ui.pictures import Picture
+from workbench.ui.images.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train.live import work
 from workbench.ui.train.live.batch_window import BatchWindow

@@ -10,8 +10,8 @@ from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.training import present_images, watched_images
 from workbench.training.watched_images import WatchedDetections
-from workbench.ui import pictures
-from workbench.ui.pictures import Picture
+from workbench.ui.images import pictures
+from workbench.ui.images.pictures import Picture
 
 SIDE = 768
 """Length of the longer side in pixels: enough for a quarter of a large screen, or for zooming in a small one."""

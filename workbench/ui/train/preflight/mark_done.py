@@ -12,7 +12,7 @@ from workbench.core import edits
 from workbench.core.formatting import count
 from workbench.core.project import State
 from workbench.training.findings import WARNING, Finding
-from workbench.ui import unread_images
+from workbench.ui.images import unread_images
 from workbench.ui.session import Session
 
 

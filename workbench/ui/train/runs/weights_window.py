@@ -23,15 +23,16 @@ from workbench.core.edits import AddLabels
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
-from workbench.ui import tab_order, theme
-from workbench.ui.file_dialogs import ask_for_file, typed_path
-from workbench.ui.forms import Form
+from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.form.start_from import FILES
 from workbench.ui.train.work import DetectorChoice, Loaded, WeightsImportRequest
+from workbench.ui.widgets import tab_order
 from workbench.ui.widgets.buttons import make_primary
+from workbench.ui.widgets.file_dialogs import ask_for_file, typed_path
+from workbench.ui.widgets.forms import Form
 from workbench.ui.widgets.popups import Combo
 
 FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here

@@ -20,7 +20,7 @@ from workbench.training import runs
 from workbench.training.events import Control
 from workbench.training.file_index import FileIndex, FileInfo
 from workbench.training.recipes import Recipe
-from workbench.ui.pictures import picture
+from workbench.ui.images.pictures import picture
 from workbench.ui.train import work as loading
 from workbench.ui.train.trainer_view.requests import (
     CERTAIN,

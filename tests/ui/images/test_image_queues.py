@@ -10,7 +10,7 @@ from tests.ui.inspect_page_driver import make_run, session_fixture
 from workbench.inference import image_queue
 from workbench.inference.image_queue import RankingRequest
 from workbench.training.runs import RECIPE
-from workbench.ui.image_queues import QueueJobRequest, compute_queue
+from workbench.ui.images.image_queues import QueueJobRequest, compute_queue
 from workbench.ui.session import Session
 
 __all__ = ["session_fixture"]

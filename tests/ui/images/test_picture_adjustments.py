@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QColor, QImage
 
-from workbench.ui.picture_adjustments import PLAIN, PictureAdjustments
+from workbench.ui.images.picture_adjustments import PLAIN, PictureAdjustments
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.crop_painter import fitted, on_tile
-from workbench.ui.crops import Crop, CropRequest, Crops, part_around
+from workbench.ui.images.crop_painter import fitted, on_tile
+from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around
 
 
 @pytest.mark.parametrize(

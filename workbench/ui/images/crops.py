@@ -135,7 +135,7 @@ class Crops(QObject):
         import cv2
 
         from workbench.core import images
-        from workbench.ui.pictures import to_qimage
+        from workbench.ui.images.pictures import to_qimage
 
         about = images.info(request.file)
         if about.is_huge:

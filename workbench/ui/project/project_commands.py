@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QInputDialog, QMainWindow
 
 from workbench.ui.actions import make_action
+from workbench.ui.project import recent
 from workbench.ui.session import Session
-from workbench.ui.start import recent
 from workbench.ui.widgets.show_once import show_once
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class ProjectCommands(QObject):
 
     @Slot()
     def show_copies(self) -> None:
-        from workbench.ui.start.older_copies import OlderCopiesWindow
+        from workbench.ui.project.older_copies import OlderCopiesWindow
 
         if self._session.document is not None:
             show_once(self._window, OlderCopiesWindow, lambda: OlderCopiesWindow(self._session, self._window))

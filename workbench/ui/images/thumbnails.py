@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QImage
 
 from workbench.errors import WorkbenchError
-from workbench.ui import unread_images
 from workbench.ui.background import Background
+from workbench.ui.images import unread_images
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _make(request: object) -> QImage:
     """The thumbnail from the disk cache, or made and stored there. Runs in the background's thread."""
     assert isinstance(request, _ThumbnailRequest)
     from workbench.core import images
-    from workbench.ui.pictures import to_qimage
+    from workbench.ui.images.pictures import to_qimage
 
     key = _key(request.file, request.window)
     kept = _load(request.cache, key) if key else None
@@ -182,7 +182,7 @@ def _make(request: object) -> QImage:
 def _of_huge(request: _ThumbnailRequest, about: ImageInfo) -> QImage:
     """From its tiles, if there are any; else an empty area of its shape: the image is only too large for this."""
     from workbench.core import pyramid
-    from workbench.ui.pictures import wrapped
+    from workbench.ui.images.pictures import wrapped
 
     found = pyramid.find(request.file, about, request.window, request.cache.parent)
     if found is not None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from workbench.ui.project import recent
 from workbench.ui.session import Session
-from workbench.ui.start import recent
 from workbench.ui.widgets.popups import Menu
 
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from workbench.errors import WorkbenchError
 from workbench.settings import FOLDER, SPELLINGS, SettingRow, check_value
 from workbench.ui import theme
-from workbench.ui.file_dialogs import ask_for_file, ask_for_folder
+from workbench.ui.widgets.file_dialogs import ask_for_file, ask_for_folder
 from workbench.ui.widgets.popups import Combo
 
 

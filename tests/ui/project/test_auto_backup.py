@@ -19,8 +19,8 @@ from workbench.core.project import Box, Label, State
 from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
-from workbench.ui.start import auto_backup, project_opener
-from workbench.ui.start.auto_backup import AutoBackup
+from workbench.ui.project import auto_backup, project_opener
+from workbench.ui.project.auto_backup import AutoBackup
 
 
 def answer(name: str) -> Callable[[], QMessageBox | None]:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter
 
 from workbench.core.project import XYXY
 from workbench.ui import theme
-from workbench.ui.crops import Crop
+from workbench.ui.images.crops import Crop
 
 
 def paint_crop(painter: QPainter, room: QRectF, crop: Crop | None, problem: str) -> QRectF:

@@ -20,7 +20,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
-from workbench.ui.pictures import Picture, TiledPicture
+from workbench.ui.images.pictures import Picture, TiledPicture
 from workbench.ui.widgets.view_transform import ViewTransform
 
 WIDTH, HEIGHT, BLOCK = 2400, 1700, 100

@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
 from workbench.core.name_forms import forms, short
-from workbench.ui import thumbnails
 from workbench.ui.background import Background
+from workbench.ui.images import thumbnails
 from workbench.ui.session import Session
 from workbench.ui.widgets.file_names import NamedLine, cut_name, in_two_lines
 

@@ -44,7 +44,7 @@ def find_labels(photographs: Path, job: Job) -> Iterator[FoundLabels]:
 
 def _may_hold_labels(folder: Path) -> bool:
     """Whether there is a file that is no photograph, and not too many files to look through."""
-    from workbench.ui.start.photograph_count import photograph_flags
+    from workbench.ui.project.photograph_count import photograph_flags
 
     others = False
     for number, is_photograph in enumerate(photograph_flags(folder)):

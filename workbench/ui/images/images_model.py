@@ -21,10 +21,10 @@ from workbench.core.image_queue import QueueOrder
 from workbench.core.image_table import IdRows
 from workbench.core.project import FLAGS, Image, Split, State
 from workbench.inference.image_queue import LabellingQueue
-from workbench.ui import image_losses, image_queues, unread_images
-from workbench.ui.image_losses import Losses
+from workbench.ui.images import image_losses, image_queues, unread_images
+from workbench.ui.images.image_losses import Losses
+from workbench.ui.images.thumbnails import Thumbnails
 from workbench.ui.session import Session
-from workbench.ui.thumbnails import Thumbnails
 
 IMAGE = Qt.ItemDataRole.UserRole  # core.project.Image
 LISTED_IMAGE = Qt.ItemDataRole.UserRole + 1  # ListedImage: all that a tile paints, in one query

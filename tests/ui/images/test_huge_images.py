@@ -16,16 +16,16 @@ from PIL import Image
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.huge_bench import BLOCK, HEIGHT, WIDTH, Bench, bench, blocks, near, needs_libvips, written
+from tests.ui.images.huge_bench import BLOCK, HEIGHT, WIDTH, Bench, bench, blocks, near, needs_libvips, written
 from tests.ui.window_driver import Open
 from workbench.core import images, pyramid
 from workbench.core.document import Document
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.pyramid import Pyramid, TilePosition
-from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.picture_adjustments import PictureAdjustments
-from workbench.ui.pictures import TiledPicture
+from workbench.ui.images import pictures
+from workbench.ui.images.picture_adjustments import PictureAdjustments
+from workbench.ui.images.pictures import TiledPicture
 
 __all__ = ["bench"]  # a fixture
 
@@ -141,7 +141,7 @@ def test_only_tiles_in_sight_are_read_each_once_and_the_last_ones_kept(
 def test_tiles_that_went_out_of_sight_are_dropped_when_there_are_too_many(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.tiles.MEMORY", 4 << 20)
+    monkeypatch.setattr("workbench.ui.images.tiles.MEMORY", 4 << 20)
     bench.show(written(tmp_path, blocks()))
     bench.wait(lambda: bench.has_tiles)
     picture = bench.picture

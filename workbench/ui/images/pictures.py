@@ -20,7 +20,7 @@ from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.core.images import ImageInfo
-    from workbench.ui.tiles import Tiles
+    from workbench.ui.images.tiles import Tiles
 
 LARGE, PREVIEW = 4_000_000, 500
 """Length of the longer side, in pixels, from which a preview is shown before the image."""

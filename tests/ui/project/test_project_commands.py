@@ -18,8 +18,8 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
 from workbench.ui.main_window import MainWindow
-from workbench.ui.start import project_opener, recent
-from workbench.ui.start.older_copies import ABOUT, CHOOSE, OlderCopiesWindow
+from workbench.ui.project import project_opener, recent
+from workbench.ui.project.older_copies import ABOUT, CHOOSE, OlderCopiesWindow
 
 THEN, LATER = datetime(2026, 11, 20, 12), datetime(2026, 11, 21, 12)
 

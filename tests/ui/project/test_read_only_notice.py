@@ -16,7 +16,7 @@ from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
 from workbench.ui import window_closing
 from workbench.ui.main_window import MainWindow
-from workbench.ui.start.read_only_notice import CHANGED, FREE
+from workbench.ui.project.read_only_notice import CHANGED, FREE
 
 
 def come_back(window: MainWindow, qapp: QApplication) -> str:

@@ -55,7 +55,7 @@ class Tiles(QObject):
 
     def _read(self, request: _TileRequest) -> QImage:
         """Runs in the background's thread."""
-        from workbench.ui.pictures import wrapped
+        from workbench.ui.images.pictures import wrapped
 
         self._in_progress.add(request)
         return wrapped(request.pyramid.read(request.place))

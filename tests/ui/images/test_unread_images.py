@@ -15,7 +15,7 @@ from workbench.core.images import info
 from workbench.core.labelling_progress import labelling_progress
 from workbench.core.project import State
 from workbench.errors import Refused
-from workbench.ui import unread_images
+from workbench.ui.images import unread_images
 
 
 def test_n_on_an_image_that_is_done_only_goes_on(qtbot: QtBot, open_window: Open, project: Path) -> None:

@@ -20,7 +20,7 @@ from workbench.exchange import autosync
 from workbench.ui.data.label_files_window import LabelFilesWindow
 from workbench.ui.data.page import DataPage
 from workbench.ui.main_window import MainWindow
-from workbench.ui.start import label_file_sync
+from workbench.ui.project import label_file_sync
 
 
 @pytest.fixture

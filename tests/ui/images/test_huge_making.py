@@ -9,10 +9,22 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
 
-from tests.ui.huge_bench import BLOCK, HEIGHT, RGB, WIDTH, Bench, bench, blocks, kept, near, needs_libvips, written
+from tests.ui.images.huge_bench import (
+    BLOCK,
+    HEIGHT,
+    RGB,
+    WIDTH,
+    Bench,
+    bench,
+    blocks,
+    kept,
+    near,
+    needs_libvips,
+    written,
+)
 from workbench.core import images, pyramid
 from workbench.ui import theme
-from workbench.ui.pictures import TiledPicture
+from workbench.ui.images.pictures import TiledPicture
 
 __all__ = ["bench"]  # a fixture
 
