@@ -19,8 +19,8 @@ row, a flag, a TOML key and a line of documentation.
 All of this is plain Python without Qt. cli/ and ui/ are two thin layers on top: the window and the command line
 iterate the same generators.
 
-ui/ has a folder for each page of the window (start, data, annotate, anchors, train, inspect, export), and three for what
-pages share: project/ opens and backs up projects, images/ has their pixels, lists and tiles, widgets/ one widget
+ui/ has a folder for each page of the window (start, data, annotate, anchors, train, inspect, export), and three for
+what pages share: project/ opens and backs up projects, images/ has their pixels, lists and tiles, widgets/ one widget
 per file. What lies beside them is the window itself: commands and keys, the theme, and `job.Job`, the only class to
 cross threads.
 """
