@@ -65,7 +65,7 @@ class Acting(main_window.MainWindow):
         return bool(self.session.jobs)
 
     def trains(self) -> bool:
-        return any(job.pauses for job in self.session.jobs)
+        return any(job.is_training for job in self.session.jobs)
 
     def page(self, name: str) -> Callable[[], bool]:
         def show() -> bool:

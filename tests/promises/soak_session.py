@@ -260,7 +260,7 @@ class Session(SoakHand):
                 yield from self._type(field, typed)
         find(self.window, QComboBox, "train-form-states").setCurrentText("verified")
         yield from self._press("train-start")
-        yield lambda: any(job.pauses for job in self.window.session.jobs)
+        yield lambda: any(job.is_training for job in self.window.session.jobs)
         yield from self._to_the_canvas()
         for _ in range(2):
             yield from self._by_unlabelled()

@@ -126,7 +126,7 @@ def test_a_training_that_a_kill_ended_is_told_with_it(tmp_path: Path, qtbot: QtB
         return crash.sentence.partition("Log has details.")[2]
 
     assert killed() == ""
-    session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), session, pauses=True))
+    session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), session, is_training=True))
     session.runs_changed.emit()
     told = killed()
     assert session.end_jobs()  # before anything else can fail: its thread must not outlive it

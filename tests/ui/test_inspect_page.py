@@ -61,7 +61,7 @@ def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: InspectP
 
 
 def test_while_the_first_run_is_trained_the_page_says_so(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    job = session.start(Job("Training", lambda job: iter([job.stop.wait(20)]), page, pauses=True))
+    job = session.start(Job("Training", lambda job: iter([job.stop.wait(20)]), page, is_training=True))
     page.shown()
     qtbot.waitUntil(lambda: "after its first evaluation" in text(page, "inspect-empty-sentence"))
     job.stop.set()

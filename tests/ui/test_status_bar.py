@@ -45,7 +45,7 @@ def until_paused_and_stopped(job: Job) -> Iterator[JobProgress]:
 
 def test_a_training_can_be_paused_from_any_page(qtbot: QtBot, open_window: Open) -> None:
     window = open_window()
-    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, pauses=True))
+    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, is_training=True))
     pause = find(window, QToolButton, "job-pause")
     assert pause.isVisible()
     QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
@@ -60,7 +60,7 @@ def test_what_runs_is_paused_and_stopped_by_key(qtbot: QtBot, open_window: Open)
     window = open_window()
     control, pausing = Qt.KeyboardModifier.ControlModifier, find(window, QAction, "action-pause-job")
     assert not pausing.isEnabled()
-    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, pauses=True))
+    job = window.session.start(Job("Run 'tiny-2'", until_paused_and_stopped, window, is_training=True))
     assert pausing.isEnabled()
     for is_set in (True, False):
         QTest.keyClick(window, Qt.Key.Key_P, control | Qt.KeyboardModifier.ShiftModifier)
@@ -73,7 +73,7 @@ def test_what_runs_is_paused_and_stopped_by_key(qtbot: QtBot, open_window: Open)
 def test_how_far_a_training_is_is_known_again_after_another_job(qtbot: QtBot, open_window: Open) -> None:
     window = open_window()
     title = find(window, QLabel, "job-title")
-    training = window.session.start(Job("Run 'tiny-2'", until_stopped, window, pauses=True))
+    training = window.session.start(Job("Run 'tiny-2'", until_stopped, window, is_training=True))
     qtbot.waitUntil(lambda: "3 of 12" in title.text())
     find(window, QToolButton, "job-pause").click()
     other = window.session.start(Job("Looking", until_stopped, window))

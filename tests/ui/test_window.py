@@ -381,7 +381,7 @@ def test_a_training_that_closing_stopped_is_told_of_at_the_next_opening(
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:
     window = open_window(project)
-    window.session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), window, pauses=True))
+    window.session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), window, is_training=True))
     window.close_project()
     window.open(project)
     told = find(window, QLabel, "message-text").text()

@@ -41,7 +41,7 @@ def test_a_window_closes_when_the_training_has_ended_its_step(
         finally:
             saved.append(True)
 
-    window.session.start(Job("Training tiny-1", train, ends_itself=True, pauses=True))
+    window.session.start(Job("Training tiny-1", train, ends_itself=True, is_training=True))
     window.close()
     assert window.isVisible()
     assert find(window, QLabel, "message-text").text() == window_closing.WORDS
@@ -71,7 +71,7 @@ def running(
         while not over.wait(0.01) and not job.stop.is_set():
             yield 1
 
-    job = window.session.start(Job("Training tiny-1", train, ends_itself=True, pauses=True))
+    job = window.session.start(Job("Training tiny-1", train, ends_itself=True, is_training=True))
     return window, job, over
 
 

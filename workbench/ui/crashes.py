@@ -96,7 +96,7 @@ class CrashNote(QObject):
         document = self._session.document
         image = self._session.image_id
         self._recent = [image, *(id for id in self._recent if id != image)][:_RECENT]
-        training = next((job.title for job in self._session.jobs if job.pauses), "")
+        training = next((job.title for job in self._session.jobs if job.is_training), "")
         shown = {"project": str(document.folder) if document else "", "image": image, "recent": self._recent}
         shown |= {"training": training}
         with contextlib.suppress(WorkbenchError):  # a full disk: not worth a message here

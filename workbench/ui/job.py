@@ -2,7 +2,7 @@
 
 Connect `reported`, `failed` and `finished` to @Slot methods before `start()` and never disconnect while it runs
 (disconnecting under a flood of events crashed 3 of 25 runs). The thread is controlled by threading.Events only: `stop`,
-and `pause` for jobs that read it. Events must be frozen values. After a stop, `wait()` before the owner is destroyed:
+and `pause` for a training. Events must be frozen values. After a stop, `wait()` before the owner is destroyed:
 destroying a QThread while it runs ends the process.
 """
 
@@ -31,9 +31,10 @@ class Job(QThread):
 
     `title` is what the status bar shows. When `stop` is set the generator is closed after its current
     event (its `finally` runs in the thread), unless it ends by itself: generators that must report their own
-    end read `job.stop` and set `ends_itself`. `low_priority`: for work that keeps all cores busy for minutes, as
-    training: the window's thread and other programs go first. `carries`: its events hold a lock or files, so they are
-    delivered even when the project is closed, so that someone releases these.
+    end read `job.stop` and set `ends_itself`. `is_training`: it reads `pause`, and the window asks before ending it.
+    `low_priority`: for work that keeps all cores busy for minutes, as training: the window's thread and other programs
+    go first. `carries`: its events hold a lock or files, so they are delivered even when the project is closed, so
+    that someone releases these.
     """
 
     reported = Signal(object)  # one event of the generator
@@ -42,14 +43,14 @@ class Job(QThread):
 
     def __init__(
         self, title: str, work: Work, parent: QObject | None = None, *,
-        ends_itself: bool = False, pauses: bool = False, low_priority: bool = False, carries: bool = False,
+        ends_itself: bool = False, is_training: bool = False, low_priority: bool = False, carries: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self.title = title
         self.stop = threading.Event()
         self.pause = threading.Event()
         self.ends_itself = ends_itself
-        self.pauses = pauses  # whether the work reads `pause`: a training does
+        self.is_training = is_training
         self.low_priority = low_priority
         self.carries = carries
         self.place = 1, 1  # of a training in a queue: its number, and how many there are

@@ -288,7 +288,7 @@ class Session(QObject):
 
     @property
     def is_training(self) -> bool:
-        return any(job.pauses for job in self.jobs)
+        return any(job.is_training for job in self.jobs)
 
     def start(self, job: Job) -> Job:
         """Start a job whose signals its page has connected already; it ends before this session does."""
@@ -322,14 +322,14 @@ class Session(QObject):
 
     def _note_training(self) -> None:
         """Note the training that closing stops, for a message at the next opening."""
-        trained = next((job.title for job in self.jobs if job.pauses), "")
+        trained = next((job.title for job in self.jobs if job.is_training), "")
         if trained and self.document is not None:
             preferences.put(_LEFT, [str(self.document.folder), trained])
 
     def end_training(self, seconds: float) -> bool:
         """Ask a training to stop after its step, and wait up to `seconds`; False if it still runs."""
         self._note_training()
-        return all(job.end(seconds) for job in self.jobs if job.pauses)
+        return all(job.end(seconds) for job in self.jobs if job.is_training)
 
     def end_jobs(self, keep: Job | None = None) -> bool:
         """Ask all jobs (but `keep`) to stop and wait for them; False if one still runs.

@@ -42,7 +42,7 @@ GOING_BACK = Leaving("Going back to a copy", "Stop and go back", when_over=False
 
 def may_stop(session: Session, leaving: Leaving = CLOSING) -> bool:
     """Whether the running training may be stopped: asked once, and not if it was told to stop already."""
-    running = next((job for job in session.jobs if job.pauses and not job.stop.is_set()), None)
+    running = next((job for job in session.jobs if job.is_training and not job.stop.is_set()), None)
     return running is None or ask(session, running, leaving)
 
 

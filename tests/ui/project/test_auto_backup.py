@@ -52,7 +52,7 @@ def test_it_is_backed_up_beside_a_training_and_not_beside_what_may_write_it(
     """Of all that was labelled in the hours of a training there was no copy before its end."""
     window = open_window(project)
     worker, jobs = window.findChild(AutoBackup), window.session.jobs
-    other, training = (Job("work", lambda _: iter(()), pauses=pauses) for pauses in (False, True))
+    other, training = (Job("work", lambda _: iter(()), is_training=trains) for trains in (False, True))
     jobs.append(other)
     worker.check()
     assert worker._work.is_idle()

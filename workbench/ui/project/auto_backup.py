@@ -83,7 +83,7 @@ class AutoBackup(QObject):
         """Start what is due, also beside a training: it takes hours, in which people label on."""
         from workbench.core import backups
 
-        if self._folder is None or not self._work.is_idle() or not all(job.pauses for job in self._session.jobs):
+        if self._folder is None or not self._work.is_idle() or not all(job.is_training for job in self._session.jobs):
             return
         requests = []
         if self._outdated != frozenset():

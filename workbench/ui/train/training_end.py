@@ -65,7 +65,7 @@ def training_job(
     def run_events(job: Job) -> Iterator[Event | RunHistory]:
         return events(train, request, job, after, for_tensorboard)
 
-    return Job(f"Training {name}", run_events, ends_itself=True, pauses=True, low_priority=True)
+    return Job(f"Training {name}", run_events, ends_itself=True, is_training=True, low_priority=True)
 
 
 def evaluates(request: DeferredRunRequest | RunRequest | Path) -> bool:

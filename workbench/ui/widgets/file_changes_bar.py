@@ -110,7 +110,7 @@ class FileChangesBar(QFrame):
         """Check, unless it was done within the last minute, or files are being read that it would report."""
         document, jobs = self._session.document, self._session.jobs
         is_due = time.monotonic() - self._checked_at >= EVERY and self._background.is_idle()
-        if document is not None and not document.read_only and is_due and all(job.pauses for job in jobs):
+        if document is not None and not document.read_only and is_due and all(job.is_training for job in jobs):
             self._checked_at = time.monotonic()
             self._background.ask([self._request(by_user=False)])
 

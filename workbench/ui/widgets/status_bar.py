@@ -134,8 +134,8 @@ class StatusBar(QFrame):
         job = self._job
         self._bar.setVisible(job is not None)
         self._stop.setVisible(job is not None)
-        self._pause.setVisible(job is not None and job.pauses)
-        self._pausing.setEnabled(job is not None and job.pauses)
+        self._pause.setVisible(job is not None and job.is_training)
+        self._pausing.setEnabled(job is not None and job.is_training)
         self._stopping.setEnabled(job is not None and not job.stop.is_set())
         if job is None:
             self._title.setText("")

@@ -166,7 +166,7 @@ def test_a_training_resumed_before_the_form_is_there_settles_nothing(
             ready(qtbot, page)
     folder = run(session.document.runs_folder / "first", "quick-cpu").folder
     recipes.write(recipes.preset("quick-cpu").changed({"epochs": 7}), folder / runs.RECIPE)
-    session.job_started.emit(Job("Training first", lambda _: iter(()), page, pauses=True))
+    session.job_started.emit(Job("Training first", lambda _: iter(()), page, is_training=True))
     with listed(qtbot, page):
         page.shown() if is_loaded else ready(qtbot, page)
     assert (page._setup.form.text("epochs") == "7") is not is_loaded

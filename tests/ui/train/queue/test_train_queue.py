@@ -268,13 +268,13 @@ def test_a_queue_that_was_not_begun_follows_the_training_that_a_person_starts(
 
 
 def test_the_status_bar_counts_the_runs(qtbot: QtBot, two_wait: TrainPage, session: Session) -> None:
-    (job,) = (job for job in session.jobs if job.pauses)
+    (job,) = (job for job in session.jobs if job.is_training)
     assert job.place == (1, 3)
     press(qtbot, two_wait, "train-queue-hold")
     assert job.place == (1, 1)
     press(qtbot, two_wait, "train-queue-hold")
     end_with_evaluation(qtbot, two_wait, session)
-    qtbot.waitUntil(lambda: [job.place for job in session.jobs if job.pauses] == [(2, 3)])
+    qtbot.waitUntil(lambda: [job.place for job in session.jobs if job.is_training] == [(2, 3)])
 
 
 def test_curves_of_another_run_that_a_person_looks_at_stay(qtbot: QtBot, two_wait: TrainPage, session: Session) -> None:

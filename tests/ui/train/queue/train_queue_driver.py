@@ -55,7 +55,7 @@ def trained(training: FakeTraining) -> list[str]:
 
 
 def is_training(session: Session, name: str) -> bool:
-    return [job.title for job in session.jobs if job.pauses] == [f"Training {name}"]
+    return [job.title for job in session.jobs if job.is_training] == [f"Training {name}"]
 
 
 def heard(session: Session) -> list[str]:
@@ -77,6 +77,6 @@ def two_wait(qtbot: QtBot, page: TrainPage, session: Session) -> TrainPage:
 
 def end_with_evaluation(qtbot: QtBot, page: TrainPage, session: Session) -> None:
     """By "Stop after the next evaluation": the queue goes on."""
-    name = next(job.title for job in session.jobs if job.pauses)
+    name = next(job.title for job in session.jobs if job.is_training)
     page._progress.after.trigger()
     qtbot.waitUntil(lambda: not [job for job in session.jobs if job.title == name])

@@ -87,7 +87,7 @@ class FirstRecipe(QObject):
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
-        is_training = isinstance(job, Job) and job.pauses
+        is_training = isinstance(job, Job) and job.is_training
         if is_training and self._setup.loaded:  # else nothing was chosen: one resumed while PyTorch is loaded
             self._setup.settled = True
 

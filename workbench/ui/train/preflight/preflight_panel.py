@@ -236,7 +236,7 @@ class PreflightPanel(QWidget):
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
-        if isinstance(job, Job) and job.pauses:
+        if isinstance(job, Job) and job.is_training:
             self._offer(self._request())
             if not self._setup.buttons.is_queueing:
                 self._setup.buttons.cancel()  # a start would come too late
@@ -251,7 +251,7 @@ class PreflightPanel(QWidget):
             if self._cost.text() == TRYING:
                 self._say("")
             self._offer(self._request())
-        elif isinstance(job, Job) and job.pauses:
+        elif isinstance(job, Job) and job.is_training:
             self._changed()
 
     def close_down(self) -> None:

@@ -258,7 +258,7 @@ class QueueControl(QObject):
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
-        if not isinstance(job, Job) or not job.pauses or self._queue is None:
+        if not isinstance(job, Job) or not job.is_training or self._queue is None:
             return
         self._job, self._follow = job, FollowedTraining()
         self._queue.begin(self._begins)
