@@ -303,8 +303,7 @@ def _alike(snapshot: Snapshot, files: Sequence[_OpenedFile]) -> Iterator[HealthF
     for rows in (*groups, *(rows for rows in flat.values() if len(rows) > 1)):
         what = "The same picture" if len({files[row].digest for row in rows}) == 1 else "Nearly the same picture"
         splits = {snapshot.images[row].split for row in rows} - {Split.NONE}
-        more = f" and {len(rows) - 4:,} more" if len(rows) > 4 else ""
-        names = ", ".join(snapshot.images[row].path for row in rows[:4]) + more
+        names = formatting.named([snapshot.images[row].path for row in rows], 4)
         ids = tuple(snapshot.images[row].id for row in rows)
         if len(splits) > 1:
             where = " and ".join(sorted(splits))

@@ -23,6 +23,13 @@ def test_a_count_takes_its_verb_along() -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "most", "said"), [(["a"], 5, "a"), (["a", "b"], 2, "a, b"), (["x"] * 2003, 1, "x and 2,002 more")]
+)
+def test_of_many_names_the_first_are_said_and_the_others_counted(names: list[str], most: int, said: str) -> None:
+    assert formatting.named(names, most) == said
+
+
+@pytest.mark.parametrize(
     ("share", "digits", "said"),
     [(0.886, 1, "88.6 %"), (0.886, 0, "89 %"), (0, 1, "0.0 %"), (1, 0, "100 %"), (0.9999, 1, "99.9 %"),
      (0.999, 0, "99 %"), (0.00001, 1, "0.1 %"), (0.001, 0, "1 %"), (0.00126, 2, "0.13 %"), (1.5, 0, "150 %")],

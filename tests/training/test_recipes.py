@@ -270,7 +270,7 @@ def test_differences_name_the_setting_its_value_in_the_preset_and_the_own_one() 
     ]  # fmt: skip
     said = differences.sentence(mine, found[:1])
     assert said == "1 setting differs from “Quick, on a processor”: Resize: auto → letterbox."
-    assert differences.sentence(mine, found * 2).endswith(", and 4 more.")
+    assert differences.sentence(mine, found * 2).endswith(" and 4 more.")
     assert mine.changed({one.name: one.before for one in found}) == preset("quick-cpu")
 
 

@@ -86,8 +86,8 @@ def of_each(
 
 def _change(runs_folder: Path, names: Sequence[str], snapshot: Snapshot) -> str:
     """A sentence if runs of these names learnt from other data than the `snapshot` for the rest of the folds."""
+    from workbench.core.formatting import named
     from workbench.training import runs
-    from workbench.training.findings import named
 
     there = [runs.info(runs_folder / name) for name in names if (runs_folder / name / runs.EVENTS).is_file()]
     others = [run.name for run in there if run.digest != snapshot.digest]

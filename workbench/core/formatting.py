@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 
 PLURALS = {"is": "are", "was": "were", "has": "have"}
 
@@ -13,6 +14,12 @@ def count(number: int, noun: str, verb: str = "") -> str:
     if number == 1:
         return f"1 {noun} {verb}".rstrip()
     return f"{number:,} {noun}{'es' if noun.endswith('x') else 's'} {PLURALS.get(verb, '')}".rstrip()
+
+
+def named(names: Sequence[str], most: int = 5) -> str:
+    """ "a, b and 3 more": the first `most` of them, and how many others there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def count_views(number: int, tiled: bool) -> str:

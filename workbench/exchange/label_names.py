@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Container, Iterable, Mapping
 
 from workbench.core.document import Document
-from workbench.core.formatting import one_line, visible
+from workbench.core.formatting import named, one_line, visible
 from workbench.core.former_names import former_names
 from workbench.errors import WorkbenchError
 from workbench.exchange.matching import MatchedImage
@@ -71,9 +71,8 @@ def check_matches(document: Document, reading: Reading, names: Mapping[str, str]
 
 
 def _listed(names: Iterable[str]) -> str:
-    named = [f"'{visible(name)}'" for name in names]
-    more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
-    return f"There are {', '.join(named[:_NAMED])}{more}." if named else "There are none."
+    quoted = [f"'{visible(name)}'" for name in names]
+    return f"There are {named(quoted, _NAMED)}." if quoted else "There are none."
 
 
 def tell_of_own(names: Mapping[str, str], own: Container[str], report: Report) -> None:

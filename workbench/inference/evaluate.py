@@ -17,7 +17,7 @@ import numpy as np
 from workbench.core import images, lost_folders
 from workbench.core.detections import Candidates, NmsKind
 from workbench.core.files import atomic_write
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
 from workbench.core.metrics import Evaluation
@@ -35,7 +35,6 @@ from workbench.inference.events import (
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, best_confidence, label_columns, score, with_project_labels
 from workbench.training import data, data_leakage
-from workbench.training.findings import named
 from workbench.training.header import trained_labels
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash can cost
@@ -157,7 +156,7 @@ def remark_on(parts: Sequence[Found]) -> str:
         if names
     ]
     changed = [path for part in parts for path in part.changed]
-    return " ".join([*sentences, *([data.other_sizes(changed, named=2)] if changed else [])])
+    return " ".join([*sentences, *([data.other_sizes(changed, most=2)] if changed else [])])
 
 
 def _is_other(image: Image, size: tuple[int, int]) -> bool:

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.detections import Candidates
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.inference.events import FoldScore
 from workbench.training import run_recipe
-from workbench.training.findings import named
 from workbench.training.runs import RECIPE, RunInfo
 from workbench.training.settings import FEW_JUDGES
 

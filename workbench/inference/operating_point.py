@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from workbench.core import strict_json
 from workbench.core.detections import FLOOR, KINDS, MOST, Candidates, Detections, NmsKind
 from workbench.core.files import atomic_write
+from workbench.core.formatting import named
 from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
 from workbench.training.header import read_header
 
 FILE = "operating_point.json"
-_NAMED = 5  # labels named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,8 @@ class OperatingPoint:
     @property
     def words(self) -> str:
         """Its confidences in a sentence: "0.25", or "0.25 (cell 0.1, platelet 0.4 and 2 more)"."""
-        named = ", ".join(f"{name} {value:g}" for name, value in self.own[:_NAMED])
-        more = f" and {len(self.own) - _NAMED:,} more" if len(self.own) > _NAMED else ""
-        return f"{self.confidence:g} ({named}{more})" if self.own else f"{self.confidence:g}"
+        own = named([f"{name} {value:g}" for name, value in self.own])
+        return f"{self.confidence:g} ({own})" if own else f"{self.confidence:g}"
 
     def confidences(self, names: Sequence[str]) -> NDArray[np.float64]:
         """(C,) the confidence of each of these labels; names that are not among them are ignored."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.detections import Candidates
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.project import Snapshot
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
@@ -24,7 +24,6 @@ from workbench.inference.scoring import ScoringRules
 from workbench.training import data_leakage
 
 Rows = NDArray[np.int64]
-NAMED = 5  # labels that a sentence names
 
 
 class SplitResult(Protocol):
@@ -109,8 +108,7 @@ def _labels(first: SplitResult, second: SplitResult, names: tuple[str, str]) -> 
         unknown = [label.name for label, is_known in zip(first.truth.labels, known, strict=True) if not is_known]
         use &= known
         if unknown:
-            more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
-            notes.append(f"Not compared, because {name} doesn't know them: {', '.join(unknown[:NAMED])}{more}.")
+            notes.append(f"Not compared, because {name} doesn't know them: {named(unknown)}.")
     if not use.any():
         raise WorkbenchError(
             "The two runs have no label in common, so there is nothing to compare. Choose another run."

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 from workbench.core.files import check_free_space
+from workbench.core.formatting import named
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Image, Snapshot, State
 from workbench.core.resize import Fit, FitMode, as_array, fit, scales_and_offsets
@@ -265,11 +266,10 @@ def _changed(store: PixelStore) -> str:
     return other_sizes(list(other)) if other else ""
 
 
-def other_sizes(paths: Sequence[str], named: int = NAMED) -> str:
+def other_sizes(paths: Sequence[str], most: int = NAMED) -> str:
     """The message about images whose files were resized, turned or cropped since their boxes were drawn."""
-    more = f" and {len(paths) - named:,} more" if len(paths) > named else ""
     noun, boxes = ("1 image has", "its") if len(paths) == 1 else (f"{len(paths):,} images have", "their")
     return (
         f"{noun} a different size from the one that the project knows, so {boxes} boxes may be in the wrong place:"
-        f" {', '.join(paths[:named])}{more}. Check the data."
+        f" {named(paths, most)}. Check the data."
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench import settings
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 
 if TYPE_CHECKING:
     from workbench.training.recipes import Recipe
@@ -73,10 +73,7 @@ def sentence(recipe: Recipe, found: tuple[Difference, ...]) -> str:
     """ "2 settings differ from “Few images”: ..."; empty if none does."""
     if not found:
         return ""
-    some = ", ".join(one.words for one in found[:NAMED]) + (
-        f", and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    )
-    return f"{heading(recipe, len(found))}: {some}."
+    return f"{heading(recipe, len(found))}: {named([one.words for one in found], NAMED)}."
 
 
 def heading(recipe: Recipe, number: int) -> str:

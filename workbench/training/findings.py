@@ -32,9 +32,3 @@ class Finding:
 def sort_by_level(found: list[Finding]) -> tuple[Finding, ...]:
     """By level: "stops" first, "info" last; else as found."""
     return tuple(sorted(found, key=lambda one: LEVELS.index(one.level)))
-
-
-def named(names: list[str], most: int = 5) -> str:
-    """ "a, b and 3 more"."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.training import image_views, prepare
-from workbench.training.findings import INFO, STOPS, WARNING, Finding, named, sort_by_level
+from workbench.training.findings import INFO, STOPS, WARNING, Finding, sort_by_level
 from workbench.training.hold_out import folds_of, images_per_fold, shown_labels
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
 from workbench.training.preflight_copies import advice_for, of_files

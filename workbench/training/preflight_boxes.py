@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from workbench import detectors
 from workbench.anchors.overlap import best_centres
 from workbench.anchors.sizes import LEAST_SIDE
-from workbench.core.formatting import count, percent
+from workbench.core.formatting import count, named, percent
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import image_views, prepare, weights
 from workbench.training.box_coverage import NARROWEST, find_learnt_boxes
 from workbench.training.data import Dataset
-from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
+from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.recipes import Recipe
 from workbench.training.stop_mode import StopMode

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workbench import detectors
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.training import data_leakage, fine_tuning, schedule
-from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
+from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.header import CheckpointHeader, read_header, trained_labels
 from workbench.training.recipes import Recipe
 from workbench.training.runs import weights_name

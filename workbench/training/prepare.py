@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workbench import detectors
 from workbench.anchors.sizes import LEAST_SIDE
 from workbench.core.formatting import count as counted
+from workbench.core.formatting import named
 from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.core.resize import base_mode
 from workbench.detectors.parts.detector import Detector, Targets
@@ -217,5 +218,4 @@ def adapt_settings(
 def describe_step(data: Dataset, plan: schedule.Plan, step: int, rate: float) -> str:
     """A sentence about a step (from 0), for a person who looks for what spoilt it: its learning rate and images."""
     names = [data.snapshot.images[int(i)].name for i in plan.indices(step)]
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"It was at step {step + 1:,}, learning rate {rate:.3g}, on {', '.join(names[:NAMED])}{more}."
+    return f"It was at step {step + 1:,}, learning rate {rate:.3g}, on {named(names, NAMED)}."

@@ -7,7 +7,7 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QPushButton
 
 from workbench.core.edits import AddLabels, ChangeSetting
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.former_names import SAID, said_names
 from workbench.core.project import Label
 from workbench.ui.actions import escape_mnemonics
@@ -97,5 +97,4 @@ class SuggestLabels(QPushButton):
 
 
 def _some(names: tuple[str, ...]) -> str:
-    listed = ", ".join(f"“{name}”" for name in names[:_NAMED])
-    return listed if len(names) <= _NAMED else f"{listed} and {len(names) - _NAMED:,} more"
+    return named([f"“{name}”" for name in names], _NAMED)

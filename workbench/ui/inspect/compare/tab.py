@@ -10,7 +10,7 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
@@ -298,8 +298,7 @@ def _tiles(state: InspectState) -> str:
 def _confidences(state: InspectState) -> str:
     each = zip(state.evaluation.names, state.own.tolist(), strict=True)
     own = [f"{name} {value:.2f}" for name, value in each if not math.isnan(value)]
-    more = f" and {len(own) - _NAMED:,} more" if len(own) > _NAMED else ""
-    return f"{state.confidence:.2f} ({', '.join(own[:_NAMED])}{more})" if own else f"{state.confidence:.2f}"
+    return f"{state.confidence:.2f} ({named(own, _NAMED)})" if own else f"{state.confidence:.2f}"
 
 
 def _small(name: str) -> QLabel:
