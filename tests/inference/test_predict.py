@@ -188,6 +188,21 @@ def test_weights_are_cast_to_bfloat16_once_and_not_at_each_look(
     assert all(map(torch.equal, once, fast.best(square[None])))
 
 
+def test_the_network_runs_in_the_order_in_memory_that_its_device_needs(
+    detector: Detector, photographs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    square, _ = fit(images.read(photographs[0]), 160, "stretch")
+    usual = Predictor(detector, "abc", 160, "stretch", device="cpu").best(square[None])
+    monkeypatch.setattr(machine, "memory_format", lambda device: torch.contiguous_format)
+    plain = Predictor(detector, "abc", 160, "stretch", device="cpu")
+    seen: list[bool] = []
+    plain.running.register_forward_pre_hook(lambda _, given: seen.append(given[0].is_contiguous()))
+    assert all(weight.is_contiguous() for weight in plain.running.parameters())
+    found = plain.best(square[None])
+    assert seen == [True]
+    assert torch.allclose(found[1], usual[1], atol=1e-5)
+
+
 def test_a_checkpoint_opens_with_labels_and_gives_the_same(
     checkpoint: Path, predictor: Predictor, photographs: list[Path]
 ) -> None:

@@ -87,6 +87,14 @@ def test_a_device_that_is_not_there_is_named(name: str) -> None:
         machine.choose_device(name)
 
 
+@pytest.mark.parametrize(
+    ("kind", "order"),
+    [("cpu", torch.channels_last), ("cuda", torch.channels_last), ("mps", torch.contiguous_format)],
+)
+def test_images_and_weights_lie_channels_last_except_on_apples_gpu(kind: str, order: torch.memory_format) -> None:
+    assert machine.memory_format(torch.device(kind)) is order
+
+
 def test_threads_are_given_back_after_a_failure() -> None:
     before = torch.get_num_threads()
     with pytest.raises(KeyError), machine.one_thread_each():

@@ -15,7 +15,7 @@ from workbench.detectors.parts.cross_norm import cross_norms
 from workbench.detectors.parts.csp import WeightedSum
 from workbench.detectors.parts.detector import Raw
 from workbench.errors import WorkbenchError
-from workbench.training import step
+from workbench.training import machine, step
 from workbench.training.augment import Batch
 from workbench.training.ema import Average
 from workbench.training.machine import Precision
@@ -327,6 +327,19 @@ def test_a_gradient_lies_in_memory_as_its_weight_does() -> None:
     assert torch.equal(laid, gradient)
     assert step._laid_as(laid, weight) is laid
     assert step._laid_as(None, weight) is None
+
+
+def test_a_step_is_the_same_in_the_order_in_memory_that_apples_gpu_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = stepper()
+    monkeypatch.setattr(machine, "memory_format", lambda device: torch.contiguous_format)
+    plain = stepper()
+    seen: list[bool] = []
+    plain.detector.register_forward_pre_hook(lambda _, given: seen.append(given[0].is_contiguous()))
+    assert all(weight.is_contiguous() for weight in plain.detector.parameters())
+    assert plain.step(batch(), 0.1) == pytest.approx(usual.step(batch(), 0.1), rel=1e-5)
+    assert seen == [True]
+    for one, other in zip(usual.detector.parameters(), plain.detector.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
 
 
 class Parted(Normed):

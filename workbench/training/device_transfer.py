@@ -6,15 +6,17 @@ import torch
 from torch import Tensor
 
 from workbench.detectors.parts.detector import Targets
+from workbench.training import machine
 from workbench.training.device_paint import AnyBatch, DeviceBatch
 
 
 def on_device(batch: AnyBatch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
-    """Images as (B, 3, H, W) float 0..1 in channels-last order, and their targets."""
+    """Images as (B, 3, H, W) float 0..1 in the order of machine.memory_format(), and their targets."""
     images = (
         batch.images[some] if isinstance(batch, DeviceBatch) else _sent(torch.from_numpy(batch.images[some]), device)
     )
-    return images.permute(0, 3, 1, 2).float().div_(255), targets_on(batch, some, device)
+    floats = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=machine.memory_format(device))
+    return floats.div_(255), targets_on(batch, some, device)
 
 
 def targets_on(batch: AnyBatch, some: slice, device: torch.device) -> Targets:

@@ -73,6 +73,16 @@ def choose_device(name: str) -> torch.device:
     raise WorkbenchError(f"There is no device '{name}' on this machine. Choose auto or cpu.", reason)
 
 
+def memory_format(device: torch.device) -> torch.memory_format:
+    """The order in memory of images and weights that suits the device: channels last, but not on Apple's GPU.
+
+    There PyTorch takes such tensors for something else up to 2.14 at least: gradients of batch norms and activations
+    are wrong, those of max-pooling end the process, and a convolution of some of the channels reads others
+    (pytorch/pytorch#175189, #175188, #175190, #180984).
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -113,7 +123,7 @@ Trial = tuple[Tensor, float]
 
 
 def _trials(device: torch.device, half: torch.dtype) -> tuple[Trial, Trial]:
-    """Results and best time (s) of convolutions forward and backward, channels last: in fp32 and in `half`.
+    """Results and best time (s) of convolutions forward and backward: in fp32 and in `half`.
 
     On the processor one thread is timed by its own clock, so that other programs don't affect the result. A graphics
     card gets enough work that its own time is measured and not the processor's, which queues it.
@@ -122,8 +132,9 @@ def _trials(device: torch.device, half: torch.dtype) -> tuple[Trial, Trial]:
     with gpu.forked_rng(device):
         torch.manual_seed(0)
         layers = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(count)]
-        network = nn.Sequential(*layers).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        images = torch.randn(batch, channels, side, side).to(device=device, memory_format=torch.channels_last)
+        order = memory_format(device)
+        network = nn.Sequential(*layers).to(device=device, memory_format=order)  # type: ignore[call-overload]
+        images = torch.randn(batch, channels, side, side).to(device=device, memory_format=order)
     images.requires_grad_()
     times: dict[torch.dtype | None, list[float]] = {None: [], half: []}
     results: dict[torch.dtype | None, Tensor] = {}

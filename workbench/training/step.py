@@ -14,7 +14,7 @@ from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.detectors.parts.sync_norm import check_parts, use_sync_norms
 from workbench.errors import WorkbenchError
-from workbench.training import compiling, freezing, gpu, kernels
+from workbench.training import compiling, freezing, gpu, kernels, machine
 from workbench.training.compiling import Compiler
 from workbench.training.device_paint import AnyBatch
 from workbench.training.device_transfer import on_device, targets_on
@@ -46,7 +46,7 @@ class Stepper:
 
     def __init__(self, detector: Detector, settings: TrainingSettings, runtime: Runtime, threads: int = 1) -> None:
         device = runtime.device
-        self.detector = detector.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.detector = detector.to(device=device, memory_format=machine.memory_format(device)).train()  # type: ignore[call-overload]
         kernels.choose_kernels(self.detector, device)
         self.settings, self.runtime, self.device = settings, runtime, device
         self.optimizer = make_optimizer(detector, settings)
