@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import (
     QAction,
     QColor,
     QContextMenuEvent,
     QImage,
+    QKeyEvent,
     QNativeGestureEvent,
     QPointingDevice,
     QWheelEvent,
@@ -110,6 +111,20 @@ def test_space_and_drag_moves_the_picture_and_verifies_nothing(qtbot: QtBot, ope
     assert corners(labelled) == [(20, 20, 80, 60)]
     with Document.open(labelled, read_only=True) as document:
         assert document.images()[0].state is State.IN_WORK
+
+
+def test_space_that_is_held_verifies_nothing_also_where_its_repetitions_are_not_told(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    down, up = QEvent.Type.KeyPress, QEvent.Type.KeyRelease
+    for kind, ms in ((down, 1000), (up, 1660), (down, 1660), (up, 1705), (down, 1705), (up, 1750)):
+        event = QKeyEvent(kind, Qt.Key.Key_Space, Qt.KeyboardModifier.NoModifier, " ")
+        event.setTimestamp(ms)
+        QApplication.sendEvent(hand.canvas, event)
+    with Document.open(labelled, read_only=True) as document:
+        assert State.VERIFIED not in [image.state for image in document.images()]
+    assert not any(find(hand.window, QAction, f"action-{name}").autoRepeat() for name in ("verify", "done"))
 
 
 def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

@@ -18,6 +18,7 @@ from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import canvas_painter, geometry, gestures, hit_testing
 from workbench.ui.annotate.gestures import DrawGesture, DrawingAids, Gesture, MoveGesture, NudgeGesture, ResizeGesture
 from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
+from workbench.ui.annotate.space_key import SpaceKey
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.picture_view import PictureView
 
@@ -38,7 +39,7 @@ class Canvas(PictureView):
     corrected = Signal(object, object)  # a Suggestion, and the XYXY it was dragged to
     selection_changed = Signal()
     mode_changed = Signal(bool)  # drawing
-    verify_requested = Signal()  # Space was pressed and released, and nothing moved meanwhile
+    verify_requested = Signal()  # Space was tapped
     refused = Signal(str)  # why, or a side effect; {name} stands for a command's key
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -62,7 +63,7 @@ class Canvas(PictureView):
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self.draws: type[DrawGesture] = DrawGesture
         self._pressed = QPointF()
-        self._space = self._space_used = False
+        self._space = SpaceKey()
         self.suggestions: Sequence[Suggestion] = ()  # a run's suggestions
 
     # --- what it shows ---
@@ -157,8 +158,8 @@ class Canvas(PictureView):
         self.end_nudge()
         self._pressed = event.position()
         is_left = event.button() == Qt.MouseButton.LeftButton
-        if event.button() == Qt.MouseButton.MiddleButton or (is_left and self._space):
-            self._space_used = True
+        if event.button() == Qt.MouseButton.MiddleButton or (is_left and self._space.is_held):
+            self._space.use()
             self.begin_pan(event)
         elif self._is_empty():
             return
@@ -327,7 +328,7 @@ class Canvas(PictureView):
         self._show_cursor(grip)
 
     def _show_cursor(self, grip: hit_testing.Grip | None = None) -> None:
-        if self.cursor().shape() != (chosen := hit_testing.cursor_shape(self, grip, self._space)):
+        if self.cursor().shape() != (chosen := hit_testing.cursor_shape(self, grip, self._space.is_held)):
             self.setCursor(chosen)
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -339,9 +340,8 @@ class Canvas(PictureView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
         if key == Qt.Key.Key_Space:
-            if not event.isAutoRepeat():
-                self._space, self._space_used = True, False
-                self._show_cursor()
+            self._space.press(event)
+            self._show_cursor()
         elif key in ARROWS and (self._selected or (self.affected and not self.suggests)) and not self._is_empty():
             self._nudge(event)
         else:
@@ -356,10 +356,10 @@ class Canvas(PictureView):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.isAutoRepeat():
             return
-        if event.key() == Qt.Key.Key_Space and self._space:
-            self._space = False
+        if event.key() == Qt.Key.Key_Space:
+            tapped = self._space.release(event)
             self._show_cursor()
-            if not self._space_used:
+            if tapped:
                 self.verify_requested.emit()
         elif event.key() in ARROWS:
             self.end_nudge()
@@ -367,7 +367,7 @@ class Canvas(PictureView):
             event.ignore()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._space = False
+        self._space.forget()
         self.end_nudge()
         super().focusOutEvent(event)
 

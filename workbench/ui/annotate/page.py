@@ -89,6 +89,8 @@ class AnnotatePage(Page):
         make_action(self, "previous-unlabelled", lambda: navigation.go_unlabelled(-1))
         self._verifying = make_action(self, "verify", lambda: navigation.finish(State.VERIFIED))
         self._done = make_action(self, "done", lambda: navigation.finish(State.DONE))
+        for finishing in (self._verifying, self._done):
+            finishing.setAutoRepeat(False)  # one look each
         make_action(self, "cancel", canvas.cancel)
         make_action(self, "to-labels", lambda: self._go_between(self._side.labels.view))
         make_action(self, "to-images", lambda: self._go_between(self._images.view))
