@@ -266,6 +266,36 @@ def test_the_list_of_another_project_is_no_leave_to_remove(document: Document, t
     assert before.keys() <= tree(tmp_path / "set").keys()
 
 
+def test_projects_of_one_name_made_in_one_second_are_two(document: Document, tmp_path: Path) -> None:
+    out(document, tmp_path / "set")
+    with Document.create(tmp_path / "elsewhere" / "p", images=tmp_path / "photographs") as other:
+        other.do(edits.SetState(tuple(image.id for image in other.images()), State.DONE))
+        before = tree(tmp_path / "set")
+        assert not out(other, tmp_path / "set").removed
+        assert before.keys() <= tree(tmp_path / "set").keys()
+
+
+def test_a_renamed_project_knows_its_exports(document: Document, tmp_path: Path) -> None:
+    out(document, tmp_path / "set")
+    edit(document)
+    document.do(edits.ChangeSetting("name", "another name"))
+    assert out(document, tmp_path / "set").removed
+
+
+@pytest.mark.parametrize("name", ["p", "q"])
+def test_an_older_project_has_only_the_second_it_was_made_in_and_its_name(
+    document: Document, tmp_path: Path, name: str
+) -> None:
+    document.do(edits.ChangeSetting("created", "2026-11-30T07:49:35"))
+    out(document, tmp_path / "set")
+    edit(document)
+    document.do(edits.ChangeSetting("name", name))
+    if name == "p":
+        assert out(document, tmp_path / "set").removed
+    else:
+        assert not out(document, tmp_path / "set", copies=False).removed
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"version": 1}', b"\xff", b'{"version": 1, "project": "%s", "files": {"a": 5}}']
 )

@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from workbench.core import edit_rules, edits, file_checksum, journal, roots
@@ -68,7 +69,7 @@ class Document(Contents):
             document = cls(folder, store, Lock(folder))
             undo.callback(document.close)
             with store.transaction() as connection:
-                made = time.strftime("%Y-%m-%dT%H:%M:%S")
+                made = datetime.now().isoformat(timespec="microseconds")  # two may be made in one second
                 for key, value in (("name", name or folder.name), (MADE_IN, folder.name), ("created", made)):
                     edits.ChangeSetting(key, value).apply(connection)
             if images is not None:

@@ -111,6 +111,7 @@ class ImageLookup:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._scanned = False
         self._uploads: dict[str, list[Path]] | None = None
+        self._below: dict[Path, list[Path]] | None = None
         self.leading_out: list[Path] = []  # links to images outside the folders, found by the scan
 
     def _scan(self) -> None:
@@ -144,6 +145,15 @@ class ImageLookup:
         """All image files, folder by folder in natural order."""
         self._scan()
         return self._files
+
+    def below(self, folder: Path) -> list[Path]:
+        """The image files below this folder, in the order of `files`. After the first call it takes no time."""
+        if self._below is None:
+            self._below = {}
+            for file in self.files:
+                for above in file.parents:
+                    self._below.setdefault(above, []).append(file)
+        return self._below.get(folder, [])
 
     def beside(self, name: str) -> Path | None:
         """The image file at this foreign path below one of the folders, found without a scan."""

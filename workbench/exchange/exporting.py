@@ -192,7 +192,11 @@ def _check_folder(folder: Path, may_write: bool, may_copy: bool) -> None:
 
 
 def _known_as(project: Path) -> str:
-    """What identifies a project, also when its folder was moved: its name and the second in which it was made."""
+    """What identifies a project, also when its folder was moved or it was renamed: the microsecond of its making.
+
+    Older projects have only the second, so their name belongs to it.
+    """
     with Store(project / FILE, read_only=True, check=False) as store:
-        identity = store.meta("created", str(project)), store.meta("name", "")
+        made, name = store.meta("created", str(project)), store.meta("name", "")
+    identity = made if "." in made else (made, name)
     return hashlib.blake2b(repr(identity).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -202,9 +202,8 @@ def _add(
     target: Path, split: Split | None, folder: Path, lookup: ImageLookup, layout: YoloLayout, report: Report
 ) -> None:
     if target.is_dir():
-        for file in lookup.files:
-            if file.is_relative_to(target):
-                _claim(file, split, layout, report)
+        for file in lookup.below(target):
+            _claim(file, split, layout, report)
         return
     name = display_name(target, folder)
     for line, entry in enumerate(text_lines(target, name), start=1):
