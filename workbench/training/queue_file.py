@@ -53,10 +53,12 @@ class QueuedTraining:
     def detector(self) -> str:
         return str(self.recipe.get("detector", ""))
 
-    @property
-    def called(self) -> str:
-        """The name that messages use."""
-        return self.name or self.detector
+    def called(self, runs_folder: Path) -> str:
+        """The name that lists and messages use: of a run that goes on its own of now, of an automatic one how it will
+        begin.
+        """
+        run = self.resumed_run(runs_folder)
+        return run.name if run is not None else self.name or self.detector
 
     def start_file(self, runs_folder: Path) -> Path | None:
         """`start`, also if the project was moved or the run that it is of was renamed; None for fresh weights."""

@@ -39,7 +39,7 @@ class TrainingQueue:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.file = folder / queue_file.FILE
+        self.file, self._runs_folder = folder / queue_file.FILE, folder / "runs"
         self.waiting: tuple[QueuedTraining, ...] = ()
         self.hold = Hold.NONE
         self.is_training = False
@@ -66,6 +66,10 @@ class TrainingQueue:
     def refused(self) -> tuple[QueuedTraining, ...]:
         """Those that could not begin."""
         return tuple(one for one in self.waiting if one.problem)
+
+    def called(self, training: QueuedTraining) -> str:
+        """The name that lists and messages use."""
+        return training.called(self._runs_folder)
 
     def place_of(self, key: int) -> int:
         """The place in `waiting`; WorkbenchError if it has left the queue."""
@@ -202,7 +206,7 @@ class TrainingQueue:
             elif self.hold is not Hold.NONE:
                 words.append(f"The queue is {self.hold.value}: {wait}.")
             else:
-                words.append(f"{wait}. Next: {self.ready[0].called}.")
+                words.append(f"{wait}. Next: {self.called(self.ready[0])}.")
         if odd:
             words.append(f"{count(odd, 'training')} could not begin: the reason is in the list.")
         return " ".join(words)

@@ -151,6 +151,7 @@ class TrainPage(Page):
         self._stack.setCurrentWidget(self._full)
         self._detectors.load()
         self._describe_data()
+        self._queue.refresh()
         self._run_actions.list_runs()
         self._follower.poll()
         self._redraw(always=True)
@@ -178,6 +179,7 @@ class TrainPage(Page):
                 self.shown()
             else:
                 self._describe_data()
+                self._queue.refresh()
 
     # --- what will be trained on ---
 

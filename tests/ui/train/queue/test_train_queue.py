@@ -91,7 +91,7 @@ def test_the_form_can_be_filled_in_for_the_next_one_while_one_trains(
     typed(two_wait, "form-epochs", "9")
     QTest.keyClick(two_wait.window(), Qt.Key.Key_Return, CTRL_SHIFT)
     qtbot.waitUntil(lambda: len(rows(two_wait)) == 3)
-    assert rows(two_wait)[-1] == "automatic"
+    assert rows(two_wait)[-1] == "yolov4-tiny", "as the line above the queue names it"
 
 
 def test_a_name_that_is_taken_by_a_run_or_in_the_queue_is_refused_at_once(

@@ -38,10 +38,11 @@ from tests.ui.train.train_page_driver import (
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.project import State
 from workbench.training import queue_file
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.queue.queue_list import START, STATE
+from workbench.ui.train.queue.queue_list import EPOCHS, START, STATE
 
 __all__ = ["page", "session", "training", "two_wait"]  # fixtures
 ALT = Qt.KeyboardModifier.AltModifier
@@ -103,6 +104,23 @@ def test_a_removed_one_comes_back_by_undo(qtbot: QtBot, in_list: TrainPage, sess
     assert on_disk(session) == rows(in_list) == ["first", "second", "third"]
     session.redo_last()
     assert on_disk(session) == ["first", "third"]
+
+
+def test_the_epochs_are_those_that_the_images_of_now_make_them(qtbot: QtBot, page: TrainPage, session: Session) -> None:
+    """It said 300, and 437 were trained."""
+    label_all(session)
+    started(qtbot, page, 2)
+    page._setup.form.set_values({"epochs": 300, "batch": 8})
+    page._setup.form.set_values({"least_steps": 1000, "hold_out": 0.0})
+    put(qtbot, page, "few")
+    assert session.document is not None
+    images = [image.id for image in session.document.images()]
+    find(page, QTabWidget, "train-tabs").setCurrentIndex(1)
+    assert rows(page, EPOCHS) == ["1,334"], "of 3 images, in batches of 4"
+    session.do(edits.SetState(tuple(images[1:]), State.IN_WORK))
+    assert rows(page, EPOCHS) == ["4,000"]
+    made = "4,000 epochs in batches of 4 (Least steps)"
+    assert table(page).item(0, EPOCHS).toolTip() == f"With so few images {made}, instead of 300 in 8"
 
 
 def test_an_edited_one_is_taken_back_into_the_form_with_everything(

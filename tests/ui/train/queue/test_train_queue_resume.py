@@ -107,6 +107,7 @@ def test_a_run_that_waits_is_found_by_its_new_name(
     moved = run_actions.rename(earlier, "better")
     put(qtbot, page, "other")
     assert rows(page) == ["better", "other"]
+    assert text(page, "train-queue-words") == "2 trainings wait. Next: better."
     end_with_evaluation(qtbot, page, session)
     qtbot.waitUntil(lambda: is_training(session, "better") and training.requests[1:] == [moved])
 

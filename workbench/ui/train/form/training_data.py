@@ -27,10 +27,7 @@ def count_training_images(
 ) -> tuple[int, str]:  # fmt: skip
     """How many images are trained on, and a sentence on what will be used; `own`: the detector's settings, if known."""
     images = document.images()
-    used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
-    if training.folds:
-        used &= ~images.in_split(Split.TEST)
-    trained = used if training.folds else used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))
+    used, trained = _used(images, training)
     train = int(trained.sum())
     validation = int((used & images.in_split(Split.VALIDATION)).sum())
     if not train:
@@ -44,6 +41,31 @@ def count_training_images(
     out = 0 if validation else int(held_out(images.ids[trained], training).sum())
     held = f"{validation:,} to validate" if validation else _held_out(out)
     return train, f"{count(train - out, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
+
+
+def _used(images: ImageTable, training: TrainingSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(n,) which images the settings use, and (n,) to train on, or in folds to train on or be judged by."""
+    used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
+    if training.folds:
+        used &= ~images.in_split(Split.TEST)
+    return used, used if training.folds else used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))
+
+
+def length_now(document: Document, training: TrainingSettings) -> TrainingSettings:
+    """The settings with the epochs and the batch that a training on the project's images of now has (Least steps).
+
+    Of folds it is their mean. With tiles they stay as they are: an epoch goes through more than the images.
+    """
+    if not training.least_steps:
+        return training
+    images = document.images()
+    used, trained = _used(images, training)
+    learnt = int(trained.sum())
+    if training.folds:
+        learnt -= learnt // training.folds
+    elif not (used & images.in_split(Split.VALIDATION)).any():
+        learnt -= int(held_out(images.ids[trained], training).sum())
+    return _lengthen(training, learnt)
 
 
 def _in_folds(
@@ -85,10 +107,17 @@ def _held_out(images: int) -> str:
 
 def _length(training: TrainingSettings, images: int) -> str:
     """How the form's epochs and batch work out with so few images."""
-    longer = schedule.lengthen(training, max(images, 1), training.processes)
-    if longer == training or training.tiles:  # with tiles an epoch goes through more than the images
-        return ""
-    return f" Because they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."
+    longer = _lengthen(training, images)
+    return "" if longer == training else f" Because they are few: {lengthened(longer)}."
+
+
+def _lengthen(training: TrainingSettings, images: int) -> TrainingSettings:
+    return training if training.tiles else schedule.lengthen(training, max(images, 1), training.processes)
+
+
+def lengthened(longer: TrainingSettings) -> str:
+    """How long a training is that was made longer."""
+    return f"{longer.epochs:,} epochs in batches of {longer.batch} (Least steps)"
 
 
 def _anchors(

@@ -83,7 +83,7 @@ class QueueControl(QObject):
         """Show the list there, behind the first tab, while anything waits."""
         self._tabs = tabs
         tabs.insertTab(1, self.list, TITLE)
-        self._show()
+        self.refresh()
 
     @property
     def refusal(self) -> str:
@@ -101,13 +101,14 @@ class QueueControl(QObject):
             self._queue = TrainingQueue(document.folder)
             if self._queue.unread:
                 self._session.message.emit("warning", self._queue.unread)
-        self._show()
+        self.refresh()
 
     @Slot()
-    def _show(self) -> None:
+    def refresh(self) -> None:
+        """Show the queue, for the project's images of now."""
         document, queue = self._session.document, self._queue
         self._show_bar()
-        self.list.show_queue(queue, document.runs_folder if document is not None else Path())
+        self.list.show_queue(queue, document)
         if self._job is not None:
             self._job.place = queue.place if queue is not None else (1, 1)
         if self._tabs is not None:
@@ -129,7 +130,7 @@ class QueueControl(QObject):
             self._session.report_error(error)
             return False
         finally:
-            self._show()
+            self.refresh()
         return True
 
     # --- what a person asks for ---
@@ -197,15 +198,15 @@ class QueueControl(QObject):
             return
         if self._queue.is_training:
             self._session.inform("The queue goes on when this training has ended.")
-        elif self._queue.due is not None:
-            self._session.inform(f"The queue goes on with '{self._queue.due.called}'.")  # it may fail to, told next
+        elif (due := self._queue.due) is not None:
+            self._session.inform(f"The queue goes on with '{self._queue.called(due)}'.")  # it may fail to, told next
             self._begin_next(asked=True)
 
     @Slot()
     def _hold(self) -> None:
         if self._queue is not None:
             self._queue.hold_back()
-            self._show()
+            self.refresh()
 
     @Slot(int, int)
     def _move(self, key: int, by: int) -> None:
@@ -220,7 +221,7 @@ class QueueControl(QObject):
         removed = queue.waiting[place]
         if self._try(lambda queue: queue.remove(key)):
             self._undo.add(
-                f"Remove {removed.called} from the queue",
+                f"Remove {queue.called(removed)} from the queue",
                 lambda: self._put_back(removed, place),
                 lambda: self._take_out(key),
             )
@@ -238,6 +239,7 @@ class QueueControl(QObject):
         if document is None or queue is None or not self._setup.loaded:
             return
         training = queue.waiting[queue.place_of(key)]
+        called = queue.called(training)
         try:
             recipe = recipes.from_dict(training.recipe)
         except WorkbenchError as error:
@@ -246,8 +248,8 @@ class QueueControl(QObject):
         if not self._try(lambda queue: queue.remove(key)):
             return
         start = training.start_file(document.runs_folder)
-        told = f"'{training.called}' is out of the queue and in the form: change what you like, then press Train next."
-        self._run_actions.fill_in(Fork(training.called, recipe, training.anchors, start, recorded=True), told)
+        told = f"'{called}' is out of the queue and in the form: change what you like, then press Train next."
+        self._run_actions.fill_in(Fork(called, recipe, training.anchors, start, recorded=True), told)
         self._setup.run_name.setText(training.name)
 
     # --- what the trainings do ---
@@ -262,7 +264,7 @@ class QueueControl(QObject):
             return
         self._job, self._follow = job, FollowedTraining()
         self._queue.begin(self._begins)
-        self._show()
+        self.refresh()
 
     @Slot(object, object)
     def _job_event(self, job: object, event: object) -> None:
@@ -286,7 +288,7 @@ class QueueControl(QObject):
         if follow.began:
             self._ended.append(follow.outcome)
         elif training is not None:
-            self._ended.append(f"{training.called} could not begin")
+            self._ended.append(f"{self._queue.called(training)} could not begin")
         self._try(lambda queue: queue.end(stopped=stopped, refused=refused))
         self._next.start()
 
@@ -309,7 +311,7 @@ class QueueControl(QObject):
             try:
                 request = request_of(document, training)
             except WorkbenchError as error:
-                self._refuse(training, error)
+                self._refuse(queue, training, error)
                 continue
             self._begins = training.key
             self._folder = request if isinstance(request, Path) else request.folder
@@ -318,10 +320,11 @@ class QueueControl(QObject):
             return
         self._tell_end()
 
-    def _refuse(self, training: QueuedTraining, error: WorkbenchError) -> None:
-        self._ended.append(f"{training.called} could not begin")
+    def _refuse(self, queue: TrainingQueue, training: QueuedTraining, error: WorkbenchError) -> None:
+        called = queue.called(training)
+        self._ended.append(f"{called} could not begin")
         self._try(lambda queue: queue.refuse(training.key, error.sentence))
-        words = f"'{training.called}' of the queue could not begin: {error.sentence}"
+        words = f"'{called}' of the queue could not begin: {error.sentence}"
         self._session.report_error(WorkbenchError(words, error.cause))
 
     def _tell_end(self) -> None:
@@ -354,10 +357,11 @@ def request_of(document: Document, training: QueuedTraining) -> DeferredRunReque
 
 def _told(added: Sequence[QueuedTraining], queue: TrainingQueue, warnings: int = 0) -> str:
     """What is said of trainings that were queued. `warnings`: how many the form shows of them."""
+    first, last = queue.called(added[0]), queue.called(added[-1])
     if len(added) == 1:
-        waits, learns = f"'{added[0].called}' waits in the queue", "It learns"
+        waits, learns = f"'{first}' waits in the queue", "It learns"
     else:
-        waits = f"{len(added):,} trainings wait in the queue, '{added[0].called}' to '{added[-1].called}'"
+        waits = f"{len(added):,} trainings wait in the queue, '{first}' to '{last}'"
         learns = "Each learns"
     words = [f"{waits}."]
     if queue.hold is Hold.NONE:

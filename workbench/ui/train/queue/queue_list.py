@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
@@ -17,19 +16,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench import settings
+from workbench.core.document import Document
+from workbench.errors import WorkbenchError
 from workbench.training.queue_file import QueuedTraining
 from workbench.training.runs import weights_name
+from workbench.training.settings import TrainingSettings
 from workbench.training.training_queue import TrainingQueue
 from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.train.titles import detector_title
+from workbench.ui.train.training_data import length_now, lengthened
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.tables import align_heads, make_copyable, style_table
 
 COLUMNS = ("Turn", "Run", "State", "Detector", "Recipe", "Starts from", "Epochs")
 TURN, NAME, STATE, DETECTOR, RECIPE, START, EPOCHS = range(len(COLUMNS))
-AUTOMATIC, REFUSED, GOES_ON = "automatic", "could not begin", "its last checkpoint"
+REFUSED, GOES_ON = "could not begin", "its last checkpoint"
 LONG = (NAME, START)  # which share what the other columns leave
 NOTE = "Each learns from the project as it is when its turn comes."
 RESUMED = "It goes on with the data and settings that it began with."
@@ -50,6 +54,7 @@ class QueueList(QWidget):
         super().__init__(parent)
         self._waiting: tuple[QueuedTraining, ...] = ()
         self._current: int | None = None
+        self._document: Document | None = None
         self.table = _Table()
         self._note = ElidedLabel(NOTE)
         self._note.setObjectName("train-queue-note")
@@ -66,13 +71,17 @@ class QueueList(QWidget):
         column.addWidget(self.table, 1)
         column.addLayout(self._foot)
         self.table.itemSelectionChanged.connect(self._enable)
-        self.show_queue(None, Path())
+        self.show_queue(None, None)
 
-    def show_queue(self, queue: TrainingQueue | None, runs_folder: Path) -> None:
+    def show_queue(self, queue: TrainingQueue | None, document: Document | None) -> None:
         """Show what waits; the selected one stays selected, or the one that is now in its place."""
-        self._waiting = queue.waiting if queue is not None else ()
+        self._document = document
+        self._waiting = queue.waiting if queue is not None and document is not None else ()
         self._current = queue.current if queue is not None else None
-        self.table.fill(self._waiting, self._current, runs_folder)
+        if document is None:
+            self.table.setRowCount(0)
+        else:
+            self.table.fill(self._waiting, self._current, document)
         self._enable()
 
     @property
@@ -88,7 +97,9 @@ class QueueList(QWidget):
         refused = [one for one in self._waiting if one.problem]
         chosen = next((one for one in self._waiting if one.key == key), None)
         odd = chosen if chosen in refused else next(iter(refused), None)
-        told = f"{odd.called}: {odd.problem}" if odd is not None else ""
+        told = ""
+        if odd is not None and self._document is not None:
+            told = f"{odd.called(self._document.runs_folder)}: {odd.problem}"
         resumes = chosen is not None and chosen.resumes
         shares_data = chosen is not None and chosen.shares_data
         self._note.setText(told or (RESUMED if resumes else SHARED if shares_data else NOTE))
@@ -140,18 +151,18 @@ class _Table(QTableWidget):
         rows = self.selectionModel().selectedRows()
         return rows[0].data(_KEY) if rows else None
 
-    def fill(self, waiting: Sequence[QueuedTraining], current: int | None, runs_folder: Path) -> None:
+    def fill(self, waiting: Sequence[QueuedTraining], current: int | None, document: Document) -> None:
         key, row = self.selected, self.currentRow()
         self.blockSignals(True)
         self.setRowCount(len(waiting))
         turn = 0
         for place, one in enumerate(waiting):
             turn += not one.problem
-            words = _words(one, turn, one.key == current, runs_folder)
+            words = _words(one, turn, one.key == current, document)
             for column, text in enumerate(words):
                 cell = QTableWidgetItem(text)
                 cell.setData(_KEY, one.key)
-                cell.setToolTip(_about(one, column, text, runs_folder))
+                cell.setToolTip(_about(one, column, text, document))
                 if column in (TURN, EPOCHS):
                     cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.setItem(place, column, cell)
@@ -162,33 +173,45 @@ class _Table(QTableWidget):
         self.viewport().update()
 
 
-def _words(one: QueuedTraining, turn: int, begins: bool, runs_folder: Path) -> tuple[str, ...]:
+def _words(one: QueuedTraining, turn: int, begins: bool, document: Document) -> tuple[str, ...]:
     """The cells of a row. `turn`: counts those that can begin."""
     state = REFUSED if one.problem else "being started" if begins else "next" if turn == 1 else "waiting"
-    start, run = one.start_file(runs_folder), one.resumed_run(runs_folder)
+    start = one.start_file(document.runs_folder)
     return (
         "–" if one.problem else str(turn),
-        run.name if run is not None else one.name or AUTOMATIC,
+        one.called(document.runs_folder),
         state,
         detector_title(one.detector),
         str(one.recipe.get("title", "")),
         GOES_ON if one.resumes else weights_name(start) if start is not None else "fresh weights",
-        _epochs(one),
+        _epochs(one, document),
     )
 
 
-def _epochs(one: QueuedTraining) -> str:
-    training = one.recipe.get("training")
-    epochs = training.get("epochs") if isinstance(training, dict) else None
-    return f"{epochs:,}" if isinstance(epochs, int) else "–"
+def _epochs(one: QueuedTraining, document: Document) -> str:
+    """Of the project's images of now; of a run that goes on, its own."""
+    training = _settings(one)
+    return "–" if training is None else f"{length_now(document, training).epochs:,}"
 
 
-def _about(one: QueuedTraining, column: int, text: str, runs_folder: Path) -> str:
+def _settings(one: QueuedTraining) -> TrainingSettings | None:
+    """None if they are of another version."""
+    try:
+        return settings.with_values(TrainingSettings(), one.recipe.get("training", {}))
+    except (WorkbenchError, AttributeError):
+        return None
+
+
+def _about(one: QueuedTraining, column: int, text: str, document: Document) -> str:
     """A cell's tooltip: the cell may be elided."""
     if column == STATE and one.problem:
         return one.problem
-    if column == START and (start := one.start_file(runs_folder)) is not None:
+    if column == START and (start := one.start_file(document.runs_folder)) is not None:
         return str(start)
+    if column == EPOCHS and (training := _settings(one)) is not None:
+        longer = length_now(document, training)
+        if longer != training:
+            return f"With so few images {lengthened(longer)}, instead of {training.epochs:,} in {training.batch}"
     if column == NAME and not one.name:
         return "Its name will be the detector's with a number."
     return text
