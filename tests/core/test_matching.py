@@ -50,6 +50,12 @@ def test_the_ways_for_large_sets_take_the_same(name: str, monkeypatch: pytest.Mo
     assert np.array_equal(plain.ignored, other.ignored)
 
 
+def test_pairs_are_together_if_others_lead_from_one_to_the_other() -> None:
+    """The first two share a detection, the second and third a box; the last two a detection."""
+    detection, box = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 2, 3])
+    assert greedy_matching._together(detection, box, 4).tolist() == [0, 0, 0, 3, 3]
+
+
 def test_more_thresholds_than_bits_are_refused() -> None:
     truth = GroundTruth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
     found = DetectionSet.of(found_of([(0, 0, SQUARE, 0.9)], 1))

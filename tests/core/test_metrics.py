@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.core import metrics
+from tests.core.generated import split_scene
+from workbench.core import average_precision, metrics
 from workbench.core.detections import Detections
 from workbench.core.matching import DetectionSet, GroundTruth, match
 from workbench.core.project import Image, Label, Snapshot
@@ -241,16 +242,27 @@ side = st.sampled_from([4.0, 8, 16, 32, 48, 96, 128])
 place = st.integers(0, 6).map(lambda n: n * 8.0)
 box = st.tuples(place, place, side, side).map(lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]])
 truth_rows = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), box, st.booleans()), max_size=14)
-found_rows = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 1), box, st.integers(1, 8).map(lambda n: n / 8)), max_size=30
-)
+score = st.integers(1, 8).map(lambda n: n / 8)
+anywhere = st.tuples(st.integers(0, 2), st.integers(0, 1), box, score)
+Rows = list[tuple[int, int, list[float], bool]]
+Found = list[tuple[int, int, list[float], float]]
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[Rows, Found]:
+    """Labelled boxes, and detections of which many lie on them: two of random boxes hardly ever overlap enough."""
+    truth, found = draw(truth_rows), draw(st.lists(anywhere, max_size=10))
+    near = st.tuples(st.sampled_from([1, 0, 2]), st.sampled_from([0.0, 1, 4, 8]), score)
+    on = draw(st.lists(near, min_size=len(truth), max_size=len(truth)))
+    for (image, label, (x0, y0, x1, y1), _), (times, shift, confidence) in zip(truth, on, strict=True):
+        found += [(image, label, [x0 + shift, y0, x1 + shift, y1], confidence)] * times
+    return truth, draw(st.permutations(found))
 
 
 @settings(max_examples=150, deadline=None)
-@given(truth_rows, found_rows)
-def test_random_scenes_equal_pycocotools(
-    truth: list[tuple[int, int, list[float], bool]], found: list[tuple[int, int, list[float], float]]
-) -> None:
+@given(scenes())
+def test_random_scenes_equal_pycocotools(scene: tuple[Rows, Found]) -> None:
+    truth, found = scene
     snapshot, detections = truth_of(truth, 3, 2), found_of(found, 3)
     assert_equal(metrics.evaluate(snapshot, detections), pycocotools_on(GroundTruth.of(snapshot), detections))
 
@@ -269,10 +281,9 @@ def test_a_dense_scene_with_more_than_a_hundred_detections_equals_pycocotools() 
 
 
 @settings(max_examples=50, deadline=None)
-@given(truth_rows, found_rows, st.integers(1, 8).map(lambda n: n / 8))
-def test_cutting_at_a_confidence_equals_matching_what_is_left(
-    truth: list[tuple[int, int, list[float], bool]], found: list[tuple[int, int, list[float], float]], cut: float
-) -> None:
+@given(scenes(), score)
+def test_cutting_at_a_confidence_equals_matching_what_is_left(scene: tuple[Rows, Found], cut: float) -> None:
+    truth, found = scene
     snapshot = truth_of(truth, 3, 2)
     whole = match(GroundTruth.of(snapshot), DetectionSet.of(found_of(found, 3)), [0.5, 0.75])
     left = match(
@@ -283,3 +294,16 @@ def test_cutting_at_a_confidence_equals_matching_what_is_left(
         assert np.array_equal(whole.counts(cut, level).fp, left.counts(0, level).fp)
         assert np.array_equal(whole.counts(cut, level).fn, left.counts(0, level).fn)
     np.testing.assert_array_equal(metrics.average_precision(whole, cut), metrics.average_precision(left))
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_only_the_highest_of_each_image_and_label_counted_equals_matching_them_alone(most: int) -> None:
+    truth, found = split_scene(images=8, candidates=60, labels=2, crowd=0.2)
+    whole, left = (match(truth, DetectionSet.of(found, n), [0.5, 0.75]) for n in (100, most))
+    for one, other in zip(average_precision.accumulate(whole, most), average_precision.accumulate(left), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_without_labels_precision_and_recall_have_none() -> None:
+    matching = match(GroundTruth.of(truth_of([], 2, 0)), DetectionSet.of(found_of([], 2)), [0.5, 0.75])
+    assert [one.shape for one in average_precision.accumulate(matching)] == [(2, 101, 0), (2, 0)]

@@ -55,14 +55,14 @@ def _hits(matching: Matching, most: int) -> Hits:
     detection, box, bits = links.detection[order], links.box[order], links.levels[order]
     place = ranking.place[detection]
     allowed = matching.among(most)
-    right = matching.counted[box] & (place < len(ranking.rows))
+    right = matching.counted[box]
     if allowed is not None:
         right &= allowed[detection]
     held = (bits[None] >> np.arange(levels, dtype=np.uint64)[:, None] & np.uint64(1)).astype(bool)  # (T, L)
     level, at = np.nonzero(held & right)  # (H,) by threshold, label and descending score
     label = matching.found.labels[detection]
     block = level * labels + label[at]
-    per = np.bincount(block, minlength=levels * labels)
+    per = np.bincount(block)
     nth = np.arange(len(at)) - (np.cumsum(per) - per)[block]
     begin = np.concatenate([[0], np.cumsum(np.tile(boxes + 1, levels))]).astype(np.int64)
     slot = begin[block] + nth
@@ -86,12 +86,12 @@ def _seen(
     judged = allowed
     if matching.outside is not None:
         judged = ~matching.outside if allowed is None else allowed & ~matching.outside
-    before = np.append(ranking.ends[:-1], 0)[label]
+    before = ranking.ends[label]
     if judged is None:
         seen = place - before + 1
     else:
-        running = np.concatenate([[0], np.cumsum(judged[ranking.rows], dtype=np.int32), [0]])
-        seen = running[np.minimum(place, len(ranking.rows)) + 1].astype(np.int64) - running[before]
+        running = np.concatenate([[0], np.cumsum(judged[ranking.rows], dtype=np.int32)])
+        seen = running[place + 1].astype(np.int64) - running[before]
     # a detection that takes a box counts as the box does, whatever it would do otherwise
     otherwise = np.ones(len(box), bool) if judged is None else judged[detection]
     takes_part = np.ones(len(box), bool) if allowed is None else allowed[detection]

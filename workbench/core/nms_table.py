@@ -86,7 +86,7 @@ def _settle(removed: NDArray[np.uint64], pairs: Overlaps, groups: Rows) -> None:
     higher, lower, lows = pairs.higher[order], pairs.lower[order], lows[order]
     ends = np.cumsum(np.bincount(turn))
     spans = list(zip(np.concatenate([[0], ends[:-1]]).tolist(), ends.tolist(), strict=True))
-    for word, below in zip(removed, _below(np.arange(len(STEPS) + 1)), strict=True):
+    for word, below in zip(removed, _below(np.arange(len(STEPS))), strict=True):
         strength = below[lows]
         for first, last in spans:
             high, low = higher[first:last], lower[first:last]  # low has no duplicates: one high box per group
@@ -95,7 +95,7 @@ def _settle(removed: NDArray[np.uint64], pairs: Overlaps, groups: Rows) -> None:
 
 def _turns(higher: Rows, groups: Rows) -> Rows:
     """(P,) how many boxes of the same group take their turn before this pair's higher one."""
-    rows = np.flatnonzero(np.bincount(higher, minlength=len(groups)))
+    rows = np.flatnonzero(np.bincount(higher))
     mine = groups[rows]
     order = np.argsort(mine, kind="stable")
     first = np.flatnonzero(np.concatenate([[True], mine[order][1:] != mine[order][:-1]]))
