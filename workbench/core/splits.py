@@ -42,7 +42,7 @@ def random_split(images: Iterable[Image], seed: int) -> Edit | None:
     done_validation, done_test = _for_later([image for image in images if image.state in FINISHED], len(done))
     done_validation = min(max(done_validation, validation - len(rest)), validation)
     validation -= done_validation
-    done_test = min(max(done_test, test + validation - len(rest)), test, len(done) - done_validation)
+    done_test = min(max(done_test, test + validation - len(rest)), test)
     test -= done_test
     parts = {
         Split.VALIDATION: done[:done_validation] + rest[:validation],
@@ -180,10 +180,8 @@ def _amounts(snapshot: Snapshot, stratify: bool) -> np.ndarray:
 
 def _emptiest(amount: np.ndarray, wanted: np.ndarray, there: np.ndarray, totals: np.ndarray) -> int:
     """The split that lacks most of what a group adds (k,), measured as if half of the group were in it already."""
-    lack = (wanted - there - amount / 2) / np.maximum(wanted, 1e-9)
-    score = (lack * (amount / totals)).sum(axis=1)
-    score[wanted[:, 0] <= 0] = -np.inf  # no share
-    return int(score.argmax())
+    lack = (wanted - there - amount / 2) / np.maximum(wanted, 1e-9)  # far below all others without a share
+    return int((lack * (amount / totals)).sum(axis=1).argmax())
 
 
 def _give(
