@@ -344,6 +344,11 @@ def test_settings_that_do_not_go_together(name: str, changes: dict[str, Any], ki
     assert [one.kind for one in of_settings(wanted, 200, None)] == kinds
 
 
+def test_a_hundred_steps_are_enough() -> None:
+    assert [one.count for one in of_settings(recipe(batch=1, epochs=1), 99, None)] == [99]
+    assert list(of_settings(recipe(batch=1, epochs=1), 100, None)) == []
+
+
 def test_what_the_least_steps_change_is_said_before(well: Snapshot) -> None:
     few = recipes.preset("small-data")
     assert [one.sentence for one in of_length(few, 8)] == [
@@ -362,8 +367,10 @@ def test_what_fine_tuning_says_depends_on_the_weights(tmp_path: Path) -> None:
     assert list(of_settings(tuned, 200, tmp_path)) == []
     frozen = tuned.with_detector("fcos")
     assert "batch norms" in next(of_settings(frozen, 200, None)).sentence
-    unknown = replace(recipe(freeze=0.5, batch=1), detector="toy")
-    assert [one.kind for one in of_settings(unknown, 200, tmp_path)] == ["freeze"]
+    held = recipes.preset("quick-cpu").changed({"freeze": 0.1})
+    assert "freeze keeps those of the backbone" in next(of_settings(held, 200, None)).sentence
+    assert [one.kind for one in of_settings(recipe(freeze=0.5, batch=1), 200, tmp_path)] == ["freeze"]
+    assert list(of_settings(recipe(batch=1), 200, tmp_path)) == []
 
 
 def test_what_a_run_tells_itself_is_known_by_its_kind(well: Snapshot) -> None:
