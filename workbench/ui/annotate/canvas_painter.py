@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from workbench.core import box_faults
 from workbench.core.project import XYXY, Label
@@ -24,6 +24,8 @@ _GRIP = 8.0
 """Side of a handle in widget pixels."""
 _ROOM = 16.0
 """Widget pixels by which handles and lines extend beyond a box."""
+_LONG_NAME = 240.0
+"""Widget pixels above which the name of a narrow box is elided: it would cover the objects beside the box."""
 
 
 def paint(painter: QPainter, canvas: Canvas) -> None:
@@ -49,14 +51,16 @@ def paint(painter: QPainter, canvas: Canvas) -> None:
 
 
 def selection_area(canvas: Canvas) -> QRectF:
-    """The widget area of the selected boxes as they are being moved."""
+    """The widget area of the selected boxes, and of the name beside a single one, as they are being moved."""
     rows = [canvas.layer.row[id] for id in canvas.affected]
     if not rows:
         return QRectF()
     xyxy = canvas.layer.xyxy[rows]
     dx, dy = canvas.gesture.by if isinstance(canvas.gesture, MoveGesture) else (0.0, 0.0)
     (x0, y0), (x1, y1) = xyxy[:, :2].min(0).tolist(), xyxy[:, 2:].max(0).tolist()
-    return canvas.view.rect((x0 + dx, y0 + dy, x1 + dx, y1 + dy)).adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
+    rect = canvas.view.rect((x0 + dx, y0 + dy, x1 + dx, y1 + dy))
+    area = rect.adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
+    return area if len(rows) > 1 else area.united(_name_place(canvas, rect, int(canvas.layer.label_ids[rows[0]]))[0])
 
 
 def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
@@ -88,24 +92,34 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
     for id in np.unique(label_ids):
         painter.setPen(mitred_pen(canvas.layer.colour(int(id)), 3))
         draw_rects(painter, rects[label_ids == id])
-    if len(rows) == 1:
+    if len(rows) > 1:
+        canvas.layer.paint_words(painter, rects, np.array(rows))
+    else:
         rect = QRectF(*rects[0].tolist())
         _paint_name(painter, canvas, rect, int(label_ids[0]))
         if canvas.selected:  # the box just drawn has no handles: a drag there draws
             _paint_handles(painter, rect)
 
 
-def _paint_name(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int) -> None:
-    """Paint the label's name, even if the box is narrow."""
+def _name_place(canvas: Canvas, rect: QRectF, label_id: int) -> tuple[QRectF, str]:
+    """Where the name of a single selected box is written, and what: even if the box is narrow, and always in sight."""
     label = canvas.layer.labels.get(label_id)
-    if label is not None:
-        font = theme.font(theme.SMALL)
-        painter.setFont(font)
-        metrics = painter.fontMetrics()
-        height = metrics.height() + 2
-        y = rect.y() - height - 4 if rect.y() - height - 4 > 0 else rect.y()
-        area = QRectF(rect.x() - 2, y, metrics.horizontalAdvance(label.name) + 8, height)
-        name_plate(painter, area, label.name, QColor(label.colour), QColor(theme.text_on(label.colour)))
+    if label is None or not rect.intersects(QRectF(canvas.rect())):
+        return QRectF(), ""
+    metrics = QFontMetricsF(theme.font(theme.SMALL))
+    name = metrics.elidedText(label.name, Qt.TextElideMode.ElideMiddle, max(rect.width(), _LONG_NAME))
+    width, height = metrics.horizontalAdvance(name) + 8, metrics.height() + 2
+    x = max(0.0, min(rect.x() - 2, canvas.width() - width))
+    y = rect.y() - height - 4 if rect.y() - height - 4 > 0 else max(0.0, rect.y())
+    return QRectF(x, y, width, height), name
+
+
+def _paint_name(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int) -> None:
+    area, name = _name_place(canvas, rect, label_id)
+    if name:
+        colour = canvas.layer.colour(label_id)
+        painter.setFont(theme.font(theme.SMALL))
+        name_plate(painter, area, name, colour, QColor(theme.text_on(colour.name())))
 
 
 def _paint_handles(painter: QPainter, rect: QRectF) -> None:

@@ -112,8 +112,7 @@ class BoxesLayer:
         for group in np.unique(groups).tolist():
             painter.setPen(mitred_pen(QColor(_INKS[group]) if self.style.by_mark else self.colour(group), 2))
             draw_rects(painter, rects[groups == group])
-        if len(rows) <= NAMES_UP_TO and (self.style.names or self.style.sizes):
-            self._paint_words(painter, rects, rows)
+        self.paint_words(painter, rects, rows)
 
     def _inks(self) -> np.ndarray:
         """(n,) colour of each box as outlines.ink() gives it."""
@@ -150,8 +149,13 @@ class BoxesLayer:
             return "", size
         return label.name if label else "?", (IGNORED if box.crowd else "") + (f"  {size}" if size else "")
 
-    def _paint_words(self, painter: QPainter, rects: np.ndarray, rows: np.ndarray) -> None:
-        """Write in each box's corner, if there is room; long names are elided."""
+    def paint_words(self, painter: QPainter, rects: np.ndarray, rows: np.ndarray) -> None:
+        """Write what the style says in the corner of each of these boxes, if there is room; long names are elided.
+
+        `rects`: (n, 4) x, y, width, height in widget pixels; `rows`: (n,) of the boxes.
+        """
+        if len(rows) > NAMES_UP_TO or not (self.style.names or self.style.sizes):
+            return
         font = theme.font(theme.SMALL)
         painter.setFont(font)
         metrics = QFontMetricsF(font)

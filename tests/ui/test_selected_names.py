@@ -1,0 +1,102 @@
+"""The names on selected boxes: of one, always in sight; of several, in their corners; while a box is dragged, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
+from PySide6.QtGui import QColor, QImage, QPaintEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from tests.ui.label_page_project import CTRL, labelled
+from tests.ui.window_driver import Open, WindowDriver
+from workbench.core.document import Document
+from workbench.core.edits import AddLabels
+from workbench.core.project import Box, Label
+
+__all__ = ["labelled"]  # a fixture
+COLOUR = "#12fe34"
+
+
+@pytest.fixture
+def long_name(labelled: Path) -> Path:
+    """b.png has a narrow box at its right border, whose label has a name of a hundred letters."""
+    with Document.open(labelled) as document:
+        document.do(AddLabels((Label(0, "long-name-" * 10, COLOUR),)))
+        document.draw((Box(0, document.images()[1].id, document.labels()[-1].id, (190, 40, 196, 90)),))
+    return labelled
+
+
+def seen(hand: WindowDriver) -> np.ndarray:
+    """(H, W) uint32, the canvas as it is painted."""
+    image = hand.canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), image.width()).copy()
+
+
+class Painted(QObject):
+    """The area that was painted since it began."""
+
+    def __init__(self, watched: QObject) -> None:
+        super().__init__(watched)
+        self.area = QRect()
+        watched.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.area = self.area.united(event.region().boundingRect())
+        return False
+
+
+def opened(qtbot: QtBot, open_window: Open, project: Path) -> WindowDriver:
+    hand = WindowDriver(qtbot, open_window(project))
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_Tab)
+    return hand
+
+
+def test_a_dragged_box_leaves_no_piece_of_its_name_behind(qtbot: QtBot, open_window: Open, long_name: Path) -> None:
+    hand = opened(qtbot, open_window, long_name)
+    start = hand.at(193, 60)
+    QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    QApplication.processEvents()
+    before, painted = seen(hand), Painted(hand.canvas)
+    QTest.mouseMove(hand.canvas, start + QPoint(-90, -30))
+    QApplication.processEvents()
+    area = painted.area
+    hand.canvas.removeEventFilter(painted)
+    rows, columns = np.nonzero(before != seen(hand))
+    assert len(rows)
+    stale = [(x, y) for x, y in zip(columns.tolist(), rows.tolist(), strict=True) if not area.contains(x, y)]
+    QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    assert not stale, "pixels that have changed, but were not painted again"
+
+
+def test_the_name_of_a_box_at_the_border_is_in_sight_and_elided(
+    qtbot: QtBot, open_window: Open, long_name: Path
+) -> None:
+    hand = opened(qtbot, open_window, long_name)
+    rows, columns = np.nonzero(seen(hand) == QColor(COLOUR).rgb())
+    plate = columns[rows == rows.min() + 1]
+    assert 150 < np.ptp(plate) < 300
+
+
+def test_several_selected_boxes_keep_their_names(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        image, labels = document.images()[0].id, document.labels()
+        document.draw((Box(0, image, labels[1].id, (100, 20, 180, 90)),))
+        colour = QColor(labels[1].colour).rgb()
+    hand = WindowDriver(qtbot, open_window(labelled))
+
+    def has_name() -> bool:
+        x, y = hand.at(100, 20).toTuple()
+        return bool(seen(hand)[y + 9, x + 4] == colour)
+
+    assert has_name()
+    hand.key(Qt.Key.Key_A, CTRL)
+    assert len(hand.canvas.selected) == 2
+    assert has_name()
