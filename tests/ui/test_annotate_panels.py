@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QAbstractItemModel, Qt
+from PySide6.QtCore import QAbstractItemModel, QRectF, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -21,10 +21,12 @@ from pytestqt.qtbot import QtBot
 from tests.ui.label_page_project import CTRL, SHIFT, corners, labelled, names, near
 from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench.core import edits
+from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.side_panel import SidePanel
-from workbench.ui.widgets.rows import ROW
+from workbench.ui.widgets.rows import HEIGHT, ROW
+from workbench.ui.widgets.view_transform import ViewTransform
 
 __all__ = ["labelled"]  # a fixture
 
@@ -150,6 +152,51 @@ def test_a_new_box_comes_into_sight_in_the_list(qtbot: QtBot, open_window: Open,
     assert rows == 6
     place = view.visualRect(view.model().index(rows - 1, 0))
     assert view.viewport().rect().contains(place)
+
+
+def test_a_box_chosen_in_the_list_or_by_tab_is_brought_wholly_into_view(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    with Document.open(labelled) as document:
+        image, label = document.images()[0].id, document.labels()[0].id
+        document.draw((Box(0, image, label, (150, 60, 190, 90)),))
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    canvas = hand.canvas
+
+    def is_in_view(xyxy: tuple[float, float, float, float]) -> bool:
+        return QRectF(canvas.rect()).contains(canvas.view.rect(xyxy))
+
+    canvas.zoom_to(12.0)
+    canvas.set_view(ViewTransform(12.0, -600.0, -300.0))
+    assert not is_in_view((20, 20, 80, 60))
+    hand.key(Qt.Key.Key_Tab)
+    assert is_in_view((20, 20, 80, 60)), "a part of it was in view before"
+    listed = find(window, QListView, "box-list")
+    QTest.mouseClick(
+        listed.viewport(), Qt.MouseButton.LeftButton, pos=listed.visualRect(listed.model().index(1, 0)).center()
+    )
+    assert is_in_view((150, 60, 190, 90))
+    assert canvas.view.scale == 12.0
+
+
+def test_the_label_of_the_next_box_stays_in_sight_when_the_boxes_take_room(qtbot: QtBot) -> None:
+    panel = SidePanel()
+    qtbot.addWidget(panel)
+    panel.resize(224, 800)
+    panel.show()
+    labels = [Label(number, f"label {number}") for number in range(1, 31)]
+    panel.labels.show_labels(labels, {}, 15)
+    view = panel.labels.view
+
+    def is_in_sight() -> bool:
+        return view.viewport().rect().contains(view.visualRect(view.currentIndex()))
+
+    assert is_in_sight()
+    boxes = [Box(number, 1, 1, (0, 0, 9, 9)) for number in range(1, 40)]
+    panel.boxes.show_boxes(boxes, {1: labels[0]}, (100, 100))
+    assert view.height() < 15 * HEIGHT
+    assert is_in_sight()
 
 
 def test_room_that_the_boxes_do_not_need_is_the_labels(qtbot: QtBot) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -149,8 +149,14 @@ class Canvas(PictureView):
         if not (ids := self.layer.ids):
             return
         row = self.layer.row[self._selected[-1]] + step if self._selected else (0 if step > 0 else -1)
-        self.select((ids[row % len(ids)],))
-        self.look_at(self.selected_boxes[0].xyxy)
+        self.select_in_sight((ids[row % len(ids)],))
+
+    @Slot(object)
+    def select_in_sight(self, ids: Collection[int]) -> None:
+        """Select these boxes, and bring the last of them into view."""
+        self.select(ids)
+        for box in self.selected_boxes[-1:]:
+            self.look_at(box.xyxy)
 
     # --- the mouse ---
 
@@ -257,17 +263,7 @@ class Canvas(PictureView):
         self.renew()
 
     def _aids(self, event: QMouseEvent) -> DrawingAids:
-        """With Shift, draw a square or keep a box's shape at its corner; with Ctrl or Alt, don't snap to the border.
-
-        Many window managers on Linux take Alt and a drag for themselves.
-        """
-        held, keys = event.modifiers(), Qt.KeyboardModifier
-        reach = 0.0 if held & (keys.ControlModifier | keys.AltModifier) else BORDER / self.view.scale
-        shift = bool(held & Qt.KeyboardModifier.ShiftModifier)
-        if isinstance(self.gesture, ResizeGesture):
-            box = self.gesture.box
-            return DrawingAids(reach, box.width / box.height if shift and box.height > 0 else None)
-        return DrawingAids(reach, 1.0 if shift else self.ratio)
+        return gestures.aids(event.modifiers(), self.gesture, BORDER / self.view.scale, self.ratio)
 
     def _finish_drawing(self, gesture: DrawGesture) -> None:
         self.gesture = None

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from PySide6.QtCore import Qt
+
 from workbench.core.project import XYXY, Box
 from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import geometry
@@ -181,3 +183,18 @@ class SelectGesture:
 
 
 Gesture = DrawGesture | MoveGesture | ResizeGesture | SelectGesture
+
+
+def aids(held: Qt.KeyboardModifier, gesture: Gesture | None, border: float, ratio: float | None = None) -> DrawingAids:
+    """With Shift, draw a square or keep a box's shape at its corner; with Ctrl or Alt, don't snap to the border.
+
+    `border`: image pixels within which sides snap to it; `ratio`: width to height of new boxes, None: any. Many window
+    managers on Linux take Alt and a drag for themselves.
+    """
+    keys = Qt.KeyboardModifier
+    reach = 0.0 if held & (keys.ControlModifier | keys.AltModifier) else border
+    shift = bool(held & keys.ShiftModifier)
+    if isinstance(gesture, ResizeGesture):
+        box = gesture.box
+        return DrawingAids(reach, box.width / box.height if shift and box.height > 0 else None)
+    return DrawingAids(reach, 1.0 if shift else ratio)

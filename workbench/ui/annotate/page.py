@@ -177,7 +177,7 @@ class AnnotatePage(Page):
         LabelMenu(self.session, side.labels.view, self._hidden, self)
         self._hidden.changed.connect(self._hidden_changed)
         self._toolbar.hidden.clicked.connect(self._hidden.clear)
-        side.boxes.selected.connect(canvas.select)
+        side.boxes.selected.connect(canvas.select_in_sight)
         side.details.changed.connect(self._commands.replace)
         side.details.note_changed.connect(self._commands.note)
         side.details.keyboard_released.connect(canvas.setFocus)

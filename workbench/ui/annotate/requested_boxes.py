@@ -24,11 +24,8 @@ class RequestedBoxes(QObject):
 
     def select(self, ids: Collection[int]) -> None:
         """Select those of these boxes that are in this image, and bring one into view."""
-        canvas = self._canvas
-        canvas.select([id for id in ids if id in canvas.layer.row])
-        self._ids = canvas.selected
-        for box in canvas.selected_boxes[:1]:
-            canvas.look_at(box.xyxy)
+        self._canvas.select_in_sight(ids)
+        self._ids = self._canvas.selected
 
     def eventFilter(self, _canvas: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.MouseButtonPress:

@@ -52,6 +52,11 @@ class LabelRows(RowsView):
         if event.reason() not in _FOR_A_WHILE:
             self.keyboard_released.emit()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The label of the next box stays in sight when the list of boxes takes room."""
+        super().resizeEvent(event)
+        self.scrollTo(self.currentIndex())
+
 
 class LabelsPanel(QWidget):
     """The project's labels: a click chooses one, the field at the bottom creates one."""

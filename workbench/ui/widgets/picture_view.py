@@ -131,8 +131,13 @@ class PictureView(QWidget):
         self.zoom_to(self.view.scale * _STEP**notches)
 
     def look_at(self, xyxy: tuple[float, float, float, float]) -> None:
-        """Bring a box into view if it is not; the zoom stays."""
-        if not QRectF(self.rect()).intersects(self.view.rect(xyxy)):
+        """Bring a box into view if a part of it is outside; of one larger than the view, a part is enough.
+
+        The zoom stays.
+        """
+        room, shown = QRectF(self.rect()), self.view.rect(xyxy)
+        fits = shown.width() <= room.width() and shown.height() <= room.height()
+        if not (room.contains(shown) if fits else room.intersects(shown)):
             middle = QPointF((xyxy[0] + xyxy[2]) / 2, (xyxy[1] + xyxy[3]) / 2)
             self.set_view(self.view.moved(QRectF(self.rect()).center() - self.view.to_widget(middle)))
 
