@@ -25,8 +25,8 @@ from workbench.training.settings import TrainingSettings
 from workbench.training.training_queue import TrainingQueue
 from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
+from workbench.ui.train.form.training_data import length_now, lengthened
 from workbench.ui.train.titles import detector_title
-from workbench.ui.train.training_data import length_now, lengthened
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.tables import align_heads, make_copyable, style_table
