@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
 from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.training.runs import RunInfo
+from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.page import Page
@@ -194,14 +195,14 @@ class TrainPage(Page):
         document = self.session.document
         if document is None:
             return
-        training, recipe = self._setup.training_settings(), self._setup.valid_recipe
+        recipe, labels = self._setup.valid_recipe, tuple(label.name for label in document.labels())
+        training, own = (recipe.training, recipe.detector_settings) if recipe else (TrainingSettings(), None)
         self._curves.set_label_colours(colours(document))
-        self._setup.measure(labels := tuple(label.name for label in document.labels()))
-        own = recipe.detector_settings if recipe is not None else None
+        self._setup.network_size.measure(recipe, labels)
         train, words = count_training_images(document, training, self._setup.choice, own)
         self.session.anchorless = "" if (one := self._setup.choice) is None or one.takes_anchors else one.title
         wrong = next(iter(self._setup.form.problems().values()), "")
-        self._setup.data.setText(wrong or words + self._setup.learning_rate_note(labels, document))
+        self._setup.data.setText(wrong or words + self._setup.learning_rate_note(recipe, labels, document))
         wrong = wrong or ("" if train else words)
         self._setup.offer_start(QUEUE_INSTEAD if self._job is not None else wrong, self._queue.refusal or wrong)
 

@@ -322,20 +322,13 @@ class SetupPanel(QWidget):
         loading = "" if self.loaded else self.loading.text()  # or why that failed
         self.buttons.offer(loading or no_start, loading or no_next)
 
-    def measure(self, labels: tuple[str, ...]) -> None:
-        """Show how large the network is for these labels; nothing if a value is not valid."""
-        self.network_size.measure(self.valid_recipe, labels)
-
-    def learning_rate_note(self, labels: tuple[str, ...], project: Contents) -> str:
-        """When starting from a run that knows these labels: the learning rate that results from the form's."""
-        with contextlib.suppress(WorkbenchError):
-            recipe = self.recipe()
-            if recipe is not None and fine_tuning.knows_all(
-                self.start_from.file, recipe, labels, current_names(project)
-            ):
-                slow = fine_tuning.fine_tuning_settings(recipe.training).learning_rate
-                if slow != recipe.training.learning_rate:
-                    return f" It goes on from a run: learning rate {slow:.3g} (Going on rate)."
+    def learning_rate_note(self, recipe: Recipe | None, labels: tuple[str, ...], project: Contents) -> str:
+        """When starting from a run that knows these labels: the learning rate that results from that of `recipe`."""
+        start = self.start_from.file
+        if recipe is not None and fine_tuning.knows_all(start, recipe, labels, current_names(project)):
+            slow = fine_tuning.fine_tuning_settings(recipe.training).learning_rate
+            if slow != recipe.training.learning_rate:
+                return f" It goes on from a run: learning rate {slow:.3g} (Going on rate)."
         return ""
 
     @Slot()

@@ -15,7 +15,6 @@ from pathlib import Path
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from workbench.errors import WorkbenchError
 from workbench.training.estimate import Estimate
 from workbench.training.findings import STOPS, WARNING, Finding
 from workbench.ui import theme
@@ -93,16 +92,10 @@ class PreflightPanel(QWidget):
 
     def _request(self) -> PreflightRequest | None:
         """The settings in the form; None while nothing is loaded or open, or while a value is not valid."""
-        document = self._session.document
-        try:
-            recipe, start = self._setup.recipe(), self._setup.start_from.file
-        except WorkbenchError:
+        document, recipe = self._session.document, self._setup.valid_recipe
+        if document is None or recipe is None:
             return None
-        return (
-            PreflightRequest(document.folder, recipe, start, self._turn)
-            if document is not None and recipe is not None
-            else None
-        )
+        return PreflightRequest(document.folder, recipe, self._setup.start_from.file, self._turn)
 
     @Slot()
     def _runs_changed(self) -> None:
