@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
-    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
@@ -332,7 +331,10 @@ def test_a_missing_folder_of_images_is_said_on_the_canvas(qtbot: QtBot, open_win
 def test_an_empty_project_says_what_to_do(qtbot: QtBot, open_window: Open, tmp_path: Path) -> None:
     Document.create(tmp_path / "project").close()
     window = open_window(tmp_path / "project")
-    assert "no images" in find(window.findChild(QWidget, "page-label"), QLabel, "empty-text").text()
+    assert "project's images" in find(window, QLabel, "label-empty-sentence").text()
+    find(window, QPushButton, "label-empty-button").click()
+    assert window.session.page == "data"
+    assert find(window, QPushButton, "data-empty-button").text() == "Add images from a folder…"
 
 
 def test_a_large_photograph_is_seen_before_it_is_read_in_full(

@@ -107,7 +107,7 @@ def test_several_formats_in_one_folder_are_a_choice(importing: Importing, folder
     coco = {"images": [{"id": 1, "file_name": "k.jpg", "width": 40, "height": 30}], "annotations": [], "categories": []}
     text(folder / "instances.json", json.dumps(coco))
     importing.read(folder)
-    said = find(importing.dialog, QLabel, "empty-text").text()
+    said = find(importing.dialog, QLabel, "import-empty-sentence").text()
     assert "several formats" in said
     assert "--format" not in said, "these are words for the command line"
     assert not importing.part("apply").isEnabled()
@@ -126,7 +126,7 @@ def test_a_folder_without_labels_is_said_in_words(importing: Importing, tmp_path
         assert importing.lines("damage")[0].startswith("There is no file or folder")
     else:
         said = "no labels of a known format" if kind == "wrong" else "no files in this folder"
-        assert said in find(importing.dialog, QLabel, "empty-text").text()
+        assert said in find(importing.dialog, QLabel, "import-empty-sentence").text()
     assert not importing.part("apply").isEnabled()
 
 
@@ -221,7 +221,7 @@ def test_a_path_that_is_nothing_is_typed_over(importing: Importing, folder: Path
     assert importing.part("apply").text() == "Import 13 boxes"
     importing.dialog.close()
     importing.dialog.show()
-    assert f"Enter reads {folder.name} again" in find(importing.dialog, QLabel, "empty-text").text()
+    assert f"Enter reads {folder.name} again" in find(importing.dialog, QLabel, "import-empty-sentence").text()
     QTest.keyClick(importing.dialog.focusWidget(), Qt.Key.Key_Return)
     importing.wait()
     assert importing.part("apply").text() == "Import 13 boxes"

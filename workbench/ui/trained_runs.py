@@ -12,10 +12,10 @@ from workbench.training.runs import RunInfo
 from workbench.ui.background import Background
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.widgets.next_step import NextStep
+from workbench.ui.widgets.empty_state import EmptyState
 
 
-def show_no_runs(page: NextStep, session: Session, sentence: str) -> None:
+def show_no_runs(page: EmptyState, session: Session, sentence: str) -> None:
     """An empty page's text and buttons if no run can be used yet; `sentence` if none is being trained either."""
     if session.is_training:
         learnt = "It appears here after its first evaluation."

@@ -28,7 +28,7 @@ from workbench.ui.anchors.side_panel import SidePanel, step_sentence
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.widgets.next_step import NextStep
+from workbench.ui.widgets.empty_state import EmptyState
 
 WAIT = 200  # ms from the last change of a choice until computing starts, so that a spin box can be held down
 RENEW = 300  # ms from an edit until the picture follows
@@ -75,7 +75,7 @@ class AnchorsPage(Page):
     # --- building ---
 
     def _build(self) -> None:
-        self._empty = NextStep("anchors-empty")
+        self._empty = EmptyState("anchors-empty", "mdi6.chart-scatter-plot")
         self._empty.page_requested.connect(self.session.page_requested)
         self._empty.other_requested.connect(lambda: self.session.command_requested.emit("data", "import-labels"))
         self._full = QWidget()

@@ -136,12 +136,9 @@ class AnnotatePage(Page):
         self._splitter.setSizes([232, 776, 224])  # fits names of 18 letters
         self._splitter.setChildrenCollapsible(False)
         window_geometry.remember_panes(self._splitter, "label/splitter")
-        self._empty = EmptyState(
-            "mdi6.image-plus-outline",
-            "There are no images in this project yet.",
-            "Go to Data and add some",
-            lambda: self.session.page_requested.emit("data"),
-        )
+        self._empty = EmptyState("label-empty", "mdi6.image-plus-outline")
+        self._empty.say("No images yet", "Boxes are drawn on the project's images.", "Add images", "data")
+        self._empty.page_requested.connect(self.session.page_requested)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._splitter)
         self._stack.addWidget(self._empty)

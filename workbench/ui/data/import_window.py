@@ -113,7 +113,8 @@ class ImportWindow(QDialog):
         column.addLayout(beside)
         self._damaged = damage
         self._stack = QStackedWidget()
-        self._hint = EmptyState("mdi6.tray-arrow-down", _HINT)
+        self._hint = EmptyState("import-empty", "mdi6.tray-arrow-down")
+        self._hint.say("", _HINT)
         for page in (self._hint, self._view, self._damaged):
             self._stack.addWidget(page)
         foot = QHBoxLayout()
@@ -185,7 +186,7 @@ class ImportWindow(QDialog):
         self._choices.show_format("")
         self._sentence.setText(f"Reading {source.name} …")
         self._stack.setCurrentWidget(self._hint)
-        self._hint.say("Nothing is changed before you say Import.")
+        self._hint.say("", "Nothing is changed before you say Import.")
         self._begin(Job(f"Reading {source.name}", lambda job: work.read(request, job), self._session, carries=True))
 
     @Slot()
@@ -224,7 +225,7 @@ class ImportWindow(QDialog):
         self._abandon()
         if was_reading:
             self._discard()
-            self._hint.say(_HINT)
+            self._hint.say("", _HINT)
             self._show_hint("Stopped. Nothing was changed.")
         self._enable()
 
@@ -244,7 +245,7 @@ class ImportWindow(QDialog):
             self._format = event.format
         elif isinstance(event, work.FormatUnclear):
             self._choices.offer(event.names)
-            self._hint.say(event.sentence)
+            self._hint.say("", event.sentence)
             self._show_hint("It is not clear what this is; nothing was changed.")
         elif isinstance(event, ImportFindings):
             self._show_findings(event)
@@ -375,7 +376,7 @@ class ImportWindow(QDialog):
         self._choices.reset_consent()
         self._reset_consent()
         path = self._choices.path
-        self._hint.say(_HINT if path is None else f"Enter reads {path.name} again. {_HINT}")
+        self._hint.say("", _HINT if path is None else f"Enter reads {path.name} again. {_HINT}")
         self._choices.ask_for_path()
         self._show_hint()
         super().done(result)

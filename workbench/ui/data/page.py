@@ -111,10 +111,10 @@ class DataPage(Page):
         self._splitter.setSizes([900, 304])
         self._splitter.setChildrenCollapsible(False)
         window_geometry.remember_panes(self._splitter, "data/splitter")
-        self._empty = EmptyState(
-            "mdi6.image-plus-outline", "There are no images in this project yet.", "Add images from a folder…",
-            self.image_adder.choose_folder,
-        )  # fmt: skip
+        self._empty = EmptyState("data-empty", "mdi6.image-plus-outline")
+        sentence = "Choose a folder of photographs, or drop them into the window. They stay where they are."
+        self._empty.say("No images yet", sentence, "Add images from a folder…")
+        self._empty.button.clicked.connect(self.image_adder.choose_folder)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._splitter)
         self._stack.addWidget(self._empty)

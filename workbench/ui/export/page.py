@@ -40,9 +40,9 @@ from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, list_checkpoints, list_runs, place_of, show_no_runs
 from workbench.ui.widgets import tab_order
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
+from workbench.ui.widgets.empty_state import EmptyState
 from workbench.ui.widgets.file_dialogs import typed_path
 from workbench.ui.widgets.forms import Form
-from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
 
 PANEL = 400  # px
@@ -82,7 +82,7 @@ class ExportPage(Page):
     # --- building ---
 
     def _build(self) -> None:
-        self._empty = NextStep("export-empty")
+        self._empty = EmptyState("export-empty", "mdi6.package-up")
         self._full = QWidget()
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)

@@ -29,7 +29,7 @@ from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, show_no_runs
-from workbench.ui.widgets.next_step import NextStep
+from workbench.ui.widgets.empty_state import EmptyState
 
 
 class InspectPage(Page):
@@ -57,7 +57,7 @@ class InspectPage(Page):
     # --- building ---
 
     def _build(self) -> None:
-        self._empty = NextStep("inspect-empty")
+        self._empty = EmptyState("inspect-empty", "mdi6.image-search-outline")
         self._full = QWidget()
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)

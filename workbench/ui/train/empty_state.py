@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from workbench.core.document import Document
-from workbench.ui.widgets.next_step import NextStep
+from workbench.ui.widgets.empty_state import EmptyState
 
 
-def show_empty_state(empty: NextStep, document: Document | None) -> None:
+def show_empty_state(empty: EmptyState, document: Document | None) -> None:
     """`document` None: no project is open."""
     if document is None:
         empty.say("No project is open", "Open one, or make one from a folder of photographs.")

@@ -40,7 +40,7 @@ from workbench.ui.train.runs.run_list import RunList
 from workbench.ui.train.runs.run_log import RunLog
 from workbench.ui.train.trainer_view.launcher import TrainerViewButton
 from workbench.ui.train.work import PublishedWeights, Train
-from workbench.ui.widgets.next_step import NextStep
+from workbench.ui.widgets.empty_state import EmptyState
 
 REDRAW = 100  # ms: redrawing at every event slowed a training from 1,505 steps to 244 in two seconds
 
@@ -71,7 +71,7 @@ class TrainPage(Page):
     # --- building ---
 
     def _build(self) -> None:
-        self._empty = NextStep("train-empty")
+        self._empty = EmptyState("train-empty", "mdi6.chart-line")
         self._full = QWidget()
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)

@@ -1,10 +1,8 @@
-"""What an empty page shows: a sentence on what is missing, and a button for that step."""
+"""What a page or list shows while it is empty: what is needed first, and for a page buttons that lead there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -12,34 +10,65 @@ from workbench.ui import theme
 
 
 class EmptyState(QWidget):
-    """Icon, sentence and, if `word` is given, one button that calls `step`."""
+    """An icon, a title, a sentence and up to two buttons, as `say` and `offer_other` have it.
 
-    def __init__(self, icon: str, sentence: str, word: str = "", step: Callable[[], object] | None = None) -> None:
-        super().__init__()
-        self.setObjectName("empty")
-        layout = QVBoxLayout(self)
-        layout.setSpacing(theme.GRID * 2)
-        layout.addStretch(2)
-        self._icon_name = icon
-        self._icon = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
-        self._text = QLabel(sentence, alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
-        self._text.setObjectName("empty-text")
-        self._text.setProperty("role", "muted")
-        layout.addWidget(self._icon)
-        layout.addWidget(self._text)
-        if word and step is not None:
-            button = QPushButton(word)
-            button.setProperty("role", "primary")
-            button.setObjectName("empty-step")
-            button.clicked.connect(lambda: step())
-            layout.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addStretch(3)
+    `page_requested(page)` carries the name of the page that the first button leads to; `other_requested` comes after
+    the second, for another way to the same goal.
+    """
+
+    page_requested = Signal(str)
+    other_requested = Signal()
+
+    def __init__(self, name: str, icon: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self._page = ""
+        self._icon_name, self._icon = icon, QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.title = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.title.setFont(theme.font(theme.TITLE))
+        self.sentence = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.sentence.setObjectName(f"{name}-sentence")
+        self.sentence.setWordWrap(True)
+        self.sentence.setProperty("role", "muted")
+        self.button = QPushButton()
+        self.button.setObjectName(f"{name}-button")
+        self.button.setProperty("role", "primary")
+        self.button.clicked.connect(self._ask)
+        self.other = QPushButton()
+        self.other.setObjectName(f"{name}-other")
+        self.other.clicked.connect(self.other_requested)
+        column = QVBoxLayout(self)
+        column.setSpacing(2 * theme.GRID)
+        column.addStretch(2)
+        for words in (self._icon, self.title, self.sentence):
+            column.addWidget(words)
+        for button in (self.button, self.other):
+            column.addWidget(button, alignment=Qt.AlignmentFlag.AlignCenter)
+            button.hide()
+        column.addStretch(3)
         theme.theme().changed.connect(self._draw_icon)
         self._draw_icon()
 
-    def say(self, sentence: str) -> None:
-        self._text.setText(sentence)
+    def say(self, title: str, sentence: str, button: str = "", page: str = "") -> None:
+        """Show these words; without `button` there is no step to offer."""
+        self._page = page
+        self.title.setText(title)
+        self.title.setVisible(bool(title))
+        self.sentence.setText(sentence)
+        self.button.setText(button)
+        self.button.setVisible(bool(button))
+        self.other.hide()
 
+    def offer_other(self, word: str) -> None:
+        """Show the second button until the next `say`."""
+        self.other.setText(word)
+        self.other.show()
+
+    @Slot()
+    def _ask(self) -> None:
+        self.page_requested.emit(self._page)
+
+    @Slot()
     def _draw_icon(self) -> None:
         self._icon.setPixmap(theme.icon(self._icon_name).pixmap(48, 48))
 

@@ -33,7 +33,7 @@ class TourStep:
 STEPS = (
     TourStep("data", ("rail",), "Six pages",
          "They are in the order of the work. {page-data} to {page-export} switch between them."),
-    TourStep("data", ("gallery", "empty-step"), "Data: your images",
+    TourStep("data", ("gallery", "data-empty-button"), "Data: your images",
          "The one you choose here is the current image on every page. Enter opens it for labelling."),
     TourStep("data", ("button-import-labels",), "Labels you already have",
          "Import labels from other programs here, in eleven formats. You see what would happen before anything is"

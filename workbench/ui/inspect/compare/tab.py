@@ -26,7 +26,7 @@ from workbench.ui.inspect.state import OVERLAP, InspectState
 from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
-from workbench.ui.widgets.next_step import NextStep
+from workbench.ui.widgets.empty_state import EmptyState
 
 TITLES: dict[Measure, str] = {"ap50": "AP50", "ap": "AP", "f1": "F1", "precision": "Precision", "recall": "Recall"}
 SAME, OWN = "sliders, for both", "each its own point"
@@ -71,7 +71,7 @@ class CompareTab(InspectTab):
         self.clear()
 
     def _build(self) -> None:
-        self._empty = NextStep("inspect-compare-empty")
+        self._empty = EmptyState("inspect-compare-empty", self.icon)
         self._full = QWidget()
         self._own = ElidedCombo(
             "inspect-compare-settings", "Settings", "The confidences and NMS at which both runs are compared.", 6
