@@ -70,21 +70,31 @@ def test_what_runs_is_paused_and_stopped_by_key(qtbot: QtBot, open_window: Open)
     qtbot.waitUntil(lambda: not find(window, QAction, "action-stop-job").isEnabled())
 
 
-def test_how_far_a_training_is_is_known_again_after_another_job(qtbot: QtBot, open_window: Open) -> None:
+def test_a_training_stays_in_sight_with_its_pause_and_stop_while_another_job_runs(
+    qtbot: QtBot, open_window: Open
+) -> None:
     window = open_window()
-    title = find(window, QLabel, "job-title")
+    title, beside = find(window, QLabel, "job-title"), find(window, QLabel, "training-title")
     training = window.session.start(Job("Run 'tiny-2'", until_stopped, window, is_training=True))
     qtbot.waitUntil(lambda: "3 of 12" in title.text())
+    assert not beside.isVisible()
     find(window, QToolButton, "job-pause").click()
-    other = window.session.start(Job("Looking", until_stopped, window))
-    qtbot.waitUntil(lambda: "Looking  3 of 12" in title.text())
+    other = window.session.start(Job("Exporting", until_stopped, window))
+    qtbot.waitUntil(lambda: "Exporting  3 of 12" in title.text())
+    qtbot.waitUntil(lambda: "Run 'tiny-2'  3 of 12" in beside.text())
     assert find(window, QToolButton, "job-pause").isHidden()
-    other.stop.set()
-    qtbot.waitUntil(lambda: "Run 'tiny-2'  3 of 12" in title.text())
-    assert find(window, QToolButton, "job-pause").text() == "Continue"
-    assert training.pause.is_set()
-    training.stop.set()
-    qtbot.waitUntil(lambda: not window.session.jobs)
+    pause = find(window, QToolButton, "training-pause")
+    assert pause.text() == "Continue"
+    find(window, QAction, "action-pause-job").trigger()
+    assert not training.pause.is_set()
+    find(window, QAction, "action-stop-job").trigger()
+    qtbot.waitUntil(lambda: window.session.jobs == [training])
+    assert "Run 'tiny-2'  3 of 12" in title.text()
+    assert not beside.isVisible()
+    assert other.stop.is_set()
+    window.session.start(Job("Exporting", until_stopped, window))
+    find(window, QToolButton, "training-stop").click()
+    assert training.stop.is_set()
 
 
 def test_closing_the_window_ends_a_running_job(open_window: Open) -> None:
