@@ -219,3 +219,38 @@ def test_a_finished_run_on_all_images_suggests_before_a_fold_or_one_that_still_l
     run = find(window, QComboBox, "suggest-run")
     qtbot.waitUntil(lambda: run.count() == 4)  # and "A file…"
     assert run.currentText() == "whole"
+
+
+def test_a_queued_run_that_has_finished_suggests_from_then_on_unless_another_was_chosen(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, real = find(window, AnnotatePage, "page-label"), list_suggest_runs
+    state, ap50, said = {"one": "finished", "two": "running"}, {"one": 0.6, "two": 0.5}, list[str]()
+    window.session.message.connect(lambda _, sentence: said.append(sentence))
+
+    def listed(folder: Path) -> tuple[SuggestRun, ...]:
+        found = [(one, one.run.name) for one in sorted(real(folder), key=lambda one: one.run.name, reverse=True)]
+        return tuple(
+            replace(one, run=replace(one.run, state=state[name], best_ap50=ap50[name], started=1.0))
+            for one, name in found
+        )
+
+    def changed(name: str, now: str) -> str:
+        state[name] = now
+        with qtbot.waitSignal(page._suggest_bar._runs_background.done):
+            window.session.runs_changed.emit()
+        return run.currentText()
+
+    monkeypatch.setattr(page._suggest_bar._runs_background, "_work", listed)
+    run = find(window, QComboBox, "suggest-run")
+    with qtbot.waitSignal(page._suggest_bar._runs_background.done):
+        QTest.keyClick(page.canvas, Qt.Key.Key_G)
+    assert run.currentText() == "one"
+    assert changed("two", "stopped") == "one", "which may have learnt nothing"
+    assert changed("two", "finished") == "one", "which finds more on the same images"
+    ap50["two"] = 0.7
+    assert changed("two", "finished") == "two"
+    assert said == ["Suggestions now come from two, which has finished."]
+    run.setCurrentIndex(run.findText("one"))
+    run.activated.emit(run.currentIndex())
+    assert changed("two", "finished") == "one"

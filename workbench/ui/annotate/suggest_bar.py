@@ -19,6 +19,7 @@ from workbench.inference import suggest
 from workbench.inference.model_files import PreparedModel
 from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
 from workbench.training import folds
+from workbench.training.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import tell_key
 from workbench.ui.annotate.canvas import Canvas
@@ -65,6 +66,7 @@ class SuggestBar(QFrame):
         self._runs: tuple[SuggestRun, ...] = ()
         self._suggesting: Path | None = None  # the checkpoint in use
         self._wanted: Path | None = None  # the one to choose once it is listed
+        self._is_chosen = False  # by the user: newer runs don't take its place
         self._is_learning = False  # whether the chosen run is being trained
         self._refused = ""  # why a chosen file can't be used
         self.commands = SuggestionCommands(session, canvas, self)
@@ -152,6 +154,7 @@ class SuggestBar(QFrame):
         self._answer, self._runs, self._refused = None, (), ""
         self.commands.answers.forget()
         self._suggesting = self._wanted = None
+        self._is_chosen = False
         self._run.clear()
         self._files.forget()
         self._show()
@@ -175,7 +178,7 @@ class SuggestBar(QFrame):
             self._fill()
 
     def _fill(self) -> None:
-        """List runs, files, and another file. The choice stays, unless another was wanted and is listed now."""
+        """List runs, files, and another file. The user's choice stays, unless another was wanted and is listed now."""
         before = self._suggesting
         self._run.clear()
         for one in self._runs:
@@ -189,7 +192,11 @@ class SuggestBar(QFrame):
         self._run.addItem("A file…", OTHER)
         newest = folds.whole_first([one.run for one in self._runs if not one.run.is_running])
         first = None if newest is None else newest.checkpoint
-        now = next((one for one in (self._wanted, before, first, *there) if one in there), None)
+        follows = newest is not None and self._takes_over(newest)
+        stays = (first, before) if follows else (before, first)
+        now = next((one for one in (self._wanted, *stays, *there) if one in there), None)
+        if follows and newest is not None and now == first != self._wanted:
+            self._session.inform(f"Suggestions now come from {newest.name}, which has finished.")
         self._wanted = None if now == self._wanted else self._wanted
         self._run.setCurrentIndex(self._row_of(now))
         if now != before:
@@ -200,6 +207,13 @@ class SuggestBar(QFrame):
             self._ask()
         else:
             self._show()  # with the labels' meanings as set now
+
+    def _takes_over(self, newest: RunInfo) -> bool:
+        """Whether it has finished since, no worse on the same images, and the user has not chosen who suggests."""
+        now = next((one.run for one in self._runs if one.run.checkpoint == self._suggesting), None)
+        if now is None or self._is_chosen or newest.state != "finished" or newest.order <= now.order:
+            return False
+        return newest.judged_by != now.judged_by or not newest.best_ap50 < now.best_ap50
 
     def _learns(self, checkpoint: Path | None) -> bool:
         return any(one.run.checkpoint == checkpoint and one.run.is_running for one in self._runs)
@@ -228,6 +242,7 @@ class SuggestBar(QFrame):
         document, chosen, last = self._session.document, self._run.currentData(), self._files.last
         self._refused = ""
         if isinstance(chosen, Path):
+            self._is_chosen = True
             self._begin_with(chosen)
         elif document is not None:
             self._run.setCurrentIndex(self._row_of(self._suggesting))  # until the file has been read
