@@ -161,7 +161,7 @@ def test_a_run_that_has_not_looked_says_what_to_do(
     begin(qtbot, page, session, "first", "second")
     combo = page.findChild(QComboBox, "inspect-compare-run")
     assert [combo.itemText(row) for row in range(combo.count())] == ["choose a run …", "first"]
-    choose_other(page, "first")
+    assert combo.currentText() == "first", "the only one"
     assert "Press Look: first is then run" in text(page, "inspect-compare-status")
     assert set(counts(page).values()) == {"– " + kind.replace("-", " ") for kind in COUNTS}
     evaluate.fails_with = "This checkpoint is damaged. Use another one of the run."
@@ -178,10 +178,10 @@ def test_candidates_that_are_kept_are_compared_without_asking(
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     begin(qtbot, page, session, "first", "second")
     assert session.document is not None
-    kept = session.document.runs_folder / "first" / "candidates"
-    kept.mkdir()
+    (kept := session.document.runs_folder / "first" / "candidates").mkdir()
     (kept / "0-1.npz").write_bytes(b"kept")
-    choose_other(page, "first")
+    for name in ("choose a run …", "first"):
+        choose_other(page, name)
     qtbot.waitUntil(lambda: count(page, "in-both") == "1 in both")
 
 

@@ -98,6 +98,13 @@ class SecondRun(QWidget):
         self._list()
         self._begin_if_kept()
 
+    def choose_only(self) -> None:
+        """If none is chosen and there is only one other run, choose that."""
+        if self._request is None or self.checkpoint is not None:
+            return
+        if len({run.folder for run in self._runs} - {self._request.run_folder}) == 1:
+            self._combo.setCurrentIndex(1)  # it is listed before the page's own
+
     def _list(self) -> None:
         before, entries = self._combo.currentData(), self._entries()
         there = [(self._combo.itemText(row), self._combo.itemData(row)) for row in range(self._combo.count())]

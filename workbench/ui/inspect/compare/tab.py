@@ -114,6 +114,8 @@ class CompareTab(InspectTab):
         self._first, self._point = request, point
         self.second.begin(request)
         self._show_stack()
+        if self.isVisible():
+            self.second.choose_only()
 
     def keep(self, point: OperatingPoint | None) -> None:
         """This point is now kept with the page's run; None: none is."""
@@ -259,6 +261,7 @@ class CompareTab(InspectTab):
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)
+        self.second.choose_only()
         self.pair_changed.emit()
 
     def hideEvent(self, event: QHideEvent) -> None:
