@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import (
-    QApplication,
-    QLabel,
-    QPushButton,
-    QWidget,
-)
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTabWidget, QWidget
 
+from tests.ui.label_page_project import labelled
 from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.ui import app
 
+__all__ = ["labelled"]  # a fixture
 
 def test_an_error_that_nobody_caught_is_told_quietly_and_the_window_goes_on(open_window: Open) -> None:
     window = open_window()
@@ -38,6 +35,17 @@ def test_a_message_lies_above_the_page_that_is_shown_after_it(open_window: Open,
         text = find(window, QLabel, "message-text")
         assert text.isVisible()
         assert window.childAt(text.mapTo(window, text.rect().center())) is text
+
+
+def test_a_message_covers_no_run_in_the_table_of_the_train_page(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "train")
+    table, message = find(window, QTabWidget, "train-tabs"), find(window, QWidget, "messages")
+    assert table.isVisible()
+    window.session.inform("'tiny' waits in the queue.")
+    ends, top = [message.geometry().bottom()], table.mapTo(message.parentWidget(), QPoint()).y()
+    window.show_page("label")
+    ends.append(message.geometry().bottom())
+    assert ends[0] < top < ends[1]
 
 
 def test_a_message_stays_as_long_as_it_takes_to_read_it(open_window: Open, project: Path) -> None:

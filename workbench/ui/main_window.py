@@ -160,7 +160,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(StatusBar(self.session, self._keys))
         self.setCentralWidget(centre)
         self._messages = Messages(self._stack)
-        self._stack.currentChanged.connect(self._messages.raise_)  # a newly shown page would cover them
+        self._stack.currentChanged.connect(self._messages.place)  # a newly shown page would cover them
         self._stack.currentChanged.connect(self._renew_undo)
 
     # --- projects ---

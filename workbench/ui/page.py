@@ -23,6 +23,7 @@ class Page(QWidget):
         self.setObjectName(f"page-{self.name}")
 
     main_widget: QWidget | None = None  # it gets the focus when the page is shown
+    lower_table: QWidget | None = None  # at the lower edge: messages lie above it, as its rows are what they tell of
 
     def take_keyboard(self) -> None:
         """Not a focus proxy: Tab would jump straight to that, past everything before it on the page."""

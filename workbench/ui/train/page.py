@@ -89,7 +89,7 @@ class TrainPage(Page):
         FirstRecipe(self.session, self._setup, self._run_actions)
         self._queue = QueueControl(self.session, self._setup, self._run_actions, self._progress, self._notice)
         self._pictures = PicturesTab(self.session)
-        tabs = self._tabs = QTabWidget(documentMode=True)
+        tabs = self._tabs = self.lower_table = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
         for widget, word in ((self._runs, "Runs"), (self._pictures, "Pictures"), (self._log, "Log")):
             tabs.addTab(widget, word)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QToolButton
 
 from workbench.ui import theme
+from workbench.ui.page import Page
 
 _OFFERED = {"hint": 60.0}  # seconds that a message with a button stays: the user has to think
 _TAKEN = 20.0
@@ -21,6 +22,7 @@ _ICONS = {
 }
 _WIDTH = 420
 _FOOT = 56  # px below the message
+_GAP = 8  # px above a table
 
 
 class Messages(QFrame):
@@ -28,7 +30,7 @@ class Messages(QFrame):
     `say` replaces the sentence; `offer` puts a button beside it.
     """
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QStackedWidget) -> None:
         super().__init__(parent)
         self._over = parent
         self.setObjectName("messages")
@@ -77,8 +79,7 @@ class Messages(QFrame):
         self.setAccessibleName(sentence)
         self._timer.start(int(max(_SECONDS.get(level, 4.0), _PER_LETTER * len(sentence)) * 1000))
         self.show()
-        self._place()
-        self.raise_()
+        self.place()
 
     @Slot(str, object)
     def offer(self, word: str, act: Callable[[], object]) -> None:
@@ -87,7 +88,7 @@ class Messages(QFrame):
         self._button.setText(word)
         self._button.show()
         self._timer.start(int(_OFFERED.get(self._level, _TAKEN) * 1000))
-        self._place()
+        self.place()
 
     @Slot()
     def _do_it(self) -> None:
@@ -104,11 +105,18 @@ class Messages(QFrame):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
-            self._place()
+            self.place()
         return False
 
-    def _place(self) -> None:
-        parent = self._over
+    @Slot()
+    def place(self) -> None:
+        """Lie on top, in the middle of the lower edge; above a table there if the page has one and room."""
+        parent, page = self._over, self._over.currentWidget()
         width = min(_WIDTH, parent.width() - 32)
         height = self.heightForWidth(width)
-        self.setGeometry((parent.width() - width) // 2, parent.height() - height - _FOOT, width, height)
+        table = page.lower_table if isinstance(page, Page) else None
+        end = parent.height() - _FOOT
+        if table is not None and table.isVisible() and (above := table.mapTo(parent, QPoint()).y() - _GAP) >= height:
+            end = min(end, above)
+        self.setGeometry((parent.width() - width) // 2, end - height, width, height)
+        self.raise_()
