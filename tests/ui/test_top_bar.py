@@ -35,6 +35,16 @@ def test_a_long_project_name_is_cut_before_menus_fold(qtbot: QtBot, open_window:
     assert name.fontMetrics().horizontalAdvance(name.text()) > name.width() > 0
 
 
+def test_a_project_that_opens_has_its_whole_name_while_its_page_is_created(
+    open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, painted = open_window(), []
+    name = find(window, ElidedLabel, "project-name")
+    monkeypatch.setattr(window, "repaint", lambda: painted.append(name.cut(name.width())))
+    assert window.open(project.rename(project.with_name("Photographs of the second week")))
+    assert painted == [name.text()]
+
+
 def test_a_copy_of_a_project_is_told_from_it_by_its_folder(open_window: Open, project: Path) -> None:
     """Two windows had one title, and nothing that is always seen said which of the two was edited."""
     copy = shutil.copytree(project, project.with_name("a copy"))

@@ -127,6 +127,8 @@ class TopBar(QFrame):
             self._say("read only", "error", document.why_read_only)
         else:
             self._say("saved", "ok", "Every edit is on disk as soon as it is made; there is no Save button to forget.")
+        if (layout := self.layout()) is not None:
+            layout.activate()  # an opening project is painted before its first page, and that before pending layouts
 
     def _say(self, word: str, role: str, why: str) -> None:
         self._saved.setText(word)
