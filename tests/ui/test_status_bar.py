@@ -36,6 +36,18 @@ def test_a_job_shows_how_far_it_is_and_ends_by_the_stop_button(qtbot: QtBot, ope
     assert not stop.isVisible()
 
 
+def at_the_first_of_two(job: Job) -> Iterator[JobProgress]:
+    yield JobProgress(0, 2, "ONNX")
+    job.stop.wait(20)
+
+
+def test_the_bar_moves_until_something_is_done(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    window.session.start(Job("Exporting", at_the_first_of_two, window))
+    qtbot.waitUntil(lambda: "0 of 2  ONNX" in find(window, QLabel, "job-title").text())
+    assert find(window, QProgressBar, "job-progress").maximum() == 0
+
+
 def until_paused_and_stopped(job: Job) -> Iterator[JobProgress]:
     yield JobProgress(1, 2)
     job.pause.wait(20)

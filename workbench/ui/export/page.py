@@ -346,7 +346,7 @@ class ExportPage(Page):
     @Slot(object)
     def _reported(self, event: object) -> None:
         if isinstance(event, ExportProgress):
-            self._bar.setRange(0, event.total)
+            self._bar.setRange(0, event.total if event.done else 0)  # 0: it moves, as one format takes a minute
             self._bar.setValue(event.done)
             self._say(f"{event.sentence} …")
         elif isinstance(event, Exported):

@@ -18,7 +18,7 @@ from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.tables import align_heads, style_table
 
 COLUMNS = ("Format", "File", "Size", "Verified")
-EMPTY = "Tick formats at the left and press Export: each file is listed here when it is verified."
+EMPTY = "Each file is listed here when it is verified. Tick formats at the left and press Export."
 ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which differs between themes
 
 

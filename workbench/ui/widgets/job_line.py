@@ -60,8 +60,8 @@ class JobLine(QWidget):
             return
         self._title.setText("  ".join(part for part in (job.title, *_details(job, values)) if part))
         done, total = values.get("step", values.get("done", 0)), values.get("steps", values.get("total", 0))
-        self._bar.setMaximum(1000 if total else 0)  # 0: running, with unknown progress
-        self._bar.setValue(round(1000 * done / total) if total else 0)
+        self._bar.setMaximum(1000 if done and total else 0)  # 0: it moves, as the first step may take a minute
+        self._bar.setValue(round(1000 * done / total) if done and total else 0)
         self.stop.setEnabled(not job.stop.is_set())
 
     @Slot()
