@@ -15,6 +15,7 @@ from workbench.ui import app
 
 __all__ = ["labelled"]  # a fixture
 
+
 def test_an_error_that_nobody_caught_is_told_quietly_and_the_window_goes_on(open_window: Open) -> None:
     window = open_window()
     try:

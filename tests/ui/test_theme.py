@@ -100,6 +100,18 @@ def test_a_disabled_icon_changes_with_the_theme(qtbot: QtBot, mode: str) -> None
         assert seen(button)[1] >= 2.0, other
 
 
+def test_an_icon_beside_words_changes_with_the_theme(qtbot: QtBot) -> None:
+    label, inks = QLabel(), []
+    qtbot.addWidget(label)
+    theme.set_pixmap(label, "mdi6.information-outline", 20, "accent")
+    for mode in ("light", "dark"):
+        theme.apply(mode)
+        picture = label.pixmap().toImage()
+        pixels = [picture.pixelColor(x, y) for x in range(picture.width()) for y in range(picture.height())]
+        inks.append(max(pixels, key=lambda ink: ink.alpha()).name())
+    assert inks == [LIGHT.accent, DARK.accent]
+
+
 class Restyled(QWidget):
     """Counts how often a style is put on it."""
 

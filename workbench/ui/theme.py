@@ -129,7 +129,7 @@ def font(size: float = BODY, *, bold: bool = False) -> QFont:
 
 
 def icon(name: str, colour: str = "") -> QIcon:
-    """An icon of our set, by default in the text colour. For something that stays on the screen use `set_icon`."""
+    """An icon of our set, by default in the text colour. What stays on the screen has `set_icon` or `set_pixmap`."""
     c = colours()
     return icons.icon(name, colour or c.text, faint(c), c.on_accent)
 
@@ -151,6 +151,18 @@ def set_icon(target: QAction | QAbstractButton, name: str) -> None:
     target.setIcon(_icon_of(target))
 
 
+def set_pixmap(label: QLabel, name: str, side: int, colour: str = "text") -> None:
+    """Show an icon in a label, `side` px wide, in a colour of our set; it is renewed when the theme changes."""
+    for key, value in (("pixmap-name", name), ("pixmap-side", side), ("pixmap-colour", colour)):
+        label.setProperty(key, value)
+    _draw_pixmap(label)
+
+
+def _draw_pixmap(label: QLabel) -> None:
+    name, side, colour = (label.property(f"pixmap-{key}") for key in ("name", "side", "colour"))
+    label.setPixmap(glyph(name, getattr(colours(), colour), side, label.devicePixelRatioF()))
+
+
 def _icon_of(target: QObject) -> QIcon:
     return icon(str(target.property("icon-name")), colours().on_accent if target.property("role") == "primary" else "")
 
@@ -161,6 +173,8 @@ def _renew_icons(app: QApplication) -> None:
             name = target.property("icon-name")
             if name:
                 target.setIcon(_icon_of(target))  # type: ignore[attr-defined]
+        if isinstance(widget, QLabel) and widget.property("pixmap-name"):
+            _draw_pixmap(widget)
 
 
 # --- plots ---

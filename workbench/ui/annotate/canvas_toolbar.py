@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QRectF, Qt, Slot
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
@@ -54,6 +54,7 @@ class CanvasToolbar(QFrame):
         self._note = QLabel()
         self._note.setObjectName("image-note")
         self._note.setAccessibleName("About this file")
+        theme.set_pixmap(self._note, "mdi6.information-outline", 16, "accent")
         self._about = QLabel()
         self._about.setObjectName("image-about")
         self._about.setProperty("role", "muted")
@@ -76,8 +77,6 @@ class CanvasToolbar(QFrame):
             layout.addWidget(button)
         self._more = _more_button(views, menus)
         layout.addWidget(self._more)
-        self._shown: Image | None = None
-        theme.theme().changed.connect(self._recolour)
         self.setMinimumWidth(1)  # not that of all buttons
         layout.addSpacing(theme.GRID)
         for action in ends:
@@ -100,13 +99,6 @@ class CanvasToolbar(QFrame):
         self._note.setVisible(bool(note))
         self._note.setToolTip(note)
         self._note.setAccessibleDescription(note)
-        if note:
-            icon = theme.glyph("mdi6.information-outline", theme.colours().accent, 16, self.devicePixelRatioF())
-            self._note.setPixmap(icon)
-
-    @Slot()
-    def _recolour(self) -> None:
-        self.show_image(self._shown)
 
     def show_hidden(self, labels: int, names: str) -> None:
         """Show how many labels are hidden, and which."""
@@ -117,15 +109,15 @@ class CanvasToolbar(QFrame):
         self.hidden.setAccessibleName(f"{count(labels, 'label')} hidden")
 
     def show_image(self, image: Image | None) -> None:
-        self._shown = image
         if image is None:
             self.show_note("")
-            self._icon.clear()
+            self._icon.hide()
             self._name.set_named("")
             self._about.setText("")
             return
         name, colour = STATE_ICONS[image.state]
-        self._icon.setPixmap(theme.glyph(name, getattr(theme.colours(), colour), 16, self.devicePixelRatioF()))
+        theme.set_pixmap(self._icon, name, 16, colour)
+        self._icon.show()
         self._name.set_named(image.path)
         size = f"{image.width:,} × {image.height:,}" if image.width else "size unknown"
         about = f"{size}, {image.state}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from workbench.ui import theme
@@ -25,7 +25,6 @@ class PageOverview(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("start-way")
-        self._icons: list[tuple[QLabel, str]] = []
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(2 * theme.GRID)
@@ -39,11 +38,4 @@ class PageOverview(QWidget):
             for row, label in enumerate((icon, title, words)):
                 grid.addWidget(label, row, number)
             grid.setColumnStretch(number, 1)
-            self._icons.append((icon, place.icon))
-        theme.theme().changed.connect(self._colour)
-        self._colour()
-
-    @Slot()
-    def _colour(self) -> None:
-        for label, name in self._icons:
-            label.setPixmap(theme.icon(name, theme.colours().accent).pixmap(_ICON, _ICON))
+            theme.set_pixmap(icon, place.icon, _ICON, "accent")

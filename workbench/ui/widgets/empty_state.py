@@ -23,7 +23,8 @@ class EmptyState(QWidget):
         super().__init__(parent)
         self.setObjectName(name)
         self._page = ""
-        self._icon_name, self._icon = icon, QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        sign = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        theme.set_pixmap(sign, icon, 48)
         self.title = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
         self.title.setFont(theme.font(theme.TITLE))
         self.sentence = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
@@ -40,14 +41,12 @@ class EmptyState(QWidget):
         column = QVBoxLayout(self)
         column.setSpacing(2 * theme.GRID)
         column.addStretch(2)
-        for words in (self._icon, self.title, self.sentence):
+        for words in (sign, self.title, self.sentence):
             column.addWidget(words)
         for button in (self.button, self.other):
             column.addWidget(button, alignment=Qt.AlignmentFlag.AlignCenter)
             button.hide()
         column.addStretch(3)
-        theme.theme().changed.connect(self._draw_icon)
-        self._draw_icon()
 
     def say(self, title: str, sentence: str, button: str = "", page: str = "") -> None:
         """Show these words; without `button` there is no step to offer."""
@@ -67,10 +66,6 @@ class EmptyState(QWidget):
     @Slot()
     def _ask(self) -> None:
         self.page_requested.emit(self._page)
-
-    @Slot()
-    def _draw_icon(self) -> None:
-        self._icon.setPixmap(theme.icon(self._icon_name).pixmap(48, 48))
 
 
 def paint_hint(view: QAbstractItemView, words: str) -> None:

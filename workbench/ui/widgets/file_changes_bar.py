@@ -62,7 +62,8 @@ class FileChangesBar(QFrame):
         self._checked_at = time.monotonic()
         self._background = Background("Looking for new and missing files", _check, self)
         self._background.done.connect(self._show_result)
-        self._icon = QLabel()
+        sign = QLabel()
+        theme.set_pixmap(sign, "mdi6.folder-refresh-outline", 20, "accent")
         self._words = ElidedLabel()
         self._words.setObjectName("file-changes-words")
         self._add = push_button("file-changes-add", "Add", "Add these images to the project. Undo takes them out again")
@@ -78,7 +79,7 @@ class FileChangesBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
         row.setSpacing(theme.GRID)
-        row.addWidget(self._icon)
+        row.addWidget(sign)
         row.addWidget(self._words, 1)
         for button in (self._keep, self._add, self._show, later):
             row.addWidget(button)
@@ -179,7 +180,6 @@ class FileChangesBar(QFrame):
         self._add.setVisible(new > 0 and can_edit)
         self._keep.setVisible(renamed > 0 and can_edit)
         self._show.setVisible(bool(newly))
-        self._icon.setPixmap(theme.icon("mdi6.folder-refresh-outline", theme.colours().accent).pixmap(20, 20))
         self.show()
 
     def _forget(self) -> None:

@@ -61,18 +61,13 @@ class Messages(QFrame):
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.hide)
         self._level = "info"
-        theme.theme().changed.connect(self._take_colours)
         parent.installEventFilter(self)
         self.hide()
-
-    @Slot()
-    def _take_colours(self) -> None:
-        self._icon.setPixmap(theme.icon(_ICONS.get(self._level, _ICONS["info"])).pixmap(20, 20))
 
     @Slot(str, str)
     def say(self, level: str, sentence: str) -> None:
         self._level = level
-        self._take_colours()
+        theme.set_pixmap(self._icon, _ICONS.get(level, _ICONS["info"]), 20)
         self._text.setText(sentence)
         self._act = None
         self._button.hide()

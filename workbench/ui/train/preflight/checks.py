@@ -42,7 +42,6 @@ class Checks(QWidget):
         column.addWidget(self._head)
         column.addWidget(self._area)
         self._head.clicked.connect(self._fold)
-        theme.theme().changed.connect(self._colour)
         self.found: tuple[Finding, ...] = ()
         self._is_old = False
         self._by_hand, self._is_roomy = False, True
@@ -55,7 +54,6 @@ class Checks(QWidget):
         self.found = tuple(found)
         self._area.fill([self._row(number, one) for number, one in enumerate(self.found)])
         self._say_how_many()
-        self._colour()
         self._open_if_due()
         self.setVisible(bool(self.found))
 
@@ -87,7 +85,8 @@ class Checks(QWidget):
         mark = QLabel(alignment=Qt.AlignmentFlag.AlignTop)
         mark.setObjectName(f"train-check-{number}-mark")
         mark.setToolTip(WORDS[one.level])
-        mark.setProperty("level", one.level)
+        name, colour = ICONS[one.level]
+        theme.set_pixmap(mark, name, 16, colour)
         text = QLabel(one.text, wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         text.setObjectName(f"train-check-{number}")
         text.setAccessibleName(f"{WORDS[one.level]}: {one.text}")
@@ -107,15 +106,6 @@ class Checks(QWidget):
             show.clicked.connect(lambda: self.images_requested.emit(one))
             line.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
         return row
-
-    @Slot()
-    def _colour(self) -> None:
-        """Paint the marks in the theme's colours."""
-        for mark in self._area.findChildren(QLabel):
-            level = mark.property("level")
-            if level:
-                name, colour = ICONS[level]
-                mark.setPixmap(theme.icon(name, getattr(theme.colours(), colour)).pixmap(QSize(16, 16)))
 
     @Slot()
     def _fold(self) -> None:
