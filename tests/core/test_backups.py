@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.test_journal_index import make_older
 from tests.ui.window_driver import write_photographs
 from workbench.core import backups, edits, mirror
 from workbench.core.backups import CopyContents
@@ -116,6 +117,23 @@ def test_a_copy_without_an_edit_says_of_none(tmp_path: Path) -> None:
     with Document.create(tmp_path / "new"):
         pass
     assert backups.contents_of(tmp_path / "new" / FILE) == CopyContents(0, 0, 0, 0, "")
+
+
+def test_copies_that_an_older_version_made_can_be_looked_at_and_gone_back_to(document: Document) -> None:
+    """After an update, all copies are older ones."""
+    copy = backups.back_up(document.folder, NOON)
+    draw(document)
+    document.close()
+    before = make_older(copy.file)
+    assert backups.contents_of(copy.file) == CopyContents(1, 0, 0, 1, "Add label 'cat'")
+    assert backups.newest_good(document.folder) == copy
+    assert copy.file.read_bytes() == before
+    old = backups.restore(document.folder, copy)
+    assert boxes_in(document.folder) == 0
+    with Document.open(document.folder) as back:
+        draw(back, 3)
+    make_older(old)
+    assert [one.file for one in backups.replaced(document.folder)] == [old]
 
 
 def test_a_damaged_project_is_not_backed_up_and_its_good_copies_stay(document: Document) -> None:

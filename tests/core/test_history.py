@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from workbench.core import edits, file_changes, history
+from workbench.core import edits, file_changes, history, journal_index
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
@@ -155,11 +155,13 @@ def test_a_file_that_was_renamed_keeps_its_history(document: Document) -> None:
 
 
 def test_an_edit_that_is_too_long_to_look_into_ends_it(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
-    image, label = document.images()[0].id, document.labels()[0].id
+    (image, other), label = (one.id for one in document.images()), document.labels()[0].id
+    document.do(edits.SetState((other,), State.DONE))
     document.draw(tuple(Box(0, image, label, (0, 0, 9 + i, 9)) for i in range(40)))
     document.do(edits.SetState((image,), State.DONE))
-    monkeypatch.setattr(history, "_LONG", 2_000)
+    monkeypatch.setattr(journal_index, "LONG", 2_000)
     assert [entry.title for entry in history.of_image(document, image)] == ["Mark image done", "Add 40 boxes"]
+    assert [entry.title for entry in history.of_image(document, other)] == ["Mark image done", "Before that"]
 
 
 def test_the_project_goes_to_any_step_and_back(document: Document) -> None:

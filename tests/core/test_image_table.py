@@ -146,7 +146,8 @@ def test_a_project_of_the_first_version_gets_its_natural_order(document: Documen
     old = sqlite3.connect(file)
     old.executescript(
         "DROP INDEX image_sort; ALTER TABLE image DROP COLUMN sort; ALTER TABLE image DROP COLUMN date;"
-        "DROP TABLE imported; DROP TABLE origin; DROP TABLE written; PRAGMA user_version = 1;"
+        "DROP TABLE imported; DROP TABLE origin; DROP TABLE written; DROP TABLE touched;"
+        "PRAGMA user_version = 1;"
     )
     old.close()
     with Document.open(document.folder) as migrated:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Picture
 
-from workbench.core import edits, history, journal, mirror
+from workbench.core import edits, history, journal, journal_index, mirror
 from workbench.core.document import Document
 from workbench.core.labelling_progress import labelling_progress
 from workbench.core.project import Box, Label, State
@@ -34,6 +34,7 @@ def document(tmp_path: Path) -> Iterator[Document]:
                 " SELECT n, 'Mark image done', ?, ?, 0 FROM nth",
                 (LONG, *(journal.to_json(edits.SetState((10,), state)) for state in (State.DONE, State.VERIFIED))),
             )
+            connection.execute("INSERT INTO touched SELECT 10, seq FROM journal WHERE title = 'Mark image done'")
         made.images(), made.counts()
         yield made
 
@@ -87,8 +88,19 @@ def test_what_is_undone_is_found_and_dropped_at_the_end_of_a_long_journal(docume
     assert not document.store.read(lambda connection: mirror.is_current(document.folder, connection))
 
 
-def test_the_history_of_an_image_parses_no_edits_of_others(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nearly every edit has the digits of a small id somewhere, in a coordinate or in another id."""
+def test_the_history_of_an_image_reads_no_edits_of_others(document: Document) -> None:
+    document.draw((Box(0, 1, 1, (0, 0, 9, 9)),))
+    titles = list[str]()
+    assert instructions(document, lambda: titles.extend(entry.title for entry in history.of_image(document, 1))) < FEW
+    assert titles == ["Add box", "Before that"]
+
+
+def test_the_history_of_an_image_parses_few_edits_of_many_images(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly every such edit has the digits of a small id somewhere, in a coordinate or in another id."""
+    with document.store.transaction() as connection:
+        connection.execute("UPDATE touched SET image = ?", (journal_index.ANY_IMAGE,))
     document.draw((Box(0, 1, 1, (0, 0, 9, 9)),))
     parsed = list[str]()
     real = journal.from_json

@@ -152,6 +152,7 @@ BACK = {  # from version n + 1 to n
     3: "ALTER TABLE origin DROP COLUMN step; ALTER TABLE origin DROP COLUMN base;"
     "ALTER TABLE imported DROP COLUMN left;"
     "ALTER TABLE written DROP COLUMN image; ALTER TABLE written DROP COLUMN ours",
+    4: "DROP TABLE touched",
 }
 
 

@@ -77,7 +77,7 @@ def replaced(folder: Path) -> list[Backup]:
         for file in folder.iterdir():
             name = _REPLACED.fullmatch(file.name)
             if name and not file.with_name(f"{file.name}-journal").exists():
-                with contextlib.suppress(ValueError, WorkbenchError), Store(file, read_only=True):
+                with contextlib.suppress(ValueError, WorkbenchError), Store(file, read_only=True, upgrade=False):
                     found.append(Backup(file, datetime.strptime(name[1], "%Y-%m-%d %H.%M.%S"), is_replaced=True))
     return sorted(found, key=lambda backup: (backup.hour, backup.file.name), reverse=True)
 
@@ -132,9 +132,9 @@ class CopyContents:
 
 
 def contents_of(file: Path) -> CopyContents:
-    """What is in a copy of a project's file. WorkbenchError if it can't be read, or is of an older version."""
+    """What is in a copy of a project's file. WorkbenchError if it can't be read."""
     done = ", ".join(f"'{state}'" for state in FINISHED)
-    with Store(file, read_only=True, check=False) as store:
+    with Store(file, read_only=True, check=False, upgrade=False) as store:
         (row,) = store.rows(
             f"SELECT (SELECT count(*) FROM image), (SELECT count(*) FROM image WHERE state IN ({done})),"
             " (SELECT count(*) FROM box), (SELECT count(*) FROM label),"
@@ -147,7 +147,7 @@ def contents_of(file: Path) -> CopyContents:
 def newest_good(folder: Path) -> Backup | None:
     """The newest backup without a damaged page that can be opened."""
     for backup in backups(folder):
-        with contextlib.suppress(WorkbenchError), Store(backup.file, read_only=True):
+        with contextlib.suppress(WorkbenchError), Store(backup.file, read_only=True, upgrade=False):
             return backup
     return None
 
@@ -184,7 +184,7 @@ def restore(folder: Path, source: Backup | MirrorInfo) -> Path:
     """
     file = folder / FILE
     if isinstance(source, Backup):
-        Store(source.file, read_only=True).close()
+        Store(source.file, read_only=True, upgrade=False).close()
     lock = Lock(folder)
     try:
         if not lock.writable:

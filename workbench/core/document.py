@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from workbench.core import edit_rules, edits, file_checksum, journal, roots
+from workbench.core import edit_rules, edits, file_checksum, journal, journal_index, roots
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
@@ -180,10 +180,11 @@ class Document(Contents):
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute(f"DELETE FROM journal WHERE seq > {IN_FORCE}")
-            connection.execute(
+            row = connection.execute(
                 "INSERT INTO journal (time, title, edit, inverse, undone) VALUES (?, ?, ?, ?, 0)",
                 (time.time(), edit.title, journal.to_json(done), journal.to_json(inverse)),
             )
+            journal_index.add(connection, int(row.lastrowid or 0), done.touches() | inverse.touches())
         return self._tell("do", done, inverse, edit.title)
 
     @property
@@ -230,6 +231,7 @@ class Document(Contents):
         """Make the present state the beginning: undo goes no further back. For a project that was just created."""
         with self.store.transaction() as connection:
             connection.execute("DELETE FROM journal")
+            connection.execute("DELETE FROM touched")
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after every edit, undo and redo; call the returned function to stop that."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core import edits, journal
+from workbench.core import edits, journal, journal_index
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.project import Box, State
@@ -19,8 +19,6 @@ from workbench.errors import WorkbenchError
 
 MOST = 1_000
 """Entries that are read at a time."""
-_LONG = 2_000_000
-"""Characters from which an edit is not read for an image's history: an import of ten thousand boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +101,9 @@ def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
     boxes = {box.id: box for box in document.boxes(image)}
     state = document.image(image).state
     count, mentions = 0, [f"{before}{image}{after}" for before in "[ " for after in ",]"]
-    for row in _done(document):
+    for row in _done(document, image):
         if row["edit"] is not None and not any(one in row["edit"] or one in row["inverse"] for one in mentions):
-            continue  # searching the text is a hundred times faster than parsing it
+            continue  # an edit of many images: searching its text is a hundred times faster than parsing it
         edit, inverse = _read(row["edit"]), _read(row["inverse"])
         if edit is None or inverse is None or image in edit.touches() | inverse.touches():
             count += 1
@@ -123,14 +121,17 @@ def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
         yield HistoryEntry(0, 0.0, "Before that", undone=False, past=_past(boxes, state))
 
 
-def _done(document: Document) -> Iterator[Any]:
-    """Rows of the journal, newest first, read in batches; edit and inverse are None if they are too long."""
+def _done(document: Document, image: int) -> Iterator[Any]:
+    """Rows of the journal that may be of this image, newest first, read in batches; edit and inverse are None if they
+    are too long.
+    """
     seq = (document.store.rows("SELECT max(seq) FROM journal")[0][0] or 0) + 1
     while True:
         rows = document.store.rows(
             "SELECT seq, time, title, iif(length(edit) + length(inverse) > ?1, NULL, edit) AS edit,"
             " iif(length(edit) + length(inverse) > ?1, NULL, inverse) AS inverse FROM journal"
-            " WHERE seq < ?2 AND undone = 0 ORDER BY seq DESC LIMIT 500", _LONG, seq,
+            " WHERE seq IN (SELECT seq FROM touched WHERE image IN (?3, ?4)) AND seq < ?2 AND undone = 0"
+            " ORDER BY seq DESC LIMIT 500", journal_index.LONG, seq, image, journal_index.ANY_IMAGE,
         )  # fmt: skip
         if not rows:
             return

@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from workbench.core import file_checksum, rollback
+from workbench.core import file_checksum, journal_index, rollback
 from workbench.core.files import atomic_path, natural_key
 from workbench.errors import Damaged, ReadOnly, WorkbenchError
 
 T = TypeVar("T")
 FILE = "project.sqlite"
 APPLICATION_ID = 0x57424348  # "WBCH": distinguishes our files from other SQLite files
-VERSION = 4
+VERSION = 5
 _NO_VERSION = 10_000
 """File versions above this can only come from a damaged header."""
 IN_FORCE = "(SELECT ifnull(max(seq), 0) FROM journal WHERE undone = 0)"
@@ -96,11 +96,17 @@ def _with_origins_steps(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _with_journal_index(connection: sqlite3.Connection) -> None:
+    """Version 5: which edit touched which image."""
+    journal_index.add_all(connection)
+
+
 # From version n to n + 1, in order: each is one function of the connection, run in one transaction with the version.
 _MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _with_natural_order,
     2: _with_origins,
     3: _with_origins_steps,
+    4: _with_journal_index,
 }
 
 
@@ -111,8 +117,13 @@ class Store:
     each transaction, which does not begin if it raises).
     """
 
-    def __init__(self, file: Path, *, read_only: bool = False, why: str = "", check: bool = True) -> None:
-        """`check` False leaves checking every page to a later `check()`: for a large file that takes half a second."""
+    def __init__(
+        self, file: Path, *, read_only: bool = False, why: str = "", check: bool = True, upgrade: bool = True
+    ) -> None:
+        """`check` False leaves checking every page to a later `check()`: for a large file that takes half a second.
+
+        `upgrade` False: the tables of an older file are as they were, for those who read only what all versions have.
+        """
         self.file = file
         self.before_writing: Callable[[], None] | None = None
         if not read_only and file.is_file() and not os.access(file, os.W_OK):
@@ -137,7 +148,7 @@ class Store:
                     f" {VERSION}), so it is open for reading only. Update Workbench to edit it."
                 )
             self.read_only = read_only
-            if self.version < VERSION:
+            if self.version < VERSION and upgrade:
                 self._migrate()
             if newer:
                 self.connection.execute("PRAGMA query_only = ON")
@@ -156,7 +167,9 @@ class Store:
                 connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = EXTRA")
                 script = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_ORIGINS} {_ORIGINS_SINCE} {script} COMMIT;")
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {_SCHEMA} {_ORIGINS} {_ORIGINS_SINCE} {journal_index.SCHEMA} {script} COMMIT;"
+                )
             finally:
                 connection.close()
         return cls(file)
@@ -185,14 +198,18 @@ class Store:
             raise _damaged(self.file, verdict)
 
     def _migrate(self) -> None:
-        """Upgrade an older file to this version, after keeping a copy beside it."""
+        """Upgrade an older file to this version, after keeping a copy beside it.
+
+        If it is open for reading only, it stays as it is, and a copy in memory is upgraded and read.
+        """
         old = self.version
         if self.read_only:
-            self.why_read_only += f" Its file has the older version {old} and was not upgraded."
-            raise ReadOnly(
-                f"The project {self.file.parent} has the older file version {old} and can't be opened for reading"
-                " only. Open it for editing once; a copy of the old file is kept."
-            )
+            with contextlib.closing(self.connection), _sentences(self.file):
+                self.connection = _copy_in_memory(self.connection)
+            for version in range(old, VERSION):
+                with _sentences(self.file):
+                    _MIGRATIONS[version](self.connection)
+            return
         copy = self.file.with_name(f"{self.file.stem}.version-{old}.sqlite")
         if not copy.exists():
             with atomic_path(copy) as temporary:
@@ -234,9 +251,7 @@ class Store:
 
         At once, not page by page: each edit would make the copying start over.
         """
-        with contextlib.closing(sqlite3.connect(":memory:")) as memory, _sentences(self.file):
-            self.connection.backup(memory)
-            memory.row_factory = sqlite3.Row
+        with _sentences(self.file), contextlib.closing(_copy_in_memory(self.connection)) as memory:
             copied = copy.copy(self)
             copied.connection = memory
             yield copied
@@ -295,6 +310,17 @@ def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _copy_in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        connection.backup(memory)
+    except BaseException:
+        memory.close()
+        raise
+    memory.row_factory = sqlite3.Row
+    return memory
 
 
 def uri_of(file: PurePath) -> str:
