@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import shutil
 import tempfile
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Model:
     labels: dict[int, str] = field(default_factory=dict)
     images: dict[int, tuple[State, Split]] = field(default_factory=dict)
     boxes: dict[int, Box] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
+    anchors: Any = None  # a setting, any value
 
     def drop(self, ids: list[int]) -> None:
         for id in ids:
@@ -176,6 +179,18 @@ class Work(RuleBasedStateMachine):
         self.document.do(edits.Batch((edits.SetState(ids, state), edits.SetSplit(ids, split)), "Mark"))
         self.begin().images.update(dict.fromkeys(ids, (state, split)))
 
+    @precondition(lambda self: self.model.images)
+    @rule(numbers=st.lists(which, min_size=1, max_size=3), note=st.text(max_size=3))
+    def write_a_note(self, numbers: list[int], note: str) -> None:
+        ids = tuple(sorted({self.one(self.model.images, number) for number in numbers}))
+        self.document.do(edits.SetNote(ids, note))
+        self.begin().notes.update(dict.fromkeys(ids, note))
+
+    @rule(value=st.none() | st.lists(st.integers(0, 9), max_size=2))
+    def keep_anchors(self, value: list[int] | None) -> None:
+        self.document.do(edits.ChangeSetting("anchors", value))
+        self.begin().anchors = value
+
     @precondition(lambda self: len(self.model.images) > 1)
     @rule(number=which)
     def take_out(self, number: int) -> None:
@@ -183,6 +198,7 @@ class Work(RuleBasedStateMachine):
         self.document.do(edits.RemoveImages((image,)))
         model = self.begin()
         del model.images[image]
+        model.notes.pop(image, None)
         model.drop([id for id, box in model.boxes.items() if box.image == image])
 
     @rule()
@@ -220,6 +236,20 @@ class Work(RuleBasedStateMachine):
                 self.past.append(self.model)
                 self.model = self.future.pop()
 
+    @rule(number=which)
+    def go_to(self, number: int) -> None:
+        """To any step, the beginning included, back or forth."""
+        entries = history.of_project(self.document)
+        assert len(entries) == len(self.past) + len(self.future)
+        wanted = number % (len(entries) + 1)  # edits in force afterwards
+        moved = wanted - len(self.past)
+        applied = self.document.go_to(entries[len(entries) - wanted].seq if wanted else 0)
+        assert (0 if applied is None else applied.steps) == abs(moved)
+        for _ in range(abs(moved)):
+            origin, target = (self.past, self.future) if moved < 0 else (self.future, self.past)
+            target.append(self.model)
+            self.model = origin.pop()
+
     @rule()
     def restart(self) -> None:
         self.document.close()
@@ -255,9 +285,13 @@ class Work(RuleBasedStateMachine):
         document, model = self.document, self.model
         assert {label.id: label.name for label in document.labels()} == model.labels
         assert {image.id: (image.state, image.split) for image in document.images()} == model.images
+        notes = {image.id: image.note for image in document.images() if image.note}
+        assert notes == {id: note for id, note in model.notes.items() if note}
+        assert document.setting("anchors") == model.anchors
         found = [box for image in model.images for box in document.boxes(image)]
         assert {box.id: box for box in found} == model.boxes
         assert sum(document.box_counts().values()) == len(model.boxes)
+        assert document.counts().total == len(model.boxes)
         assert bool(document.undo_title) is bool(self.past)
         assert bool(document.redo_title) is bool(self.future)
 
@@ -276,3 +310,10 @@ Work.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate),
 )  # fmt: skip
 TestWork = Work.TestCase
+
+
+def test_each_kind_of_edit_is_among_the_steps() -> None:
+    used = Path(__file__).read_text(encoding="utf-8")
+    kinds = {kind.__name__ for kind in typing.get_args(edits.Edit)}
+    through = {"AddBoxes": "document.draw(", "AddImages": "document.add_folder("}
+    assert [kind for kind in kinds if through.get(kind, f"edits.{kind}(") not in used] == []

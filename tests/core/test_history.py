@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image as Picture
 
 from workbench.core import edits, file_changes, history, journal_index
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
+from workbench.core.former_names import former_names
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
 
@@ -164,23 +167,53 @@ def test_an_edit_that_is_too_long_to_look_into_ends_it(document: Document, monke
     assert [entry.title for entry in history.of_image(document, other)] == ["Mark image done", "Before that"]
 
 
+def steps_to(document: Document, seq: int) -> int:
+    applied = document.go_to(seq)
+    return applied.steps if applied is not None else 0
+
+
 def test_the_project_goes_to_any_step_and_back(document: Document) -> None:
     image, label = document.images()[0].id, document.labels()[0].id
     steps, begun = [], time.time()
     for number in range(5):
         document.draw((Box(0, image, label, (0, 0, 10 + number, 10)),))
         steps.append(newest(document))
-    assert history.go_to(document, steps[1]) == 3
+    assert steps_to(document, steps[1]) == 3
     assert len(document.boxes(image)) == 2
     entries = history.of_project(document)
     assert [entry.undone for entry in entries] == [True] * 3 + [False] * 3
     assert [entry.seq for entry in entries[:5]] == steps[::-1]
     assert begun <= entries[4].time <= entries[0].time <= time.time()
-    assert history.go_to(document, steps[4]) == 3
+    assert steps_to(document, steps[4]) == 3
     assert len(document.boxes(image)) == 5
-    assert history.go_to(document, 0) == 6
+    assert steps_to(document, 0) == 6
     assert document.labels() == ()
-    assert history.go_to(document, steps[0]) == 2
+    assert steps_to(document, steps[0]) == 2
     document.do(edits.SetState((image,), State.DONE))
     with pytest.raises(WorkbenchError, match="no longer"):
-        history.go_to(document, steps[4])
+        document.go_to(steps[4])
+
+
+def test_many_steps_are_one_for_those_who_follow_and_all_or_none(document: Document) -> None:
+    image, label = document.images()[0].id, document.labels()[0]
+    for name in ("first", "second"):
+        document.do(edits.ChangeLabel(dataclasses.replace(document.label(label.id), name=name)))
+        document.draw((Box(0, image, label.id, (0, 0, 10, 10)),))
+    top, seen = newest(document), list[AppliedEdit]()
+    document.listen(seen.append)
+    document.go_to(top - 4)
+    (applied,) = seen
+    assert (applied.kind, applied.title, applied.steps, applied.labels_changed) == ("undo", "4 steps", 4, True)
+    assert applied.images == {image}
+    assert document.label(label.id).name == label.name
+    assert document.box_counts() == {}
+    assert former_names(document).keys() == {"first", "second"}, "each step's, though the project never showed one"
+    document.go_to(top)
+    assert [(one.kind, one.steps) for one in seen] == [("undo", 4), ("redo", 4)]
+    assert document.box_counts() == {image: 2}
+    with document.store.transaction() as connection:
+        connection.execute("UPDATE journal SET inverse = '{' WHERE seq = ?", (top - 3,))
+    with pytest.raises(WorkbenchError, match="newer Workbench"):
+        document.go_to(top - 4)
+    assert (newest(document), len(document.boxes(image)), document.label(label.id).name) == (top, 2, "second")
+    assert len(seen) == 2

@@ -105,14 +105,18 @@ def test_moves_after_an_undone_edit_are_not_mixed_up_with_those_before(qtbot: Qt
     assert history.undo_title == "", "it was made after the edit that is undone"
     session.edited.emit(edit("redo"))
     assert history.undo_title == "first"
+    session.edited.emit(edit("do"))
+    session.edited.emit(edit("undo", 2))
+    session.edited.emit(edit("redo"))
+    assert history.undo_title == "first"
     session.edited.emit(edit("undo"))
     session.edited.emit(edit("do"))
     assert history.undo_title == ""
 
 
-def edit(kind: str) -> AppliedEdit:
+def edit(kind: str, steps: int = 1) -> AppliedEdit:
     nothing = edits.Batch((), "nothing")
-    return AppliedEdit(kind, nothing, nothing, "nothing", frozenset(), False, False, False)
+    return AppliedEdit(kind, nothing, nothing, "nothing", frozenset(), False, False, False, steps)
 
 
 def test_where_anchors_come_from_goes_along(hand: AnchorsPageDriver) -> None:

@@ -24,6 +24,7 @@ class AppliedEdit:
     labels_changed: bool
     images_changed: bool  # images came, went, or changed their row (state, split)
     settings_changed: bool
+    steps: int = 1  # of undo or redo; `edit` is a batch of that many if it is more than one
 
     def changes(self, setting: str) -> bool:
         """Whether this edit changed the project's setting of that name."""

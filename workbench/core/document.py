@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from workbench.core import edit_rules, edits, file_checksum, journal, journal_index, roots
+from workbench.core import edit_rules, edits, file_checksum, journal, journal_index, roots, undo_steps
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
 from workbench.core.formatting import count
-from workbench.core.former_names import current_names, undone_names, with_former_names
+from workbench.core.former_names import current_names, with_former_names
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -194,25 +194,25 @@ class Document(Contents):
 
     def undo(self) -> AppliedEdit | None:
         """Undo the newest edit; None if there is none."""
-        return self._step("undo", "SELECT * FROM journal WHERE undone = 0 ORDER BY seq DESC LIMIT 1")
+        return self._step("undo", undo_steps.undoable(self.store))
 
     def redo(self) -> AppliedEdit | None:
         """Redo the edit that was undone last; None if there is none."""
-        return self._step("redo", f"SELECT * FROM journal WHERE seq > {IN_FORCE} ORDER BY seq LIMIT 1")
+        return self._step("redo", undo_steps.redoable(self.store))
 
-    def _step(self, kind: str, choose: str) -> AppliedEdit | None:
-        found = self.store.rows(choose)
-        if not found:
+    def go_to(self, seq: int) -> AppliedEdit | None:
+        """Undo or redo until edit `seq` is the newest in force (0: none is): all of it or, on an error, nothing.
+
+        Listeners get it as one. None if it is that already; WorkbenchError if there is no such edit.
+        """
+        return self._step(*undo_steps.between(self.store, seq))
+
+    def _step(self, kind: str, numbers: list[int]) -> AppliedEdit | None:
+        if not numbers:
             return None
-        row = found[0]
-        edit = journal.from_json(row["inverse"] if kind == "undo" else row["edit"])
-        names = undone_names(edit, self) if kind == "undo" else None
         with self.store.transaction() as connection:
-            done, inverse = edit.apply(connection)
-            if names is not None:
-                names.apply(connection)
-            connection.execute("UPDATE journal SET undone = ? WHERE seq = ?", (int(kind == "undo"), row["seq"]))
-        return self._tell(kind, done, inverse, row["title"])
+            done, inverse, title = undo_steps.apply_steps(connection, self, kind, numbers)
+        return self._tell(kind, done, inverse, title, len(numbers))
 
     @property
     def undo_title(self) -> str:
@@ -238,7 +238,7 @@ class Document(Contents):
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def _tell(self, kind: str, edit: Edit, inverse: Edit, title: str) -> AppliedEdit:
+    def _tell(self, kind: str, edit: Edit, inverse: Edit, title: str, steps: int = 1) -> AppliedEdit:
         parts = [*edits.walk(edit), *edits.walk(inverse)]
         rows_kinds = (edits.SetState, edits.SetSplit, edits.AddImages, edits.RemoveImages)
         labels_kinds = (edits.AddLabels, edits.ChangeLabel, edits.RemoveLabel, edits.MergeLabels)
@@ -251,6 +251,7 @@ class Document(Contents):
             labels_changed=any(isinstance(part, labels_kinds) for part in parts),
             images_changed=any(isinstance(part, rows_kinds) for part in parts),
             settings_changed=any(isinstance(part, edits.ChangeSetting) for part in parts),
+            steps=steps,
         )
         if applied.labels_changed:
             self._labels = None

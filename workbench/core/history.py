@@ -83,20 +83,6 @@ def restore_edit(document: Document, image: int, past: PastImage, title: str) ->
     return edits.Batch(tuple(parts), title) if parts else None
 
 
-def go_to(document: Document, seq: int) -> int:
-    """Undo or redo until edit `seq` is the newest in force (0: all are undone). Returns the number of steps."""
-    rows = document.store.rows("SELECT seq, undone FROM journal WHERE seq = ?", seq)
-    if seq and not rows:
-        raise WorkbenchError("That step is no longer in the project's history.")
-    back = document.store.rows("SELECT count(*) FROM journal WHERE undone = 0 AND seq > ?", seq)[0][0]
-    forward = document.store.rows("SELECT count(*) FROM journal WHERE undone = 1 AND seq <= ?", seq)[0][0]
-    for _ in range(back):
-        document.undo()
-    for _ in range(forward):
-        document.redo()
-    return int(back + forward)
-
-
 def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
     boxes = {box.id: box for box in document.boxes(image)}
     state = document.image(image).state

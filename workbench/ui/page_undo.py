@@ -57,7 +57,7 @@ class WidgetUndoStack(QObject):
         if applied.kind == "do":  # what was undone before can't be redone now
             self._done = [step for step in self._done if step.depth <= self._depth]
             self._undone = []
-        self._depth += -1 if applied.kind == "undo" else 1
+        self._depth += -applied.steps if applied.kind == "undo" else applied.steps
         self._session.undo_changed.emit()
 
     @property

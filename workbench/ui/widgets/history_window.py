@@ -177,7 +177,7 @@ class HistoryWindow(QDialog):
         assert document is not None
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            history.go_to(document, entry.seq)
+            document.go_to(entry.seq)
         except WorkbenchError as error:
             self._session.report_error(error)
         finally:
