@@ -163,6 +163,12 @@ class Fcos(Detector):
         boxes, real = targets.boxes.float(), matching.real(targets)
         if not boxes.shape[1]:
             return torch.full((len(boxes), len(squares)), -1, dtype=torch.int64, device=boxes.device)
+        some = matching.number_at_once(boxes.shape[1] * len(squares))
+        parts = zip(torch.split(boxes, some), torch.split(real, some), strict=True)
+        return torch.cat([self._smallest(*part, squares) for part in parts])
+
+    def _smallest(self, boxes: Tensor, real: Tensor, squares: Tensor) -> Tensor:
+        """_match() of a few images: boxes (b, M, 4), real (b, M)."""
         inside, in_range = self._reach(boxes, squares)
         answers = inside & in_range & real[:, None]
         area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
@@ -173,14 +179,15 @@ class Fcos(Detector):
         """(B, N, M) each: whether the point lies in the box near its centre, and whether its level takes the size."""
         assert isinstance(self.settings, FcosSettings)
         points, stride = (squares[:, :2] + squares[:, 2:]) / 2, squares[:, 2] - squares[:, 0]
-        centres = (boxes[..., :2] + boxes[..., 2:]) / 2
-        near = (points[None, :, None] - centres[:, None]).abs().amax(-1)  # (B, N, M)
-        low, high = points[None, :, None] - boxes[:, None, :, :2], boxes[:, None, :, 2:] - points[None, :, None]
-        sides = torch.cat([low, high], dim=-1)  # (B, N, M, 4)
+        radius = self.settings.centre_radius * stride[:, None]
         least = torch.where(stride == stride.min(), 0.0, stride * 4)[:, None]
         most = torch.where(stride == stride.max(), torch.inf, stride * 8)[:, None]
-        longest = sides.amax(-1)
-        inside = (near < self.settings.centre_radius * stride[:, None]) & (sides.amin(-1) > 0)
+        inside, longest = torch.ones((), dtype=torch.bool, device=boxes.device), torch.zeros((), device=boxes.device)
+        for axis in (0, 1):  # a tensor of both would take four times the memory
+            at, start, end = points[:, axis, None], boxes[:, None, :, axis], boxes[:, None, :, axis + 2]
+            low, high = at - start, end - at  # (B, N, M) each
+            inside = inside & (torch.minimum(low, high) > 0) & ((at - (start + end) / 2).abs_() < radius)
+            longest = torch.maximum(longest, torch.maximum(low, high))
         return inside, (longest > least) & (longest < most)
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:

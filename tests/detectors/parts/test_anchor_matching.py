@@ -45,7 +45,7 @@ def some(images: int) -> tuple[Tensor, Tensor, Tensor]:
 def test_a_batch_is_matched_as_torchvision_does_each_image(
     name: str, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(anchor_matching, "AT_ONCE", at_once)
+    monkeypatch.setattr(matching, "AT_ONCE", at_once)
     rule, theirs = RULES[name]
     boxes, real, anchors = some(5)
     found = anchor_matching.matches(boxes, real, anchors, rule)

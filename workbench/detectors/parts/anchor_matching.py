@@ -18,16 +18,15 @@ from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.explained import Roles
 
 BACKGROUND, BETWEEN = -1, -2
-AT_ONCE = 2**24  # overlaps, each of which takes some 30 bytes; image by image a card would be called 50 times each
 
 
 def matches(boxes: Tensor, real: Tensor, anchors: Tensor, rule: Callable[[Tensor], Tensor]) -> Tensor:
     """(B, N) what `rule`, such as match(), makes of the overlaps of boxes (B, M, 4) and anchors (N, 4) or (B, N, 4).
 
-    `real` (B, M): the boxes to be found. As many images at a time as AT_ONCE allows.
+    `real` (B, M): the boxes to be found.
     """
     anchors = anchors.expand(len(boxes), -1, 4)
-    some = max(AT_ONCE // max(boxes.shape[1] * anchors.shape[1], 1), 1)
+    some = matching.number_at_once(boxes.shape[1] * anchors.shape[1])
     parts = zip(*(torch.split(one, some) for one in (boxes, real, anchors)), strict=True)
     return torch.cat([rule(overlaps(*part)) for part in parts])
 

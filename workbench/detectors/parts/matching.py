@@ -17,7 +17,8 @@ from workbench.detectors.parts.priors import Priors
 
 CROWD_SHARE = 0.5  # of a prior or a prediction: with more of it inside an ignore region it is not called background
 ORDER = torch.float32  # of a box among others: in scatter_reduce, Apple's cards find no least or greatest integer
-BOXES_AT_ONCE = 32  # of M, in the prior-against-box IoU: bounds memory at N x 32 numbers per image
+AT_ONCE = 2**24  # pairs of a prior and a box, each of which takes some 30 bytes
+BOXES_AT_ONCE = 32  # of M, at most, in best_overlap()
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Matches:
 
     taken: Tensor  # (B, M, K) bool
     slots: Tensor  # (B, M, K) int64, N where not taken
+
+
+def number_at_once(pairs: int) -> int:
+    """How many images, or boxes, with so many pairs each AT_ONCE allows; one by one a card would be called 50 times
+    for each.
+    """
+    return max(AT_ONCE // max(pairs, 1), 1)
 
 
 def real(targets: Targets) -> Tensor:
@@ -89,8 +97,9 @@ def best_overlap(boxes: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     iou, share = torch.zeros_like(boxes[..., 0]), torch.zeros_like(boxes[..., 0])
     area = _area(boxes)[..., None]  # (B, N, 1)
     found, ignored = real(targets), targets.ignore & (targets.labels >= 0)
-    for start in range(0, targets.boxes.shape[1], BOXES_AT_ONCE):
-        some = slice(start, start + BOXES_AT_ONCE)
+    at_once = min(number_at_once(iou.numel()), BOXES_AT_ONCE)
+    for start in range(0, targets.boxes.shape[1], at_once):
+        some = slice(start, start + at_once)
         truth = targets.boxes[:, some].float()
         common = _common(boxes, truth)  # (B, N, m)
         union = area + _area(truth)[:, None] - common
