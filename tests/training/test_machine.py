@@ -95,6 +95,16 @@ def test_images_and_weights_lie_channels_last_except_on_apples_gpu(kind: str, or
     assert machine.memory_format(torch.device(kind)) is order
 
 
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(WorkbenchError) as refused:
+        machine.choose_device("xpu")
+    assert refused.value.sentence == (
+        "There is no device 'xpu' on this machine. Choose one of: auto, cpu, cuda:0, cuda:1."
+    )
+
+
 def test_threads_are_given_back_after_a_failure() -> None:
     before = torch.get_num_threads()
     with pytest.raises(KeyError), machine.one_thread_each():

@@ -18,6 +18,7 @@ from torch import Tensor
 from tests.generators import close
 from tests.training.run_results import MakeRequest, only, weights
 from tests.training.toys import Toy, make_snapshot
+from workbench.core import images
 from workbench.core.project import Split
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
@@ -150,7 +151,10 @@ def test_images_in_no_fitting_state_are_refused_in_a_sentence(request_of: MakeRe
         list(train(request_of(states="verified")))
 
 
-def test_a_device_that_is_not_there_is_refused(request_of: MakeRequest) -> None:
+def test_a_device_that_is_not_there_is_refused_before_the_images_are_read(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "read", lambda *_: pytest.fail("reading many images takes minutes"))
     with pytest.raises(WorkbenchError, match="no device 'cuda:77'"):
         list(train(request_of(device="cuda:77")))
 

@@ -81,6 +81,7 @@ class Training:
         resumes, folder = self.request.resume, self.request.folder
         state, messages = self.runtime.broadcast(lambda: resuming.saved_state(folder)) if resumes else (None, [])
         self.notes += messages
+        self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         self.data, self.validation = yield from dataset_loading.load_datasets(
             self.request, self.runtime, self.threads, self.control
         )
@@ -97,7 +98,6 @@ class Training:
         digests = f"{self.data.snapshot.digest} {self.validation.snapshot.digest}"
         self.runtime.check_same(digests, "images of this training can be read")
         self.runtime.begin(self.settings.seed)
-        self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
         self.notes += prepare.anchors_from(detector, self.request.anchors, self.settings.tiles)
         if state is None:

@@ -70,7 +70,15 @@ def choose_device(name: str) -> torch.device:
         return torch.device(name)
     if why := gpu.explain_device_problem(reason):
         raise WorkbenchError(f"The device '{name}' can't be used: {why} Or choose cpu.", reason)
-    raise WorkbenchError(f"There is no device '{name}' on this machine. Choose auto or cpu.", reason)
+    names = ", ".join(("auto", *device_names()))
+    raise WorkbenchError(f"There is no device '{name}' on this machine. Choose one of: {names}.", reason)
+
+
+def device_names() -> tuple[str, ...]:
+    """The devices of this machine that PyTorch sees, such as cpu and cuda:0."""
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    more = [name for name, kind in (("mps", torch.backends.mps), ("xpu", torch.xpu)) if kind.is_available()]
+    return ("cpu", *(f"cuda:{number}" for number in range(cards)), *more)
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
