@@ -41,11 +41,11 @@ def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot, advice: 
     if leaks:
         images = [image for group in leaks for image in group]
         where = " and ".join(sorted({part[image.id] for image in images}, reverse=True))
-        names = " is ".join(image.path for image in leaks[0][:2])
-        yield Finding(
-            WARNING, "leak", f"The same file is in {where}, {count(len(leaks), 'time')}: {names}. AP will be too good.",
-            advice, len(leaks), tuple(image.id for image in images),
-        )  # fmt: skip
+        one = leaks[0][0]
+        other = next(image for image in leaks[0] if part[image.id] != part[one.id])
+        sentence = f"The same file is in {where}, {count(len(leaks), 'time')}: {one.path} is {other.path}."
+        found = tuple(image.id for image in images)
+        yield Finding(WARNING, "leak", f"{sentence} AP will be too good.", advice, len(leaks), found)
 
 
 def _same_files(files: Sequence[Path]) -> list[list[int]]:
