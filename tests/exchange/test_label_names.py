@@ -5,11 +5,54 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from tests.formats.making import picture, text, voc_file, voc_object
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
+from workbench.errors import WorkbenchError
 from workbench.exchange import ImportReport, apply_import, export_labels, keep_files, plan_import
+from workbench.exchange.label_names import check_matches, clean_names, names_before
+from workbench.formats import ReadBox, ReadImage, Reading
+from workbench.formats.parts.report import Report
+
+SQUARE = (2.0, 3.0, 20.0, 25.0)
+
+
+def test_only_names_that_change_are_told_and_the_boxes_get_them(tmp_path: Path) -> None:
+    names = ("cat", " dog", "pup", "\t")
+    images = tuple(ReadImage(f"{n}.jpg", None, 0, 0, (ReadBox(name, SQUARE),)) for n, name in enumerate(names))
+    report = Report()
+    clean = clean_names(Reading("voc", tmp_path, ("cat", " dog"), images), report, {"pup": "dog"})
+    assert clean.labels == ("cat", "dog")
+    assert [box.label for image in clean.images for box in image.boxes] == ["cat", "dog", "dog", "unnamed"]
+    assert [remark.sentence for remark in report.remarks] == [
+        "The label ' dog' is called 'dog' here.",
+        "The label 'pup' is called 'dog' here now. To keep the two apart, add a label 'pup' first.",
+        "The label '?' is called 'unnamed' here.",
+    ]
+
+
+def test_a_label_with_fewer_former_names_than_others_keeps_its_last(tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p") as document:
+        assert names_before(document) == ()
+        document.do(edits.AddLabels((Label(0, "a1"), Label(0, "b1"), Label(0, "c"))))
+        for name, then in (("a1", "a2"), ("b1", "b"), ("a2", "a")):
+            label = next(one for one in document.labels() if one.name == name)
+            document.do(edits.ChangeLabel(dataclasses.replace(label, name=then)))
+        assert {tuple(sorted(names.items())) for names in names_before(document)} == {
+            (("a", "a1"), ("b", "b1")), (("a", "a2"), ("b", "b1")),
+        }  # fmt: skip
+
+
+def test_of_many_labels_twelve_are_named_in_a_refusal(tmp_path: Path) -> None:
+    names = tuple(f"l{number}" for number in range(1, 14))
+    with Document.create(tmp_path / "p") as document:
+        for count, ending in ((13, "'l12' and 1 more."), (12, "'l11', 'l12'."), (1, "There are 'l1'."), (0, "none.")):
+            with pytest.raises(WorkbenchError, match="no label 'x'") as refused:
+                check_matches(document, Reading("voc", tmp_path, names[:count], ()), {"x": "y"})
+            assert str(refused.value).endswith(ending)
 
 
 def write(folder: Path, name: str, *corners: tuple[int, int, int, int]) -> None:

@@ -31,7 +31,7 @@ class NumberedSnapshot:
 def number_labels(snapshot: Snapshot, names: tuple[str, ...]) -> NumberedSnapshot:
     known = {label.name: label for label in snapshot.labels}
     place = {name: number for number, name in reversed(list(enumerate(names)))}
-    numbers = np.array([place.get(label.name, -1) for label in snapshot.labels], np.int64).reshape(-1)
+    numbers = np.array([place.get(label.name, -1) for label in snapshot.labels], np.int64)
     labels = tuple(known.get(name) or Label(0, name) for name in names)
-    index = numbers[snapshot.label_index] if len(snapshot.label_index) else snapshot.label_index
-    return NumberedSnapshot(replace(snapshot, labels=labels, label_index=index), names, numbers < 0)
+    numbered = replace(snapshot, labels=labels, label_index=numbers[snapshot.label_index])
+    return NumberedSnapshot(numbered, names, numbers < 0)
