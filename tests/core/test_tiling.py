@@ -49,6 +49,19 @@ def test_tiles_go_row_by_row_and_stay_in_the_picture() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [((100, 100), 0), ((60, 100), 0), ((100, 60), 0), ((60, 101), 2), ((101, 60), 2), ((180, 101), 4)],
+)
+def test_only_pictures_that_are_larger_than_a_tile_have_some(size: tuple[int, int], count: int) -> None:
+    assert len(Tiling(100, 0.2).places(*size)) == count
+
+
+def test_tiles_are_as_asked_for_and_may_be_of_the_least_side_or_the_largest_overlap() -> None:
+    assert tiling(64, 0.9) == Tiling(64, 0.9)
+    assert tiling(640) == Tiling(640)
+
+
 @pytest.mark.parametrize(("side", "overlap"), [(10, 0.2), (640, 1.0), (640, -0.1)])
 def test_tiles_that_cannot_be_are_refused(side: int, overlap: float) -> None:
     with pytest.raises(ValueError, match="expected"):
@@ -97,6 +110,13 @@ def test_of_two_pieces_the_smaller_goes_where_it_lies_in_the_larger() -> None:
     """Both are cut: 10 to 100 of it in the left tile, 80 to 120 in the right, half of which is in the left one's."""
     left, right = found(([10, 20, 100, 80], 0.5, 0)), found(([0, 20, 40, 80], 0.9, 0))
     assert merged(found(), left, right) == [[10, 20, 100, 80]]
+
+
+def test_of_two_equal_pieces_one_stays() -> None:
+    """Two tiles, one above the other, end at x = 100, and what crosses that lies in both of them."""
+    upper, lower = found(([85, 85, 100, 95], 0.9, 0)), found(([85, 5, 100, 15], 0.8, 0))
+    both = merge(found(), [upper, lower], [(0, 0, 100, 100), (0, 80, 100, 180)], 200, 180)
+    assert POINT.detections(both, ("cat",)).boxes.tolist() == [[85, 85, 100, 95]]
 
 
 def test_a_box_at_the_border_of_the_picture_is_not_cut() -> None:
@@ -189,6 +209,16 @@ def test_pictures_are_looked_at_as_a_whole_and_in_tiles_and_small_ones_as_a_whol
     assert POINT.detections(one, ("cat",)).boxes.tolist() == [[85, 20, 105, 40]]
     assert POINT.detections(two, ("cat",)).boxes.tolist() == [[5, 5, 10, 10]]
     assert (one.views, two.views) == (3, 1)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_size_of_a_picture_tells_which_borders_of_its_tiles_cut(turned: bool) -> None:
+    """Of 180 x 100, or turned: the first tile ends inside it, and what the whole would show is not seen there."""
+    order = [1, 0, 3, 2] if turned else [0, 1, 2, 3]
+    half, all_of_it = ([[85, 20, 100, 40][i] for i in order], 0.9, 0), ([[5, 20, 25, 40][i] for i in order], 0.6, 0)
+    picture = np.zeros((180, 100, 3) if turned else (100, 180, 3), np.uint8)
+    (one,) = candidates_in_tiles(lambda _: [found(), found(half), found(all_of_it)], [picture], Tiling(100, 0.2))
+    assert one.boxes.tolist() == [[[85, 20, 105, 40][i] for i in order]]
 
 
 def test_without_tiles_every_picture_is_looked_at_as_a_whole() -> None:

@@ -36,6 +36,14 @@ def test_decoding_what_was_encoded_gives_the_box(scale: float) -> None:
     torch.testing.assert_close(coding.decode(activated, *where, activated=True), boxes, rtol=1e-5, atol=1e-3)
 
 
+def test_centres_at_the_edges_of_a_cell_are_encoded_for_many_images_at_once() -> None:
+    """A logit of 0 or 1 would be infinite; the boxes are (2 images, 1, 4), in cells at (0, 0) of 32 px."""
+    where = torch.zeros(1, 2), torch.tensor([[32.0]]), torch.tensor([[10.0, 10.0]]), torch.tensor([[1.0]])
+    boxes = torch.tensor([[[-5.0, -5.0, 5.0, 5.0]], [[27.0, 27.0, 37.0, 37.0]]])
+    numbers = coding.logits_of(coding.encode(boxes, *where))
+    torch.testing.assert_close(coding.decode(numbers, *where), boxes, rtol=0, atol=1e-3)
+
+
 def test_activated_numbers_in_the_middle_are_the_anchor_in_the_middle_of_the_cell() -> None:
     """Scaled-YOLOv4: 2 s - 0.5 into the cell, (2 s)^2 times the anchor."""
     cells, strides, anchors = torch.tensor([[2.0, 1.0]]), torch.tensor([[32.0]]), torch.tensor([[20.0, 40.0]])

@@ -56,6 +56,17 @@ def test_rule_10_labels_are_pulled_linearly_and_only_where_an_object_is() -> Non
     assert moved.tolist() == [[0.0, 0.0], [-0.25, 0.75], [0.0, 0.0], [0.0, 0.0]]
 
 
+def test_every_label_is_its_own_and_has_its_own_weight() -> None:
+    """Objects of both labels in the upper cells; those of the second count three times."""
+    both = head()
+    both.label_weights.copy_(torch.tensor([1.0, 3.0]))
+    leaf = outputs().requires_grad_()
+    torch.stack(list(both.loss((leaf,), truth((25, 25, 25, 25, 0), (75, 25, 25, 25, 1))).values())).sum().backward()
+    assert leaf.grad is not None
+    moved = -leaf.grad[0, LABELS].view(4, 2)
+    assert moved.tolist() == [[0.75, -0.25], [-0.75, 2.25], [0.0, 0.0], [0.0, 0.0]]
+
+
 def test_rule_10_coordinates_weigh_five_and_sides_by_their_roots() -> None:
     moved = deltas(truth((65, 25, 36, 25, 1)))[BOXES].view(4, 2, 4)
     assert moved[1, 0].tolist() == pytest.approx([5 * (0.3 - 0.5), 0.0, 5 * (0.6 - 0.5), 0.0], abs=1e-5)
@@ -89,6 +100,14 @@ def test_rule_5_of_two_boxes_in_a_cell_the_first_is_learnt() -> None:
     assert torch.equal(deltas(both), deltas(truth((70, 25, 25, 25, 0))))
     found = head().assignment(both, (100, 100))
     assert (found.target.tolist(), found.row.tolist(), found.column.tolist()) == ([0], [0], [1])
+
+
+def test_the_cell_of_a_box_that_is_not_learnt_is_named_by_row_and_column() -> None:
+    both = truth((70, 25, 25, 25, 0), (80, 25, 25, 25, 1))
+    told = {(0, 1): "another box has its cell: row 1, column 2 of 2 × 2"}
+    assert head().explained(None, both, (100, 100)).reasons == told
+    known = head().explained((outputs(),), both, (100, 100))
+    assert (known.reasons, known.prior.tolist(), known.positive.flatten().nonzero().tolist()) == (told, [2], [[2]])
 
 
 def test_sides_may_be_learnt_from_negative_numbers() -> None:
