@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -177,8 +178,10 @@ def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(
     monkeypatch.setattr(
         "workbench.core.backups.time.strftime", lambda format: old.stem.removeprefix("project.replaced ")
     )
-    assert backups.restore(folder, good) != old, "twice in a second"
+    others = [backups.restore(folder, good) for _ in range(3)]
+    assert len({old, *others}) == 4, "in one second"
     assert old.read_bytes() == left
+    assert [one.file for one in backups.replaced(folder)] == others[::-1], "the damaged one is none"
 
 
 def test_what_a_restored_copy_took_the_place_of_can_be_taken_back(document: Document) -> None:
@@ -219,6 +222,43 @@ def test_the_text_is_not_taken_for_that_of_a_copy_with_as_many_edits(document: D
         mirror.write(folder)
         assert again.store.read(lambda connection: mirror.is_current(folder, connection))
     assert mirror.read_info(folder).boxes == 2
+
+
+def test_a_damaged_project_without_a_copy_comes_back_from_its_text(document: Document) -> None:
+    folder = document.folder
+    for _ in range(20):
+        draw(document, 20)
+    mirror.write(folder)
+    document.close()
+    left = damage(folder / FILE, -20_000)
+    words = r"Its text of \d+ \w+ \d{4}, \d\d:\d\d has 1 image and 400 boxes\. Restore it in the window, or with 'work"
+    with pytest.raises(Damaged, match=words):
+        Document.open(folder)
+    text = backups.text_of(folder)
+    assert text is not None
+    assert backups.restore(folder, text).read_bytes() == left
+    assert boxes_in(folder) == 400
+
+
+@pytest.mark.parametrize(
+    ("writable", "problem", "said"),
+    [(False, "", "can't be written. Change its permissions"), (True, "no locks", "the project: no locks")],
+)
+def test_a_folder_that_cannot_be_locked_or_written_is_left_as_it_is(
+    document: Document, monkeypatch: pytest.MonkeyPatch, writable: bool, problem: str, said: str
+) -> None:
+    backup = backups.back_up(document.folder, NOON)
+    document.close()
+    before, released = (document.folder / FILE).read_bytes(), list[bool]()
+    lock = SimpleNamespace(
+        writable=writable, problem=problem, held=True, why=lambda what: f"{what}: {problem}",
+        release=lambda: released.append(True),
+    )  # fmt: skip
+    monkeypatch.setattr(backups, "Lock", lambda folder: lock)
+    with pytest.raises(WorkbenchError, match=said):
+        backups.restore(document.folder, backup)
+    assert (document.folder / FILE).read_bytes() == before
+    assert released == [True]
 
 
 def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> None:

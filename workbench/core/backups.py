@@ -17,6 +17,7 @@ from pathlib import Path
 
 from workbench.core import mirror, mirror_reader
 from workbench.core.files import atomic_path
+from workbench.core.formatting import count
 from workbench.core.lock import Lock
 from workbench.core.mirror import MirrorInfo
 from workbench.core.project import FINISHED
@@ -169,7 +170,8 @@ def with_advice(folder: Path, damage: Damaged) -> Damaged:
     if good is not None:
         advice.append(f"Its copy of {good.words} is intact.")
     if text is not None:
-        advice.append(f"Its text of {time_text(text.written)} has {text.images:,} images and {text.boxes:,} boxes.")
+        held = f"{count(text.images, 'image')} and {count(text.boxes, 'box')}"
+        advice.append(f"Its text of {time_text(text.written)} has {held}.")
     if advice:
         advice.append("Restore it in the window, or with 'workbench restore'.")
     else:
