@@ -45,7 +45,7 @@ def contents(file: Path) -> dict[str, list[Any]]:
         found = {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES}
     finally:
         connection.close()
-    found["meta"] = [row for row in found["meta"] if row[0] not in ("window.image", "window.page")]
+    found["meta"] = [row for row in found["meta"] if row[0] not in ("window.image", "window.label", "window.page")]
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
+    QApplication,
     QLabel,
     QLineEdit,
     QListWidget,
@@ -284,6 +285,50 @@ def test_e_changes_the_label_by_typing_and_makes_new_ones(qtbot: QtBot, open_win
     hand.key(Qt.Key.Key_E, CTRL)
     hand.type_label("thrombocyte")
     assert names(labelled) == ["thrombocyte"]
+
+
+def test_e_and_enter_take_the_label_that_was_chosen_before(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        document.do(edits.AddLabels((Label(0, "Cell wall"), Label(0, "rod"))))
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    for key in "42":
+        hand.key(key)
+    hand.key(Qt.Key.Key_E)
+    popup = QApplication.activePopupWidget()
+    assert popup is not None
+    field, listed = find(popup, QLineEdit, "label-popup-field"), find(popup, QListWidget, "label-popup-list")
+
+    def offered() -> list[str]:
+        return [listed.item(row).text() for row in range(listed.count())]
+
+    assert offered() == ["rod", "cell", "plate", "Cell wall"], "the present one after the others that were chosen"
+    field.setText("cell w")
+    field.setText("L")
+    assert offered() == ["cell", "plate", "Cell wall", "New label 'L'"], "in the order of the labels, as ever"
+    field.setText("")
+    hand.type_label("")
+    assert window.session.label is not None
+    assert window.session.label.name == "rod"
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_E)
+    hand.type_label("")
+    assert names(labelled) == ["rod"], "of a selected box the present label is its own"
+
+
+def test_the_label_of_the_next_box_is_the_same_after_a_restart(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    WindowDriver(qtbot, window).key("2")
+    window.session.close()
+    again = open_window(labelled)
+    WindowDriver(qtbot, again).draw((100, 30), (150, 90))
+    assert names(labelled) == ["cell", "plate"]
+    label = again.session.label_id
+    again.session.close()
+    with Document.open(labelled) as document:
+        document.do(edits.RemoveLabel(label))
+        first = document.labels()[0].id
+    assert open_window(labelled).session.label_id == first
 
 
 def test_of_labels_that_differ_by_capitals_the_one_that_was_typed_is_taken(qtbot: QtBot) -> None:

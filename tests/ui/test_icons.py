@@ -51,6 +51,16 @@ def test_an_icon_has_a_colour_of_its_own_in_a_selected_row(qtbot: QtBot) -> None
         assert tuple(drawn[drawn[..., 3] == 255].max(axis=0)) == (0, 255, 0, 255)
 
 
+def test_a_swatch_is_seen_in_a_selected_row_of_its_own_colour(qtbot: QtBot) -> None:
+    plain, chosen = (
+        pixels(icons.swatch("#0072b2").pixmap(QSize(12, 12), 1.0, mode))
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected)
+    )
+    assert (plain[..., :3] == (0xB2, 0x72, 0)).all()
+    assert chosen[0, :, :3].min() == 255
+    assert (chosen[3:9, 3:9, :3] == (0xB2, 0x72, 0)).all()
+
+
 def test_an_icon_that_does_not_exist_is_an_error(qtbot: QtBot) -> None:
     with pytest.raises(KeyError):
         icons.icon("mdi6.no-such-thing", "#000000", "#000000")

@@ -42,7 +42,7 @@ _COUNTS = "SELECT image, count(*) FROM box WHERE image BETWEEN ? AND ? GROUP BY 
 _IMAGES = f"SELECT id, root, path, {', '.join(USUAL)} FROM image WHERE id BETWEEN ? AND ? ORDER BY id"
 _Rows = list[tuple[Any, ...]]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_UNSEEN = ("window.image", "window.page")
+_UNSEEN = ("window.image", "window.label", "window.page")
 """Settings that change whenever the project is viewed."""
 
 

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPixmap
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPen, QPixmap
 
 _FONT, _NAMES = "materialdesignicons6-webfont-[0-9]*.ttf", "materialdesignicons6-webfont-charmap-*.json"
 _SHARE = 0.875
@@ -78,9 +78,14 @@ class _Engine(QIconEngine):
 
 
 def swatch(colour: QColor | str, side: int = 12) -> QIcon:
-    """A square of one colour, beside a name; not tinted in a selected row, as a plain pixmap would be."""
+    """A square of one colour, beside a name; in a selected row with a white line round it, and not tinted."""
     made = QPixmap(side, side)
     made.fill(QColor(colour))
     icon = QIcon(made)
-    icon.addPixmap(made, QIcon.Mode.Selected)
+    framed = QPixmap(made)
+    painter = QPainter(framed)
+    painter.setPen(QPen(Qt.GlobalColor.white, 2))
+    painter.drawRect(QRectF(framed.rect()))
+    painter.end()
+    icon.addPixmap(framed, QIcon.Mode.Selected)
     return icon

@@ -73,6 +73,9 @@ class Session(QObject):
         self.document: Document | None = None
         self.image_id = 0
         self.label_id = 0
+        self.recent_labels: tuple[
+            int, ...
+        ] = ()  # ids of the labels chosen since the project was opened, the last first
         self.page = ""  # the shown page, or else the last project's; "" before any was shown
         self.anchorless = ""  # the title of the detector that the Train page has chosen, if it takes no anchors
         self.jobs: list[Job] = []
@@ -95,7 +98,9 @@ class Session(QObject):
         images, labels = document.images(), document.labels()
         last = self.last_images.pop(document.folder, 0) or int(document.setting("window.image", 0) or 0)
         self.image_id = last if images.has(last) else (images[0].id if images else 0)
-        self.label_id = labels[0].id if labels else 0
+        last = int(document.setting("window.label", 0) or 0)
+        self.label_id = last if any(label.id == last for label in labels) else (labels[0].id if labels else 0)
+        self.recent_labels = (self.label_id,)
         self.page = self._last_pages.pop(document.folder, "") or str(document.setting("window.page", "") or "")
         self.document_changed.emit()
         self.image_changed.emit(self.image_id)
@@ -160,6 +165,7 @@ class Session(QObject):
     def select_label(self, id: int) -> None:
         if id != self.label_id:
             self.label_id = id
+            self.recent_labels = (id, *(other for other in self.recent_labels if other != id))
             self.label_changed.emit(id)
 
     # --- edits: failures become messages ---
@@ -352,13 +358,13 @@ class Session(QObject):
     # --- for the next start ---
 
     def remember_place(self) -> None:
-        """Save the selected image and the page for the next opening; not an edit, so not in the journal."""
+        """Save the selected image and label, and the page, for the next opening; not an edit, so not in the journal."""
         from workbench.core import edits
 
         document = self.document
         if document is None or document.read_only:
             return
-        place = {"window.image": self.image_id, "window.page": self.page}
+        place = {"window.image": self.image_id, "window.label": self.label_id, "window.page": self.page}
         news = {name: value for name, value in place.items() if value and value != document.setting(name)}
         if not news:
             return

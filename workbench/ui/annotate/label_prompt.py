@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QCursor
@@ -34,7 +34,7 @@ class LabelPrompt(QObject):
         if document is None:
             return
         # A child of the window, not of the page: the page's keys would act while a name is typed.
-        popup = LabelPopup(document.labels(), self._page.window(), hint)
+        popup = LabelPopup(self._recent_first(document.labels()), self._page.window(), hint)
         popup.cancelled.connect(self._gone)
 
         def chosen(id: int) -> None:
@@ -51,6 +51,13 @@ class LabelPrompt(QObject):
         popup.chosen.connect(chosen)
         popup.created.connect(created)
         popup.open_at(QCursor.pos())
+
+    def _recent_first(self, labels: Sequence[Label]) -> list[Label]:
+        """Those chosen last before the others, so that Enter alone takes the one before the present."""
+        now = {box.label for box in self._canvas.selected_boxes} or {self._session.label_id}
+        recent = sorted(self._session.recent_labels, key=lambda id: id in now)
+        order = {id: number for number, id in enumerate(recent)}
+        return sorted(labels, key=lambda label: order.get(label.id, len(order)))
 
     @Slot(str)
     def make(self, name: str) -> None:

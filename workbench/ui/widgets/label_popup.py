@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -12,14 +12,14 @@ from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.icons import swatch
 
-_WIDTH, _ROWS = 260, 9
+_WIDTH, _ROWS, _ROW = 260, 12, 22
 
 
 class LabelPopup(QFrame):
     """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then closes.
 
     `is_shifted`: the answer was given with Shift; `hint` says what that means, or what the answer does.
-    `may_make`: a name that doesn't exist is offered as a new label.
+    `may_make`: a name that doesn't exist is offered as a new label. While nothing is typed, `labels` keep their order.
     """
 
     chosen = Signal(int)
@@ -47,6 +47,7 @@ class LabelPopup(QFrame):
         self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long names often differ only at the end
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # a bar would prevent eliding
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._list.setIconSize(QSize(12, 12))  # that of the swatches, so that all names begin at the same place
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         layout.addWidget(self._field)
@@ -62,7 +63,7 @@ class LabelPopup(QFrame):
         self._list.itemClicked.connect(self._take)
         self._fill("")
         rows = min(_ROWS, max(1, len(labels) + 1))
-        self.resize(_WIDTH, 56 + room + rows * max(24, self._list.sizeHintForRow(0)))
+        self.resize(_WIDTH, 56 + room + rows * _ROW)
 
     def open_at(self, point: QPoint) -> None:
         """Show it with a corner at a point of the screen, entirely on that screen."""
@@ -82,7 +83,8 @@ class LabelPopup(QFrame):
         name = text.strip()
         wanted = name.casefold()
         found = [label for label in self._labels if wanted in label.name.casefold()]
-        found.sort(key=lambda label: _far(label.name, name))
+        if wanted:
+            found.sort(key=lambda label: (_far(label.name, name), label.position))
         for label in found:
             item = QListWidgetItem(swatch(label.colour), label.name)
             item.setToolTip(label.name)
@@ -97,6 +99,8 @@ class LabelPopup(QFrame):
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self._list.addItem(item)
             return
+        for row in range(self._list.count()):
+            self._list.item(row).setSizeHint(QSize(0, _ROW))
         self._list.setCurrentRow(0)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
