@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -25,7 +25,7 @@ from tests.ui.data_page_driver import CTRL, click_row, label_names, labelled, li
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Label
+from workbench.core.project import Box, Label
 from workbench.ui.data.labels_model import LabelsModel
 
 __all__ = ["labelled"]  # a fixture
@@ -236,6 +236,37 @@ def test_what_can_be_done_to_a_label_is_in_its_menu(qtbot: QtBot, open_window: O
     assert listed(window) == ["a.png"]
     choose(0, "Delete this label")
     assert label_names(labelled) == ["cell"]
+
+
+def test_all_labels_without_boxes_go_in_one_step_and_the_others_keep_their_keys(
+    open_window: Open, labelled: Path
+) -> None:
+    with Document.open(labelled) as document:
+        document.do(edits.AddLabels(tuple(Label(0, name) for name in ("rod", "plasma", "clot"))))
+        image = document.images()[0].id
+        document.draw((Box(0, image, document.labels()[3].id, (1, 1, 30, 30)),))
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+
+    def offered() -> list[QAction]:
+        place = table.visualRect(table.model().index(0, 2)).center()
+        table.customContextMenuRequested.emit(place)
+        menu = window.findChildren(QMenu, "labels-menu")[-1]
+        menu.close()
+        return [action for action in menu.actions() if "without boxes" in action.text()]
+
+    find(window, QAbstractButton, "label-lock").click()
+    (remove,) = offered()
+    assert not remove.isEnabled()
+    find(window, QAbstractButton, "label-lock").click()
+    (remove,) = offered()
+    assert remove.text() == "Delete the labels without boxes (3)"
+    remove.trigger()
+    assert label_names(labelled) == ["cell", "plasma"]
+    assert [table.model().index(row, 1).data() for row in range(2)] == ["1", "4"]
+    assert not offered()
+    window.session.undo()
+    assert label_names(labelled) == ["cell", "plate", "rod", "plasma", "clot"]
 
 
 def test_a_label_without_boxes_goes_at_once(open_window: Open, labelled: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
@@ -54,13 +54,13 @@ def label_keys(labels: Sequence[Label]) -> dict[str, Label]:
     return found
 
 
-def keeping_keys(edit: Edit, gone: int, labels: Sequence[Label]) -> Edit:
-    """`edit`, which removes the label with id `gone`, with all other labels' keys kept: users know them by heart."""
+def keeping_keys(edit: Edit, gone: Collection[int], labels: Sequence[Label]) -> Edit:
+    """`edit`, which removes the labels with ids `gone`, with all others' keys kept: users know them by heart."""
     before = label_keys(labels)
-    after = {label.id: key for key, label in label_keys([one for one in labels if one.id != gone]).items()}
+    after = {label.id: key for key, label in label_keys([one for one in labels if one.id not in gone]).items()}
     kept = tuple(
         ChangeLabel(dataclasses.replace(label, key=key))
         for key, label in before.items()
-        if label.id != gone and after.get(label.id) != key
+        if label.id not in gone and after.get(label.id) != key
     )
     return Batch((edit, *kept), edit.title) if kept else edit

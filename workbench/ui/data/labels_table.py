@@ -217,7 +217,7 @@ class LabelsTable(QWidget):
         if label is None or document is None:
             return
         if not self.model.count(label):
-            self._edits.do(keeping_keys(edits.RemoveLabel(label.id), label.id, document.labels()))
+            self._edits.do(keeping_keys(edits.RemoveLabel(label.id), {label.id}, document.labels()))
             return
         menu = Menu(self)
         menu.setObjectName("remove-menu")
@@ -233,8 +233,27 @@ class LabelsTable(QWidget):
         touched, document = self._affected(label), self._session.document
         assert document is not None
         self._edits.do(
-            keeping_keys(edits.RemoveLabel(label.id), label.id, document.labels()),
+            keeping_keys(edits.RemoveLabel(label.id), {label.id}, document.labels()),
             lambda: self._session.inform(f"'{label.name}' and {touched} were deleted. Undo brings them back."),
+        )
+
+    def _unused(self) -> list[int]:
+        """Ids of the labels without boxes."""
+        document = self._session.document
+        counts = document.label_counts() if document else {}
+        return [id for id in self._ids() if not counts.get(id)]
+
+    @Slot()
+    def _remove_unused(self) -> None:
+        """A list of names that was imported may have many that this project doesn't need."""
+        document, unused = self._session.document, self._unused()
+        if document is None:
+            return
+        what = formatting.count(len(unused), "label") + " without boxes"
+        parts = edits.Batch(tuple(map(edits.RemoveLabel, unused)), f"Delete {what}")
+        self._edits.do(
+            keeping_keys(parts, set(unused), document.labels()),
+            lambda: self._session.inform(f"{what} deleted. Undo brings them back."),
         )
 
     def _affected(self, label: Label) -> str:
@@ -263,7 +282,7 @@ class LabelsTable(QWidget):
     def _merge_into(self, label: Label, other: int) -> None:
         document = self._session.document
         if document is not None:
-            self._edits.do(keeping_keys(edits.MergeLabels(label.id, other), label.id, document.labels()))
+            self._edits.do(keeping_keys(edits.MergeLabels(label.id, other), {label.id}, document.labels()))
 
     @Slot()
     def _show(self) -> None:
@@ -293,6 +312,11 @@ class LabelsTable(QWidget):
             action = menu.addAction(self._buttons[name].toolTip())
             action.setEnabled(self._buttons[name].isEnabled())
             action.triggered.connect(self._buttons[name].click)
+        unused = len(self._unused())
+        if unused > 1:
+            action = menu.addAction(f"Delete the labels without boxes ({unused:,})")
+            action.setEnabled(self._buttons["label-remove"].isEnabled())
+            action.triggered.connect(self._remove_unused)
         menu.popup(self._view.viewport().mapToGlobal(at))
 
     @Slot(QModelIndex)
