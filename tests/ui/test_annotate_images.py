@@ -72,7 +72,13 @@ def test_shift_d_and_a_go_to_unlabelled_images_around_the_end(qtbot: QtBot, open
     window.session.do(edits.SetState((ids["a.png"],), State.DONE))
     hand.key(Qt.Key.Key_D, SHIFT)
     assert window.session.image.name == "c.png"
-    assert "No other listed image is unlabelled" in find(window, QLabel, "message-text").text()
+    assert "No other listed image is unlabelled or in work" in find(window, QLabel, "message-text").text()
+    window.session.do(edits.SetState((ids["a.png"], ids["b.png"]), State.IN_WORK))
+    seen = []
+    for key in (Qt.Key.Key_A, Qt.Key.Key_A, Qt.Key.Key_A):
+        hand.key(key, SHIFT)
+        seen.append(window.session.image.name)
+    assert seen == ["b.png", "c.png", "b.png"], "one in work only if no other is unlabelled"
 
 
 def test_the_list_is_filtered_by_split_and_label_and_d_goes_on_from_an_image_that_fell_out(
@@ -158,9 +164,10 @@ def test_done_at_the_end_of_the_list_goes_on_with_what_is_left_above(
         hand.key(Qt.Key.Key_N)
         names.append(find(window, QLabel, "image-name").text())
     assert names == ["a.png", "b.png"]
+    window.session.do(edits.SetState((window.session.image_id,), State.IN_WORK))
     window.session.select_image(window.session.document.images()[2].id)
     hand.key(Qt.Key.Key_N)
-    assert find(window, QLabel, "image-name").text() == "b.png", "the only one left"
+    assert find(window, QLabel, "image-name").text() == "b.png", "the only one that is not done"
     hand.key(Qt.Key.Key_N)
     hand.key(Qt.Key.Key_N)
     assert "This was the last image" in find(window, QLabel, "message-text").text()
@@ -173,7 +180,7 @@ def test_the_end_of_a_filtered_list_says_how_many_images_are_left_outside_of_it(
     hand = WindowDriver(qtbot, window)
     find(window, QLineEdit, "image-filter-text").setText("a.png")
     hand.key(Qt.Key.Key_N)
-    words = "This was the last image of this list; 2 images that the filter leaves out are still unlabelled."
+    words = "This was the last image of this list; 2 images that the filter leaves out are not done yet."
     assert find(window, QLabel, "message-text").text() == f"Marked done. {words}"
     find(window, QLineEdit, "image-filter-text").setText("b.png")
     assert find(window, QLabel, "image-count").text() == "1 image"

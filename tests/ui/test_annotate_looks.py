@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QSlider, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.label_page_project import CTRL, corners, labelled
@@ -208,6 +208,18 @@ def test_a_tool_that_is_on_has_the_accent_round_it(qtbot: QtBot, open_window: Op
     WindowDriver(qtbot, window).key(Qt.Key.Key_W)
     assert button.isChecked()
     assert accent()
+
+
+def test_the_largest_zoom_stands_apart_from_the_image_s_size(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    window.resize(1600, 900)
+    hand.canvas.zoom_to(64.0)
+    zoom, size = find(window, QLabel, "zoom"), find(window, QLabel, "image-about")
+    qtbot.waitUntil(size.isVisible)
+    assert zoom.text() == "6,400 %"
+    written = zoom.geometry().right() - zoom.fontMetrics().horizontalAdvance(zoom.text())
+    assert written - size.geometry().right() >= theme.GRID
 
 
 def test_in_a_narrow_window_zoom_and_looks_are_in_a_menu(qtbot: QtBot, open_window: Open, project: Path) -> None:

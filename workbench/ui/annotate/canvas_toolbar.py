@@ -61,7 +61,7 @@ class CanvasToolbar(QFrame):
         self._zoom = QLabel()
         self._zoom.setObjectName("zoom")
         self._zoom.setProperty("role", "muted")
-        self._zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("6400 %"))
+        self._zoom.setMinimumWidth(self.fontMetrics().horizontalAdvance("6,400 %") + theme.GRID)
         self._zoom.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(self._icon)
         layout.addSpacing(4)
@@ -126,7 +126,7 @@ class CanvasToolbar(QFrame):
         self._icon.setToolTip(str(image.state))
 
     def show_zoom(self, scale: float) -> None:
-        self._zoom.setText(f"{100 * scale:.0f} %")
+        self._zoom.setText(f"{100 * scale:,.0f} %")
 
 
 def _hidden_button() -> QToolButton:

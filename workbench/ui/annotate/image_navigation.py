@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 
 from workbench.core.formatting import count
-from workbench.core.project import State
+from workbench.core.project import FINISHED, State
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.images import unread_images
 from workbench.ui.images.images_model import ImagesModel
@@ -31,12 +31,18 @@ class ImageNavigation(QObject):
             self._session.inform(f"This is the {end} image in the list.")
 
     def go_unlabelled(self, step: int) -> None:
-        """Go to the next (1) or previous (-1) listed image that is unlabelled."""
-        following = self._images.next_in_state(self._session.image_id, step, State.UNLABELLED)
+        """Go to the next (1) or previous (-1) listed image that is unlabelled; if there is none, to one in work."""
+        following = self._unfinished(self._session.image_id, step)
         if following:
             self._session.select_image(following)
         else:
-            self._session.inform("No other listed image is unlabelled.")
+            self._session.inform("No other listed image is unlabelled or in work.")
+
+    def _unfinished(self, id: int, step: int) -> int:
+        """Images in work come last: whoever never marks one as done has many of them."""
+        return self._images.next_in_state(id, step, State.UNLABELLED) or self._images.next_in_state(
+            id, step, State.IN_WORK
+        )
 
     def copy_previous_boxes(self) -> None:
         """Copy the boxes of the previous image."""
@@ -54,7 +60,7 @@ class ImageNavigation(QObject):
         following = self._images.neighbour(image.id, 1)  # before the filter drops this one
         if not unread_images.set_state(self._session, (image.id,), state):
             return
-        following = following or self._images.next_in_state(image.id, 1, State.UNLABELLED)  # those higher in the list
+        following = following or self._unfinished(image.id, 1)  # those higher in the list
         if following:
             self._session.select_image(following)
         elif not unread_images.of(self._session).has(image.id):
@@ -65,8 +71,8 @@ class ImageNavigation(QObject):
         document = self._session.document
         assert document is not None
         images = document.images()
-        left = int(images.in_state(State.UNLABELLED).sum())
+        left = sum(int(images.in_state(state).sum()) for state in State if state not in FINISHED)
         if self._images.rowCount() == len(images) or not left:
             return "This was the last image."
         others = f"{count(left, 'image')} that the filter leaves out {'is' if left == 1 else 'are'}"
-        return f"This was the last image of this list; {others} still unlabelled."
+        return f"This was the last image of this list; {others} not done yet."
