@@ -123,3 +123,25 @@ def test_the_range_of_a_project_is_not_offered_to_the_next(open_window: Open, th
     levels = opened(window)
     assert (find(levels, QDoubleSpinBox, "levels-low").value(), words(levels)) == (0, "The whole range is shown.")
     assert not find(levels, QPushButton, "levels-none").isEnabled()
+
+
+def test_an_image_that_is_black_for_its_bits_says_once_how_it_becomes_visible(
+    qtbot: QtBot, open_window: Open, thermal: Path
+) -> None:
+    window = open_window(thermal)
+    hand = WindowDriver(qtbot, window)
+    said, button = find(window, QLabel, "message-text"), find(window, QPushButton, "message-button")
+    assert said.text() == "This image has 16 bits, and its values are all near black."
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert find(window, LevelsWindow, "levels-window").isVisible()
+    said.setText("")
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    assert said.text() == ""
+
+
+def test_a_dark_photograph_of_8_bits_is_as_it_is(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    cv2.imwrite(str(project.parent / "photographs" / "a.png"), np.zeros((100, 200, 3), np.uint8))
+    window = open_window(project)
+    WindowDriver(qtbot, window)
+    assert find(window, QLabel, "message-text").text() == ""

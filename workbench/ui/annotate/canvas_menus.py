@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QObject, QSize, Qt, Slot
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
+from workbench.core.document import Document
+from workbench.errors import WorkbenchError
 from workbench.ui.actions import make_action
 from workbench.ui.annotate.adjustments_menu import AdjustmentsMenu
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.gestures import DrawGesture, PointsGesture
 from workbench.ui.annotate.shape_menu import BY_POINTS, ShapeMenu
 from workbench.ui.annotate.style_menu import StyleMenu
+from workbench.ui.images.pictures import Picture
 from workbench.ui.session import Session
+
+_DARK = 32
+"""Of 255: below it, objects can hardly be told from the background."""
 
 
 class CanvasMenus(QObject):
@@ -23,6 +29,7 @@ class CanvasMenus(QObject):
     def __init__(self, session: Session, canvas: Canvas, draw: QAction, page: QWidget) -> None:
         super().__init__(page)
         self._session, self._canvas, self._draw, self._page = session, canvas, draw, page
+        self._told: Document | None = None
         self._shapes = ShapeMenu(page)
         self._adjustments = AdjustmentsMenu(make_action(page, "levels", self.show_levels), page)
         self._style = StyleMenu(page)
@@ -57,6 +64,24 @@ class CanvasMenus(QObject):
         window.show()
         window.raise_()
 
+    def offer_levels(self, picture: Picture | None) -> None:
+        """Where a picture of more than 8 bits is nearly black, say once in a project how it becomes visible."""
+        document, image = self._session.document, self._session.image
+        if picture is None or not picture.about or not picture.levels or document is None or image is None:
+            return
+        if document is self._told or document.window() is not None or _lightest(picture.levels[-1]) >= _DARK:
+            return
+        from workbench.core import images  # a cost only for who needs it
+
+        try:
+            bits = images.info(document.file(image)).bits
+        except WorkbenchError:  # gone since it was read
+            return
+        if bits > 8:
+            self._told = document
+            self._session.inform(f"This image has {bits} bits, and its values are all near black.")
+            self._session.offered.emit("Choose what is white", self.show_levels)
+
     @Slot()
     def _shape_chosen(self) -> None:
         self._show_shape()
@@ -67,3 +92,10 @@ class CanvasMenus(QObject):
         by_points = self._shapes.words == BY_POINTS
         self._canvas.draws = PointsGesture if by_points else DrawGesture
         self._draw.setIconText("Draw by points" if by_points else f"Draw boxes {self._shapes.words}".strip())
+
+
+def _lightest(picture: QImage) -> int:
+    """The lightest of 64 parts of a picture, 0 to 255: single bright pixels show no object."""
+    how = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    small = picture.scaled(QSize(8, 8), *how).convertToFormat(QImage.Format.Format_Grayscale8)
+    return max(bytes(small.constBits()))

@@ -115,12 +115,7 @@ class AnnotatePage(Page):
     def _build(self) -> None:
         tools = (self._draw, self._previous, self._next, self._suggest)
         views = (self._out, self._in, self._fit, self._full, self._keep, *self._menus.views, self._hide)
-        self._toolbar = CanvasToolbar(
-            tools,
-            views,
-            (self._done, self._verifying),
-            self._menus.menus,
-        )
+        self._toolbar = CanvasToolbar(tools, views, (self._done, self._verifying), self._menus.menus)
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -256,7 +251,7 @@ class AnnotatePage(Page):
         )
         self.canvas.select(())
         self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
-        self._toolbar.show_note(picture.about if picture is not None else "")
+        self._tell_about(picture)
         self._show_boxes()
         self._show_requested_boxes(self._images.requested_boxes)
 
@@ -276,7 +271,7 @@ class AnnotatePage(Page):
             size = QSizeF(result.width, result.height)
             first = self.canvas.image_size
             self.canvas.show_picture(result, size, keep_view=True)
-            self._toolbar.show_note(result.about)
+            self._tell_about(result)
             if not first.isEmpty() and first != size:
                 self.session.inform(
                     f"This image was {first.width():.0f} × {first.height():.0f} px when it was added, and its file is"
@@ -285,6 +280,10 @@ class AnnotatePage(Page):
                 )
         elif isinstance(result, WorkbenchError):
             self.canvas.say(result.sentence)
+
+    def _tell_about(self, picture: Picture | None) -> None:
+        self._toolbar.show_note(picture.about if picture is not None else "")
+        self._menus.offer_levels(picture)
 
     def _show_boxes(self) -> None:
         document = self.session.document
