@@ -100,7 +100,7 @@ def paint_background(painter: QPainter, option: QStyleOptionViewItem, area: QRec
 
 
 def _picture(painter: QPainter, room: QRectF, shown: ListedImage) -> None:
-    """The thumbnail in the middle of `room`, with its aspect ratio."""
+    """The thumbnail in the middle of `room`, with its aspect ratio and a line round it."""
     thumbnail = shown.thumbnail
     if thumbnail is None:
         painter.fillRect(room, theme.colour("hover"))
@@ -113,6 +113,9 @@ def _picture(painter: QPainter, room: QRectF, shown: ListedImage) -> None:
     place = QRectF(room.center().x() - width / 2, room.center().y() - height / 2, width, height)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.drawImage(place, thumbnail)
+    painter.setPen(QPen(theme.colour("border"), 1))  # a white page ends somewhere on white, a night picture on black
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(place.adjusted(0.5, 0.5, -0.5, -0.5))
     _marks(painter, place, shown.marked)
 
 
