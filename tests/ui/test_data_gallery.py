@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data_page_driver import CTRL, NONE, click_row, labelled, listed, on_disk, press
-from tests.ui.window_driver import Open, find
+from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
@@ -41,6 +41,29 @@ def test_the_gallery_shows_every_image_with_its_thumbnail(qtbot: QtBot, open_win
     decoration = Qt.ItemDataRole.DecorationRole
     qtbot.waitUntil(lambda: all(model.index(row, 0).data(decoration) is not None for row in range(3)))
     assert (labelled / "cache" / "thumbnails.sqlite").is_file()
+
+
+def test_an_image_stays_among_those_not_done_yet_until_it_is_done(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    with Document.open(labelled) as document:
+        document.do(edits.SetState((document.images()[2].id,), State.VERIFIED))
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    state = find(window, QComboBox, "image-filter-state")
+    state.setCurrentIndex(state.findText("Not done yet"))
+    shown = find(window, QAbstractItemView, "image-list").model()
+    assert shown.rowCount() == 2
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.draw((20, 20), (80, 60))
+    assert shown.rowCount() == 2, "in work now"
+    hand.key(Qt.Key.Key_N)
+    assert shown.rowCount() == 1
+    assert window.session.image is not None
+    assert window.session.image.name == "a.png"
+    window.session.undo()
+    assert shown.rowCount() == 2
 
 
 def test_filters_by_state_label_and_name(open_window: Open, labelled: Path) -> None:

@@ -19,7 +19,7 @@ from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, SetNote, walk
 from workbench.core.image_queue import QueueOrder
 from workbench.core.image_table import IdRows
-from workbench.core.project import FLAGS, Image, Split, State
+from workbench.core.project import FINISHED, FLAGS, Image, Split, State
 from workbench.inference.image_queue import LabellingQueue
 from workbench.ui.images import image_losses, image_queues, unread_images
 from workbench.ui.images.image_losses import Losses
@@ -64,6 +64,7 @@ class Filter:
     """
 
     state: State | None = None
+    unfinished: bool = False  # only images that are neither done nor verified
     split: Split | None = None
     label: int | None = None
     text: str = ""
@@ -122,6 +123,8 @@ def listed_ids(
     passes = np.ones(len(images), bool)
     if wanted.state is not None:
         passes &= images.in_state(wanted.state)
+    if wanted.unfinished:
+        passes &= ~np.any([images.in_state(state) for state in FINISHED], axis=0)
     if wanted.split is not None:
         passes &= images.in_split(wanted.split)
     if wanted.only is not None:
@@ -371,7 +374,8 @@ class ImagesModel(QAbstractListModel):
         """Whether the edit can add or remove rows under the current filter."""
         wanted = self._filter
         came_or_went = any(isinstance(part, AddImages | RemoveImages) for part in walk(applied.edit))
-        by_row = applied.images_changed and (wanted.state is not None or wanted.split is not None)
+        by_state = wanted.state is not None or wanted.unfinished
+        by_row = applied.images_changed and (by_state or wanted.split is not None)
         by_note = wanted.text and any(isinstance(part, SetNote) for part in walk(applied.edit))
         return came_or_went or by_row or wanted.by_boxes or bool(by_note)
 

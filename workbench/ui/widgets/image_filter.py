@@ -31,7 +31,7 @@ from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 from workbench.ui.widgets.popups import Combo, Menu
 from workbench.ui.widgets.spin_boxes import spin_box
 
-_EMPTY = "empty"
+_EMPTY, _UNFINISHED = "empty", "unfinished"
 _BESIDE = 20  # px of a field beside its words
 _LETTERS = 14
 """Letters of a label that must fit, however long its name is."""
@@ -59,7 +59,7 @@ class ImageFilter(QFrame):
         self._session = session
         self._quiet = False
         states = [(state.value.capitalize(), state.value) for state in State]
-        self._state = _box(f"{prefix}-state", "Any state", states)
+        self._state = _box(f"{prefix}-state", "Any state", [("Not done yet", _UNFINISHED), *states])
         self._split = _box(f"{prefix}-split", "Any split", [(split.words.capitalize(), split.value) for split in Split])
         self._label = ElidedCombo(f"{prefix}-label", "Label", "Images with a box of this label.", letters=_LETTERS)
         self._label.addItem("Any label", None)
@@ -124,7 +124,8 @@ class ImageFilter(QFrame):
 
     def set_filter(self, wanted: Filter) -> None:
         self._quiet = True
-        self._state.setCurrentIndex(max(0, self._state.findData(wanted.state.value if wanted.state else None)))
+        state = _UNFINISHED if wanted.unfinished else wanted.state.value if wanted.state else None
+        self._state.setCurrentIndex(max(0, self._state.findData(state)))
         self._split.setCurrentIndex(max(0, self._split.findData(wanted.split.value if wanted.split else None)))
         label = _EMPTY if wanted.empty else wanted.label
         self._label.setCurrentIndex(max(0, self._label.findData(label)))
@@ -210,7 +211,8 @@ class ImageFilter(QFrame):
         state, split, label = self._state.currentData(), self._split.currentData(), self._label.currentData()
         wanted = dataclasses.replace(
             self.more.filter(),
-            state=State(state) if state else None,
+            state=State(state) if state and state != _UNFINISHED else None,
+            unfinished=state == _UNFINISHED,
             split=Split(split) if split else None,
             label=label if isinstance(label, int) else None,
             text=self._text.text().strip(),
