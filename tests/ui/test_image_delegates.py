@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from workbench.core.project import Image
 from workbench.ui import theme
-from workbench.ui.images_model import LISTED_IMAGE, ListedImage
+from workbench.ui.images.images_model import LISTED_IMAGE, ListedImage
 from workbench.ui.widgets.image_delegates import ImageRow, ImageTile
 
 WHITE = QColor(Qt.GlobalColor.white).rgb()
