@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from workbench.core import boxes
 
@@ -49,22 +46,6 @@ def test_areas_of_a_box_and_of_one_turned_inside_out() -> None:
 def test_clipping_cuts_at_the_edges_of_the_image() -> None:
     cut = boxes.clip(np.array([[-5.0, -5, 50, 50], [120, 10, 130, 20]]), width=100, height=40)
     assert cut.tolist() == [[0, 0, 50, 40], [100, 10, 100, 20]]
-
-
-def test_iou_of_sizes_lays_them_on_a_common_corner() -> None:
-    assert boxes.iou_of_sizes(np.array([[4.0, 2.0]]), np.array([[2.0, 4.0], [4.0, 2.0]])).tolist() == [[4 / 12, 1.0]]
-
-
-def test_conversions_by_hand() -> None:
-    box = np.array([[10.0, 20, 30, 60]])
-    assert boxes.xyxy_to_cxcywh(box).tolist() == [[20, 40, 20, 40]]
-    assert boxes.xyxy_to_xywh(box).tolist() == [[10, 20, 20, 40]]
-
-
-@given(arrays.arrays(np.float64, (3, 4), elements=st.integers(-1000, 1000).map(float)))
-def test_conversions_come_back(box: np.ndarray) -> None:
-    assert np.array_equal(boxes.cxcywh_to_xyxy(boxes.xyxy_to_cxcywh(box)), box)
-    assert np.array_equal(boxes.xywh_to_xyxy(boxes.xyxy_to_xywh(box)), box)
 
 
 def test_centre_penalty_is_squared_distance_over_squared_diagonal() -> None:

@@ -13,7 +13,7 @@ from PIL import Image as Picture
 
 from workbench.core import edits, file_changes
 from workbench.core.document import Document
-from workbench.core.file_changes import Renamed, Stamp
+from workbench.core.file_changes import FileChanges, LastSeen, Renamed, Stamp
 from workbench.core.project import Box, Image, Label, State
 
 
@@ -47,10 +47,14 @@ def stamp(file: Path) -> Stamp:
     return about.st_mtime_ns, about.st_size
 
 
+def find_changes(document: Document, last_seen: LastSeen = lambda _: {}) -> FileChanges:
+    return file_changes.find_changes(document.folder, document.roots(), document.images(), last_seen)
+
+
 def test_what_came_and_went_is_told_by_one_listing(document: Document, photographs: Path) -> None:
     write_photographs(photographs / "later", ["x.png"])
     (photographs / "b.png").unlink()
-    found = file_changes.find_changes(document)
+    found = find_changes(document)
     assert found.new == {photographs: ("later/x.png",)}
     assert found.gone == {document.images()[1].id}
     assert found.renamed == ()
@@ -66,7 +70,7 @@ def test_a_file_in_another_spelling_is_the_same_where_the_disk_takes_both(
     write_photographs(photographs, [before])
     document.add_folder(photographs)
     (photographs / before).rename(photographs / after)
-    assert [one.name for one in file_changes.find_changes(document).renamed] == [after]
+    assert [one.name for one in find_changes(document).renamed] == [after]
 
     def there(path: Path) -> Path:
         """The file that such a disk takes it for."""
@@ -77,7 +81,7 @@ def test_a_file_in_another_spelling_is_the_same_where_the_disk_takes_both(
     exists, same = os.path.exists, os.path.samefile
     monkeypatch.setattr(os.path, "exists", lambda path: exists(there(Path(path))))
     monkeypatch.setattr(os.path, "samefile", lambda one, other: same(there(Path(one)), there(Path(other))))
-    found = file_changes.find_changes(document)
+    found = find_changes(document)
     assert (found.new, found.gone, found.renamed) == ({}, frozenset(), ())
     assert document.add_folder(photographs) is None, "it would be in the project twice"
 
@@ -85,10 +89,10 @@ def test_a_file_in_another_spelling_is_the_same_where_the_disk_takes_both(
 def test_a_folder_inside_another_is_looked_through_with_it(document: Document, photographs: Path) -> None:
     write_photographs(photographs.parent, ["above.png"])
     document.add_folder(photographs.parent)
-    assert file_changes.find_changes(document).new == {}
+    assert find_changes(document).new == {}
     (photographs / "c.png").unlink()
     write_photographs(photographs, ["x.png"])
-    found = file_changes.find_changes(document)
+    found = find_changes(document)
     assert found.new == {photographs.parent: ("photographs/x.png",)}
     assert len(found.gone) == 1
 
@@ -96,7 +100,7 @@ def test_a_folder_inside_another_is_looked_through_with_it(document: Document, p
 def test_a_hidden_file_that_is_there_is_not_gone(document: Document, photographs: Path) -> None:
     write_photographs(photographs, [".hidden.png"])
     document.add_described(photographs, [Image(0, ".hidden.png")])
-    assert file_changes.find_changes(document).gone == frozenset()
+    assert find_changes(document).gone == frozenset()
 
 
 @pytest.mark.parametrize("is_seen", [True, False])
@@ -106,7 +110,7 @@ def test_a_renamed_file_is_the_same_image_with_its_boxes(document: Document, pho
     seen = {file: stamp(file)} if is_seen else {}
     (photographs / "later").mkdir()
     file.rename(photographs / "later" / "new name.png")
-    found = file_changes.find_changes(document, lambda _: seen)
+    found = find_changes(document, lambda _: seen)
     assert found.renamed == (Renamed(image.id, photographs, "later/new name.png"),)
     assert (found.new, found.gone) == ({}, {image.id})
     before = document.boxes(image.id)
@@ -116,7 +120,7 @@ def test_a_renamed_file_is_the_same_image_with_its_boxes(document: Document, pho
     assert document.file(now).is_file()
     assert document.boxes(image.id) == before
     assert len(document.images()) == 3
-    assert file_changes.find_changes(document) == file_changes.FileChanges(document.folder, {}, frozenset())
+    assert find_changes(document) == file_changes.FileChanges(document.folder, {}, frozenset())
     document.undo()
     assert document.image(image.id) == image
     assert document.boxes(image.id) == before
@@ -127,11 +131,11 @@ def test_what_can_not_be_told_apart_is_not_taken_for_a_renamed_file(document: Do
     os.utime(c, (1e9, 1e9))
     document.update_headers([replace(document.images()[2], date=1e9)])
     a.rename(photographs / "x.png")  # c.png has this date too
-    assert file_changes.find_changes(document).renamed == ()
+    assert find_changes(document).renamed == ()
     seen = {a: stamp(c), b: stamp(c)}  # two are gone, and either may be the one that came
     b.unlink()
     os.utime(photographs / "x.png", ns=(stamp(c)[0], stamp(c)[0]))
-    assert file_changes.find_changes(document, lambda _: seen).renamed == ()
+    assert find_changes(document, lambda _: seen).renamed == ()
 
 
 def test_another_frame_of_the_same_time_and_size_is_another_image(document: Document, photographs: Path) -> None:
@@ -147,24 +151,24 @@ def test_another_frame_of_the_same_time_and_size_is_another_image(document: Docu
     files[1].unlink()
     kept.write_bytes(data)
     os.utime(kept, ns=(now[0], now[0]))
-    found = file_changes.find_changes(document, lambda asked: dict.fromkeys(asked, now))
+    found = find_changes(document, lambda asked: dict.fromkeys(asked, now))
     assert found.new == {photographs: ("3.bmp",)}
     assert found.renamed == ()
     for file in (files[0], files[2]):
         os.utime(file, (1e9 + 20, 1e9 + 20))  # then it is the only one
-    assert [one.name for one in file_changes.find_changes(document, lambda _: {files[1]: now}).renamed] == ["3.bmp"]
+    assert [one.name for one in find_changes(document, lambda _: {files[1]: now}).renamed] == ["3.bmp"]
 
 
 def test_another_picture_of_the_same_date_is_another_image(document: Document, photographs: Path) -> None:
     (photographs / "a.png").unlink()
     Picture.new("RGB", (30, 20)).save(photographs / "x.png")
     os.utime(photographs / "x.png", (1e9, 1e9))
-    assert file_changes.find_changes(document).renamed == ()
+    assert find_changes(document).renamed == ()
 
 
 def test_a_name_that_was_added_meanwhile_is_not_taken_twice(document: Document, photographs: Path) -> None:
     (photographs / "a.png").rename(photographs / "x.png")
-    found = file_changes.find_changes(document)
+    found = find_changes(document)
     assert len(found.renamed) == 1
     document.add_folder(photographs)
     edit = file_changes.rename_edit(document, found.renamed)
@@ -176,7 +180,7 @@ def test_what_was_declined_is_not_offered_again(document: Document, photographs:
     cache = document.cache_folder
     assert file_changes.declined(cache) == set()
     file_changes.decline(cache, [str(photographs / "x.png")])
-    found = file_changes.find_changes(document).without(file_changes.declined(cache))
+    found = find_changes(document).without(file_changes.declined(cache))
     assert found.new == {photographs: ("y.png",)}
     (cache / file_changes.DECLINED).write_text("{", "utf-8")
     assert file_changes.declined(cache) == set()
@@ -189,7 +193,7 @@ def test_only_those_that_are_gone_are_asked_for(document: Document, photographs:
         asked.extend(files)
         return {}
 
-    file_changes.find_changes(document, last_seen)
+    find_changes(document, last_seen)
     (photographs / "a.png").rename(photographs / "x.png")
-    file_changes.find_changes(document, last_seen)
+    find_changes(document, last_seen)
     assert asked == [photographs / "a.png"]

@@ -109,6 +109,3 @@ def test_every_wrong_detection_has_one_kind_and_no_cost_is_negative() -> None:
     assert np.array_equal(result.kinds < 0, matching.taken[0] >= 0)
     assert all(len(result.detections(kind)) for kind in ERROR_KINDS[:-1])
     assert min(result.cost.values()) >= 0
-    assert tide(matching, confidence=0.3).ap50 == pytest.approx(
-        np.nanmean(metrics.average_precision(matching, 0.3)), abs=1e-12
-    )

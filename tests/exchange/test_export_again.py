@@ -356,6 +356,8 @@ def test_copies_of_an_export_below_the_photographs_are_no_new_photographs(tmp_pa
             document.snapshot(), "coco", tmp_path / "photos" / "out", copy_images=True, project=document.folder
         )
         assert (tmp_path / "photos/out/images/a.png").exists()
-        assert file_changes.find_changes(document).new == {}
+        assert file_changes.find_changes(document.folder, document.roots(), document.images()).new == {}
         picture(tmp_path / "photos" / "out" / "images" / "mine.png")
-        assert file_changes.find_changes(document).new == {tmp_path / "photos": ("out/images/mine.png",)}
+        assert file_changes.find_changes(document.folder, document.roots(), document.images()).new == {
+            tmp_path / "photos": ("out/images/mine.png",)
+        }

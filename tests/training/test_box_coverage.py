@@ -12,11 +12,9 @@ import torch
 from tests.training.test_network_input import coverages, photographs, quick
 from workbench.core.project import Snapshot, Split
 from workbench.training import prepare, recipes
-from workbench.training.box_coverage import Coverage, CoverageProgress, count_coverage, find_learnt_boxes
+from workbench.training.box_coverage import Coverage, CoverageProgress, count_coverage
 from workbench.training.events import Control
 from workbench.training.file_index import FileIndex
-from workbench.training.input_assignment import build_detector
-from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.stop_mode import StopMode, Stopped
 
 
@@ -77,17 +75,6 @@ def test_it_tells_how_far_it_is_and_stops_between_chunks(snapshot: Snapshot, mon
     control.stop.set()
     with pytest.raises(Stopped):
         next(work)
-
-
-def test_answers_stop_when_asked_to(snapshot: Snapshot) -> None:
-    own = quick("yolov2", 160)
-    detector = build_detector(own, ("a", "b"), None, None)
-    data = load_without_pixels(snapshot, 160, "letterbox", own.training)
-    control = Control()
-    assert np.array_equal(find_learnt_boxes(detector, data, control), find_learnt_boxes(detector, data))
-    control.stop.set()
-    with pytest.raises(Stopped):
-        find_learnt_boxes(detector, data, control)
 
 
 def test_a_stop_leaves_torch_as_it_was() -> None:

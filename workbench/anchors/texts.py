@@ -11,14 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.core.project import AnchorSet
 
 
-def as_cfg(sizes: Sequence[Sequence[float]], cell: float = 0.0, digits: int | None = None) -> str:
+def as_cfg(sizes: Sequence[Sequence[float]], cell: float = 0.0) -> str:
     """`anchors = 10,13,  16,30, ...`, as [yolo] has it: whole pixels of the network input.
 
-    With `cell` (32 for YOLOv2) as [region] has it: in cells of that many pixels, with four decimals. `digits`: another
-    number of decimals. No side becomes 0.
+    With `cell` (32 for YOLOv2) as [region] has it: in cells of that many pixels, with four decimals. No side becomes 0.
     """
-    unit = cell or 1.0
-    places = (4 if cell else 0) if digits is None else digits
+    unit, places = (cell, 4) if cell else (1.0, 0)
     pairs = [",".join(f"{max(side / unit, 10.0**-places):.{places}f}" for side in size) for size in sizes]
     return "anchors = " + ",  ".join(pairs)
 

@@ -74,29 +74,3 @@ def centre_penalty(a: Floats, b: Floats) -> Floats:
     height = np.maximum(a[:, 3], b[:, 3]) - np.minimum(a[:, 1], b[:, 1])
     diagonal = width**2 + height**2
     return np.asarray(np.divide(across**2 + down**2, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0))
-
-
-def iou_of_sizes(a_wh: Floats, b_wh: Floats) -> Floats:
-    """(N, M) IoU of rectangles with a common corner, given by width and height: `a_wh` (N, 2), `b_wh` (M, 2)."""
-    shared = np.minimum(a_wh[:, None], b_wh[None]).prod(axis=2)  # (N, M)
-    return iou_of_areas(np.asarray(shared), np.asarray(a_wh.prod(axis=1))[:, None], np.asarray(b_wh.prod(axis=1))[None])
-
-
-def xyxy_to_cxcywh(boxes: Floats) -> Floats:
-    """(N, 4) centre and size of each box."""
-    size = boxes[:, 2:] - boxes[:, :2]
-    return np.concatenate([boxes[:, :2] + size / 2, size], axis=1)
-
-
-def cxcywh_to_xyxy(boxes_cxcywh: Floats) -> Floats:
-    half = boxes_cxcywh[:, 2:] / 2
-    return np.concatenate([boxes_cxcywh[:, :2] - half, boxes_cxcywh[:, :2] + half], axis=1)
-
-
-def xyxy_to_xywh(boxes: Floats) -> Floats:
-    """(N, 4) top left corner and size of each box: COCO's form."""
-    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-
-
-def xywh_to_xyxy(boxes_xywh: Floats) -> Floats:
-    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)

@@ -73,15 +73,10 @@ class FileChanges:
         return [*new, *(str(one.folder / one.name) for one in self.renamed)]
 
 
-def find_changes(document: Document, last_seen: LastSeen = lambda _: {}) -> FileChanges:
-    """Look into all folders: one listing each, so a second for 100,000 images."""
-    return find_changes_in(document.folder, document.roots(), document.images(), last_seen)
-
-
-def find_changes_in(
+def find_changes(
     project: Path, folders: Mapping[int, Path], images: ImageTable, last_seen: LastSeen = lambda _: {}
 ) -> FileChanges:
-    """The same for data taken from a document; any thread."""
+    """Look into all folders, `folders` by root: one listing each, so a second for 100,000 images; any thread."""
     used = {int(root) for root in np.unique(images.roots)} - lost_folders.missing_roots(folders)
     paths = images.paths.decode().split("\0")
     new, gone = dict[Path, tuple[str, ...]](), dict[int, Path]()

@@ -47,12 +47,12 @@ class TideErrors:
         return np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))
 
 
-def tide(matching: Matching, confidence: float = 0.0) -> TideErrors:
-    """The mistakes among detections of at least this score. The matching must include the IoU threshold .5."""
+def tide(matching: Matching) -> TideErrors:
+    """The mistakes among the detections. The matching must include the IoU threshold .5."""
     truth, found = matching.truth, matching.found
     taken, ignored = matching.level(matching.at(FOREGROUND))
     allowed = matching.among(MOST[-1])
-    judged = ~ignored & (found.scores >= confidence) & (found.labels >= 0) & (found.labels < truth.label_count)
+    judged = ~ignored & (found.labels >= 0) & (found.labels < truth.label_count)
     if allowed is not None:
         judged &= allowed
     right = judged & (taken >= 0)

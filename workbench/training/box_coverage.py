@@ -136,10 +136,10 @@ def _owners(data: Dataset) -> Whole:
     return np.repeat(ids, np.diff(data.offsets))
 
 
-def find_learnt_boxes(detector: Detector, data: Dataset, control: Control | None = None) -> NDArray[np.bool_]:
-    """(m,) whether anything learns the box, in unaugmented images at the data's side. Stopped once `control` asks."""
+def find_learnt_boxes(detector: Detector, data: Dataset) -> NDArray[np.bool_]:
+    """(m,) whether anything learns the box, in unaugmented images at the data's side."""
     found = np.zeros(len(data.boxes), bool)
-    for _ in _answering(detector, data, found, control):
+    for _ in _answering(detector, data, found, None):
         pass
     return found
 

@@ -26,7 +26,6 @@ from workbench.training import unpickling
 from workbench.training.header import KEY, CheckpointHeader, check_detector, from_json, read_header
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from workbench.detectors.parts.detector import Detector
@@ -151,13 +150,13 @@ def _check_kinds(state: State) -> None:
             raise TypeError(field.name)
 
 
-def load_detector(file: Path, device: torch.device | str = "cpu") -> tuple[Detector, CheckpointHeader]:
-    """The detector of a checkpoint in evaluation mode on `device`, and its header. Refused if they don't fit."""
+def load_detector(file: Path) -> tuple[Detector, CheckpointHeader]:
+    """The detector of a checkpoint in evaluation mode, and its header. Refused if they don't fit."""
     header = read_header(file)
     _check_fits(header, file)
     detector = build(header, file)
     detector.load_state_dict(load_weights(file, detector.state_dict()))
-    return detector.eval().to(device), header
+    return detector.eval(), header
 
 
 def build(header: CheckpointHeader, file: object = "checkpoint") -> Detector:

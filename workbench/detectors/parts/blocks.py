@@ -124,9 +124,9 @@ class SpatialPyramid(nn.Module):
     As in yolov3-spp.cfg and later (He et al. 2014, arXiv 1406.4729, pooled to fixed sizes): C -> 4 C channels.
     """
 
-    def __init__(self, sizes: tuple[int, ...] = (13, 9, 5)) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.pools = nn.ModuleList(MaxPool(size, stride=1) for size in sizes)
+        self.pools = nn.ModuleList(MaxPool(size, stride=1) for size in (13, 9, 5))
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.cat([*(pool(images) for pool in self.pools), images], dim=1)

@@ -14,15 +14,13 @@ class SliderRow(QObject):
 
     changed = Signal(float)
 
-    def __init__(
-        self, grid: QGridLayout, name: str, title: str, value: float, help: str, *, low: float = 0.0, high: float = 1.0
-    ) -> None:
+    def __init__(self, grid: QGridLayout, name: str, title: str, value: float, help: str, *, low: float = 0.0) -> None:
         super().__init__()
         self.slider = _Slider(Qt.Orientation.Horizontal)
         self.slider.setObjectName(f"{name}-slider")
-        self.slider.setRange(round(100 * low), round(100 * high))
+        self.slider.setRange(round(100 * low), 100)
         self.slider.setMinimumWidth(60)
-        self.spin = double_spin_box(decimals=2, singleStep=0.01, minimum=low, maximum=high)
+        self.spin = double_spin_box(decimals=2, singleStep=0.01, minimum=low, maximum=1.0)
         self.spin.setObjectName(f"{name}-spin")
         label = QLabel(title)
         for widget in (label, self.slider, self.spin):

@@ -271,7 +271,7 @@ def _check(request: _CheckRequest) -> FileChanges:
     def last_seen(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
         return thumbnails.last_seen(request.cache / thumbnails.FILE, files)
 
-    found = file_changes.find_changes_in(request.project, request.folders, request.images, last_seen)
+    found = file_changes.find_changes(request.project, request.folders, request.images, last_seen)
     return found if request.by_user else found.without(file_changes.declined(request.cache))
 
 

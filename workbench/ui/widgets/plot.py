@@ -71,7 +71,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.setAccessibleName(f"Plot: {y} by {x}")
         self._curves: dict[str, PlotCurve] = {}
         self._hidden: set[str] = set()
-        self._dense, self._log_y, self._floor = dense, False, math.inf
+        self._dense, self.is_log, self._floor = dense, False, math.inf
         self._words = ""
         self._above, self._line = above, 0  # px of the legend's line above the curves
         self._note = PlotNote(self)
@@ -128,7 +128,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def _name_axes(self) -> None:
         size = f"{theme.font(theme.SMALL).pointSizeF():g}pt"
         x, y = self._axes
-        for side, name in (("bottom", x), ("left", f"{y}, log" if self._log_y else y)):
+        for side, name in (("bottom", x), ("left", f"{y}, log" if self.is_log else y)):
             self.getPlotItem().setLabel(side, name, **{"color": theme.colours().muted, "font-size": size})
 
     def curve(
@@ -157,9 +157,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             curve.item.opts["name"] = name  # read by the legend
             self.addItem(curve.item)
         curve.take(np.asarray(x, float), np.asarray(y, float), raw, points)
-        if not self._log_y or not self._renew_floor():
+        if not self.is_log or not self._renew_floor():
             self._draw(curve)
-        if self._log_y:
+        if self.is_log:
             self._show_note()
         self._legend_later()
 
@@ -204,15 +204,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     # --- the logarithmic axis ---
 
-    @property
-    def is_log(self) -> bool:
-        return self._log_y
-
     @Slot(bool)
     def set_log(self, on: bool) -> None:
         """Set whether y is logarithmic. Numbers without a logarithm are then at the bottom, and a note says so."""
-        if on != self._log_y:
-            self._log_y = on
+        if on != self.is_log:
+            self.is_log = on
             self.getPlotItem().getAxis("left").setLogMode(y=on)
             self.getPlotItem().vb.setLogMode("y", on)  # limits the view to representable numbers
             self._name_axes()
@@ -237,7 +233,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         vb = self.getPlotItem().vb
         vb.prepareForPaint()
         level = self._level()
-        if level and vb.autoRangeEnabled()[1] and not self._log_y:  # pyqtgraph would show 0.001 between -0.5 and 0.5
+        if level and vb.autoRangeEnabled()[1] and not self.is_log:  # pyqtgraph would show 0.001 between -0.5 and 0.5
             vb.setRange(yRange=(0.5 * level, 1.5 * level), padding=0, disableAutoRange=False)
 
     def _level(self) -> float:
@@ -274,10 +270,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
                 part = curve_points.visible_rows(x, *vb.viewRange()[0])
                 x, y = x[part], y[part]
             x, y = curve_points.downsampled(x, y, max(int(vb.width()), LEAST_WIDTH), smooth)
-        return x, curve_points.logarithms(y, self._floor) if self._log_y else y
+        return x, curve_points.logarithms(y, self._floor) if self.is_log else y
 
     def _show_note(self) -> None:
-        below = sum(curve.below for curve in self._curves.values() if curve.shown) if self._log_y else 0
+        below = sum(curve.below for curve in self._curves.values() if curve.shown) if self.is_log else 0
         lowest = f"{count(below, 'value')} of 0 or less: on the lowest line" if below else ""
         self._note.say("\n".join(words for words in (self._words, lowest) if words))
 
@@ -339,7 +335,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             legend.anchor(itemPos=TOP_RIGHT, parentPos=TOP_RIGHT, offset=(-EDGE, 1))
 
     def _placed(self, curve: PlotCurve) -> tuple[Floats, Floats]:
-        return curve.x, curve_points.logarithms(curve.y, self._floor) if self._log_y else curve.y
+        return curve.x, curve_points.logarithms(curve.y, self._floor) if self.is_log else curve.y
 
     # --- the menu ---
 
