@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any, NoReturn
 
+from workbench.core import strict_text
 from workbench.errors import Refused
 
 SIZE_LIMIT = 600 << 20  # bytes; instances_train2017.json has 448 MB
@@ -22,13 +23,8 @@ class _Objection(Exception):
 
 def parse(data: bytes, file: str) -> Any:
     """The value of a JSON document (UTF-8, with or without BOM). Raises Refused with the line."""
-    if len(data) > SIZE_LIMIT:
-        raise Refused(file, f"the file has {len(data):,} bytes; JSON files of more than {SIZE_LIMIT:,} are not read")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(file, "the text is not UTF-8; save it as UTF-8", line=line, cause=error) from error
+    strict_text.check_size(data, file, SIZE_LIMIT, "JSON files")
+    text = strict_text.decode(data, file)
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except json.JSONDecodeError as error:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from workbench.core import strict_text
 from workbench.core.formatting import visible
 from workbench.errors import Refused
 
@@ -48,8 +49,7 @@ class Element:
 
 def parse(data: bytes, file: str, limit: int = SIZE_LIMIT) -> Element:
     """The root element of an XML document of at most `limit` bytes. Raises Refused with the line."""
-    if len(data) > limit:
-        raise Refused(file, f"the file has {len(data):,} bytes; annotation files of more than {limit:,} are not read")
+    strict_text.check_size(data, file, limit, "annotation files")
     if not data.strip():
         raise Refused(file, "the file is empty", line=1)
     encoding = _EAST_ASIAN.match(data[:200])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from workbench.core import strict_text
 from workbench.errors import Refused
 
 SIZE_LIMIT = 1 << 20
@@ -38,14 +39,10 @@ class Node:
 
 def parse(data: bytes, file: str) -> dict[str, Node]:
     """The table at the top of a YAML document. Raises Refused with the line."""
-    if len(data) > SIZE_LIMIT:
-        raise Refused(file, f"the file has {len(data):,} bytes; YAML files of more than {SIZE_LIMIT:,} are not read")
+    strict_text.check_size(data, file, SIZE_LIMIT, "YAML files")
+    text = strict_text.decode(data, file)
     try:
-        text = data.decode("utf-8-sig")
         root = yaml.compose(text, Loader=_loader(file))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(file, "the text is not UTF-8; save it as UTF-8", line=line, cause=error) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0

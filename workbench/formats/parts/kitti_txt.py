@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from workbench.core import strict_text
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
@@ -37,13 +38,8 @@ class KittiFile:
 
 def parse_kitti(data: bytes, file: str) -> KittiFile:
     """Read one label file. Raises Refused if it is not text; damaged lines go to `broken`."""
-    if len(data) > SIZE_LIMIT:
-        raise Refused(file, f"the file has {len(data):,} bytes; label files of more than {SIZE_LIMIT:,} are not read")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(file, "the text is not UTF-8; save it as UTF-8", line, error) from error
+    strict_text.check_size(data, file, SIZE_LIMIT, "label files")
+    text = strict_text.decode(data, file)
     read = KittiFile()
     for line, words in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         values = words.split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from workbench.core import strict_text
 from workbench.errors import Refused
 
 SIZE_LIMIT = 1 << 20  # bytes; Open Images' map of 601 labels has 60 KB
@@ -16,13 +17,8 @@ _PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 def parse_label_map(data: bytes, file: str) -> tuple[str, ...]:
     """The names of its items in order of their ids. Raises Refused (file, line) if it is not a label map."""
-    if len(data) > SIZE_LIMIT:
-        raise Refused(file, f"the file has {len(data):,} bytes; label maps of more than {SIZE_LIMIT:,} are not read")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(file, "the text is not UTF-8; save it as UTF-8", line, error) from error
+    strict_text.check_size(data, file, SIZE_LIMIT, "label maps")
+    text = strict_text.decode(data, file)
     found: dict[int, str] = {}
     item: dict[str, str] | None = None
     key, line = "", 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from workbench.core import strict_text
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
@@ -40,8 +41,7 @@ class TfTable:
 
 def parse_tfcsv(data: bytes, file: str) -> TfTable:
     """Read one table. Raises Refused if it lacks these columns; damaged rows go to `broken`."""
-    if len(data) > SIZE_LIMIT:
-        raise Refused(file, f"the file has {len(data):,} bytes; tables of more than {SIZE_LIMIT:,} are not read")
+    strict_text.check_size(data, file, SIZE_LIMIT, "tables")
     found = rows(data, file)
     columns, count = header(found, file, COLUMNS)
     table = TfTable()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.core import strict_yaml
+from workbench.core import strict_text, strict_yaml
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside
 from workbench.core.image_lookup import ImageLookup, is_portable, to_posix
 from workbench.core.project import Split
@@ -251,11 +251,7 @@ def _claim(file: Path, split: Split | None, layout: YoloLayout, report: Report) 
 def text_lines(file: Path, name: str) -> list[str]:
     """The stripped lines of a list of names or paths. Refused if it is not text."""
     data = read_bytes(file, name)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(name, "the text is not UTF-8; save it as UTF-8", line, error) from error
+    text = strict_text.decode(data, name)
     return [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
 

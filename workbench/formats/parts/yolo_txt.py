@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from workbench.core import strict_text
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats.parts.layout import parse_number
@@ -46,13 +47,8 @@ def parse_yolo(data: bytes, file: str, labels: int | None = None, keypoints: int
 
     Raises Refused if the file is not text; damaged lines go to `broken`.
     """
-    if len(data) > SIZE_LIMIT:
-        raise Refused(file, f"the file has {len(data):,} bytes; label files of more than {SIZE_LIMIT:,} are not read")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(file, "not a text of numbers (it is not UTF-8)", line, error) from error
+    strict_text.check_size(data, file, SIZE_LIMIT, "label files")
+    text = strict_text.decode(data, file)
     read = YoloFile()
     for line, words in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         parts = words.split()

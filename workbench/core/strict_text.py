@@ -1,0 +1,20 @@
+"""The text of a file that another program wrote: of a limited size, and in UTF-8."""
+
+from __future__ import annotations
+
+from workbench.errors import Refused
+
+
+def check_size(data: bytes, file: str, limit: int, what: str) -> None:
+    """Refused if there are more than `limit` bytes; `what`: such files, in the plural."""
+    if len(data) > limit:
+        raise Refused(file, f"the file has {len(data):,} bytes; {what} of more than {limit:,} are not read")
+
+
+def decode(data: bytes, file: str) -> str:
+    """UTF-8, with or without BOM, as text. Refused with the line if it is another encoding."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(file, "the text is not UTF-8; save it as UTF-8", line, error) from error
