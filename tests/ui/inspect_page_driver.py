@@ -9,9 +9,10 @@ import numpy as np
 import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QPushButton, QSlider, QTableView, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QSlider, QTableView, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.window_driver import shown_page
 from workbench.core import edits
 from workbench.core.detections import Candidates, NmsKind
 from workbench.core.document import Document
@@ -89,15 +90,7 @@ def evaluate_fixture() -> FakeEvaluator:
 
 @pytest.fixture(name="page")
 def page_fixture(qtbot: QtBot, session: Session, evaluate: FakeEvaluator) -> Iterator[InspectPage]:
-    window = QMainWindow()
-    page = InspectPage(session, evaluate=evaluate)
-    window.setCentralWidget(page)
-    qtbot.addWidget(window)
-    window.resize(1280, 720)
-    window.show()
-    yield page
-    page.closing()
-    assert session.end_jobs()
+    yield from shown_page(qtbot, InspectPage(session, evaluate=evaluate), session)
 
 
 def make_run(session: Session, name: str = "first", started: float = 1.0) -> Path:
@@ -109,7 +102,8 @@ def make_run(session: Session, name: str = "first", started: float = 1.0) -> Pat
         Finished(40, 4, False, 0.5, 9.0, str(folder)),
     )
     (folder / "events.jsonl").write_text("".join(events.to_json(event) + "\n" for event in story), "utf-8")
-    (folder / "best.safetensors").write_bytes(b"weights")
+    for checkpoint in ("best", "last"):
+        (folder / f"{checkpoint}.safetensors").write_bytes(b"weights")
     return folder
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QMainWindow, QPushButton, QSlider, QSpinBox, QTableWidget, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSlider, QSpinBox, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.window_driver import find
+from tests.ui.window_driver import find, shown_page
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Box, Label
@@ -40,15 +40,7 @@ def add_boxes(session: Session, sizes: list[tuple[float, float]]) -> None:
 
 @pytest.fixture
 def page(qtbot: QtBot, session: Session) -> Iterator[AnchorsPage]:
-    window = QMainWindow()
-    page = AnchorsPage(session)
-    window.setCentralWidget(page)
-    qtbot.addWidget(window)
-    window.resize(1280, 720)
-    window.show()
-    yield page
-    page.closing()
-    assert session.end_jobs()
+    yield from shown_page(qtbot, AnchorsPage(session), session)
 
 
 def text(page: QWidget, name: str) -> str:

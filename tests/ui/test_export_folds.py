@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.test_export_page import export, make_run, page, session
+from tests.ui.inspect_page_driver import make_run
+from tests.ui.test_export_page import export, page, session
 from workbench.training.runs import RECIPE
 from workbench.ui.export.page import ExportPage
 from workbench.ui.session import Session

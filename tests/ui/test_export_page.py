@@ -11,17 +11,17 @@ import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QMainWindow, QPushButton, QTableWidget, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.inspect_page_driver import make_run
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.test_tab_order import reached
+from tests.ui.window_driver import shown_page
 from workbench.core.document import Document
 from workbench.core.extras import install_command
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress, NotExported
-from workbench.training import events
-from workbench.training.events import Finished, Started
 from workbench.training.runs import info
 from workbench.ui import theme
 from workbench.ui.export import page as export_page
@@ -82,29 +82,7 @@ def export() -> FakeExport:
 @pytest.fixture
 def page(qtbot: QtBot, session: Session, export: FakeExport, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExportPage]:
     monkeypatch.setattr(work, "load", lambda: iter([FormatsLoaded(CHOICES)]))
-    window = QMainWindow()
-    page = ExportPage(session, export=export)
-    window.setCentralWidget(page)
-    qtbot.addWidget(window)
-    window.resize(1280, 720)
-    window.show()
-    yield page
-    page.closing()
-    assert session.end_jobs()
-
-
-def make_run(session: Session, name: str = "first", started: float = 1.0) -> Path:
-    assert session.document is not None
-    folder = session.document.runs_folder / name
-    folder.mkdir(parents=True)
-    story = (
-        Started(name, str(folder), "yolov4-tiny", "cpu", "fp32", 2, 2, 4, 40, 1234, time=started),
-        Finished(40, 4, False, 0.5, 9.0, str(folder)),
-    )
-    (folder / "events.jsonl").write_text("".join(events.to_json(event) + "\n" for event in story), "utf-8")
-    for checkpoint in ("best", "last"):
-        (folder / f"{checkpoint}.safetensors").write_bytes(b"weights")
-    return folder
+    yield from shown_page(qtbot, ExportPage(session, export=export), session)
 
 
 def ready(qtbot: QtBot, page: ExportPage, session: Session) -> Path:

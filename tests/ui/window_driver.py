@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,18 +13,21 @@ from PIL import Image as PillowImage
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
 from workbench.core.project import Box
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.main_window import MainWindow
+from workbench.ui.page import Page
+from workbench.ui.session import Session
 
 WIDTH, HEIGHT = 200, 100
 Open = Callable[..., MainWindow]
 Asking = TypeVar("Asking", bound=QDialog)
 Found = TypeVar("Found", bound=QObject)
+ShownPage = TypeVar("ShownPage", bound=Page)
 
 
 def write_photographs(folder: Path, names: list[str]) -> None:
@@ -136,3 +139,15 @@ def boxes_on_disk(project: Path) -> dict[str, list[Box]]:
     """The boxes by image name, as a second opening of the project reads them."""
     with Document.open(project, read_only=True) as document:
         return {image.name: list(document.boxes(image.id)) for image in document.images()}
+
+
+def shown_page(qtbot: QtBot, page: ShownPage, session: Session) -> Iterator[ShownPage]:
+    """The page alone in a window, for a fixture; its jobs are ended afterwards."""
+    window = QMainWindow()
+    window.setCentralWidget(page)
+    qtbot.addWidget(window)
+    window.resize(1280, 720)
+    window.show()
+    yield page
+    assert session.end_jobs()
+    page.closing()

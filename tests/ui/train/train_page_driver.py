@@ -8,9 +8,10 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QPlainTextEdit, QPushButton, QTableWidget, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QPlainTextEdit, QPushButton, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.window_driver import shown_page
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
@@ -100,17 +101,6 @@ def page(qtbot: QtBot, session: Session, training: FakeTraining) -> Iterator[Tra
 @pytest.fixture
 def real_page(qtbot: QtBot, session: Session) -> Iterator[TrainPage]:
     yield from shown_page(qtbot, TrainPage(session), session)
-
-
-def shown_page(qtbot: QtBot, page: TrainPage, session: Session) -> Iterator[TrainPage]:
-    window = QMainWindow()
-    window.setCentralWidget(page)
-    qtbot.addWidget(window)
-    window.resize(1280, 720)
-    window.show()
-    yield page
-    assert session.end_jobs()
-    page.closing()
 
 
 def button(page: QWidget, name: str) -> QPushButton:

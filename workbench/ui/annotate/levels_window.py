@@ -151,7 +151,7 @@ class LevelsWindow(QDialog):
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        self._words.setText(getattr(error, "sentence", str(error)))
+        self._words.setText(str(error))
 
     @Slot()
     def _ended(self) -> None:

@@ -274,7 +274,7 @@ class SplitWindow(QDialog):
     @Slot(object)
     def _failed(self, error: object) -> None:
         if self.sender() is self._job:
-            self._words.setText(getattr(error, "sentence", str(error)))
+            self._words.setText(str(error))
 
     @Slot()
     def _ended(self) -> None:

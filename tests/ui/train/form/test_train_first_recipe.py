@@ -14,8 +14,8 @@ from tests.training.test_runs import STARTED, leave
 from tests.ui.train.form.test_starting_weights import choose
 from tests.ui.train.preflight.preflight_driver import combo, typed
 from tests.ui.train.runs.run_list_driver import ENDED
-from tests.ui.train.train_page_driver import FakeTraining, label_all, ready, session, shown_page
-from tests.ui.window_driver import find
+from tests.ui.train.train_page_driver import FakeTraining, label_all, ready, session
+from tests.ui.window_driver import find, shown_page
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE, State

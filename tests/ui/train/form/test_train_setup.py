@@ -13,7 +13,8 @@ from pytestqt.qtbot import QtBot
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.train.form.test_starting_weights import choose, entries
 from tests.ui.train.preflight.preflight_driver import typed
-from tests.ui.train.train_page_driver import label_all, press, ready, session, shown_page, text
+from tests.ui.train.train_page_driver import label_all, press, ready, session, text
+from tests.ui.window_driver import shown_page
 from workbench import settings
 from workbench.core import edits
 from workbench.core.project import AnchorSet

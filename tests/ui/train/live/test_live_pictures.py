@@ -32,8 +32,8 @@ from tests.ui.train.live.pictures_tab_driver import (
     window,
     words,
 )
-from tests.ui.train.train_page_driver import FakeTraining, shown_page
-from tests.ui.window_driver import find
+from tests.ui.train.train_page_driver import FakeTraining
+from tests.ui.window_driver import find, shown_page
 from workbench.core import edits
 from workbench.core.project import Box
 from workbench.training import recipes, record

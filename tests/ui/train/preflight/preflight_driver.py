@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.training.test_estimate import MEASURED, made
-from tests.ui.train.train_page_driver import FakeTraining, label_all, ready, shown_page
+from tests.ui.train.train_page_driver import FakeTraining, label_all, ready
+from tests.ui.window_driver import shown_page
 from workbench.errors import WorkbenchError
 from workbench.training.estimate import Estimate
 from workbench.training.findings import INFO, STOPS, WARNING, Finding

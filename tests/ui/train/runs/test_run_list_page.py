@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
 from tests.ui.train.runs.run_list_driver import ENDED
-from tests.ui.train.train_page_driver import FakeTraining, label_all, press, ready, session, shown_page, text
-from tests.ui.window_driver import Open, find
+from tests.ui.train.train_page_driver import FakeTraining, label_all, press, ready, session, text
+from tests.ui.window_driver import Open, find, shown_page
 from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.training import recipes, record, runs

@@ -217,7 +217,7 @@ class PreflightPanel(QWidget):
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        self._say(getattr(error, "sentence", str(error)))
+        self._say(str(error))
 
     def _offer(self, request: PreflightRequest | None) -> None:
         """Offer to estimate what is requested; a training needs the machine for itself."""
