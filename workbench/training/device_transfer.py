@@ -15,7 +15,7 @@ def on_device(batch: AnyBatch, some: slice, device: torch.device) -> tuple[Tenso
     images = (
         batch.images[some] if isinstance(batch, DeviceBatch) else _sent(torch.from_numpy(batch.images[some]), device)
     )
-    floats = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=machine.memory_format(device))
+    floats = images.permute(0, 3, 1, 2).float().contiguous(memory_format=machine.memory_format(device))
     return floats.div_(255), targets_on(batch, some, device)
 
 
