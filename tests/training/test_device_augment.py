@@ -199,8 +199,9 @@ def test_a_processor_that_paints_for_a_card_does_not_run_ahead_of_it(monkeypatch
 # --- who paints ---
 
 
-def test_the_processor_paints_for_itself_and_says_nothing() -> None:
-    made = device_augment.make_batch_maker(noise(), CPU)
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_the_processor_paints_for_itself_and_apples_gpu_and_says_nothing(device: str) -> None:
+    made = device_augment.make_batch_maker(noise(), torch.device(device))
     assert (made.paints, made.notes()) == (False, [])
     assert isinstance(made.batch(np.arange(8), WILD, 0, 96, calm=False), Batch)
 

@@ -1,9 +1,11 @@
-"""Makes a training's batches where its network is: on a graphics card from pixels on it, else with OpenCV.
+"""Makes a training's batches: on an NVIDIA card from pixels on it, else with OpenCV.
 
 The decision is made here. A card keeps all images if they take at most a quarter of its free memory; else each batch's
 images are copied to it from pinned memory, without waiting. If memory runs out, the first way falls back to the second,
 and the second to OpenCV; the batches are the same (device_paint.py says to which bit). Refused: a separate stream for
-painting. It would still share the card with the step, and the reuse of memory would have to be ordered by events.
+painting. It would still share the card with the step, and the reuse of memory would have to be ordered by events. And
+to paint on Apple's GPU: batches are made in a thread of their own, and PyTorch ends the process when two threads use
+that GPU (pytorch/pytorch#197805).
 """
 
 from __future__ import annotations
@@ -38,8 +40,6 @@ FreeMemory = Callable[[torch.device], int]
 
 def free_bytes(device: torch.device) -> int:
     """The card's memory that torch could take now."""
-    if device.type == "mps":
-        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     free, _ = torch.cuda.mem_get_info(device)
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
@@ -172,7 +172,7 @@ class BatchMaker:
 
 def make_batch_maker(data: Dataset, device: torch.device, free: FreeMemory = free_bytes) -> BatchMaker:
     """The BatchMaker for a training on this device. Its notes say where the batches are made."""
-    if device.type == "cpu":  # where torch paints at a quarter of OpenCV's speed
+    if device.type != "cuda":  # on the processor torch paints at a quarter of OpenCV's speed
         return BatchMaker(data, device, None)
     pixel_source, sentence = choose_pixel_source(data, device, free)
     return BatchMaker(data, device, pixel_source, [Message("info", sentence)])

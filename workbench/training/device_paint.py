@@ -154,12 +154,10 @@ def _tables(pieces: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
     """The pieces' windows (n, K, 4), and for each the source of the batch image's columns and rows (n, K, side): see
     _axis().
     """
-    device = pieces.device
-    pieces = pieces if device.type != "mps" else pieces.cpu()  # which has no float64
     window, target, seen = pieces[..., :4], pieces[..., 4:8], pieces[..., 8:12]
     across = _axis(side, target[..., 0::2], seen[..., 0::2], pieces[..., 13], rows=False)
     down = _axis(side, target[..., 1::2], seen[..., 1::2] + pieces[..., 12:13], pieces[..., 14], rows=True)
-    return window.to(device), across.to(torch.int32).to(device), down.to(device)
+    return window, across.to(torch.int32), down
 
 
 def _axis(side: int, target: Tensor, seen: Tensor, mirrored: Tensor, *, rows: bool) -> Tensor:
