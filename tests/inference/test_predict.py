@@ -18,7 +18,7 @@ from workbench.detectors.parts.detector import Candidates, Detector, Raw
 from workbench.errors import WorkbenchError
 from workbench.inference import predict
 from workbench.inference.predict import Predictor, has_fast_bfloat16
-from workbench.training import machine
+from workbench.training import gpu, machine
 
 
 class Fixed(Detector):
@@ -110,7 +110,7 @@ def test_where_nobody_chooses_a_device_a_full_card_gives_way_to_the_processor(
     """As beside a training on a small card: suggestions and what Inspect looks at are late then, and not refused."""
     fixed, before = Fixed([[0, 0, 64, 64]], [[0.5]]), predict.fold_batch_norms
 
-    def chosen(name: str) -> torch.device:
+    def chosen(name: str, patience: float) -> torch.device:
         if name != "cpu" and full == "the card":
             raise WorkbenchError("The memory of cuda is full.") from torch.OutOfMemoryError()
         return torch.device("cpu" if name == "cpu" else "meta")
@@ -201,6 +201,20 @@ def test_the_network_runs_in_the_order_in_memory_that_its_device_needs(
     found = plain.best(square[None])
     assert seen == [True]
     assert torch.allclose(found[1], usual[1], atol=1e-5)
+
+
+def test_the_processor_computes_while_a_training_has_apples_gpu(
+    detector: Detector, photographs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    square, _ = fit(images.read(photographs[0]), 160, "stretch")
+    predictor = Predictor(detector, "abc", 160, "stretch", device="cpu", cpu_fallback=True)
+    usual = predictor.best(square[None])
+    monkeypatch.setattr(predict, "PATIENCE", 0.0)
+    predictor.device = torch.device("mps")  # as on a Mac, before the training began
+    with gpu.alone_on(predictor.device):
+        found = predictor.best(square[None])
+    assert predictor.device.type == "cpu"
+    assert all(map(torch.equal, found, usual))
 
 
 def test_a_checkpoint_opens_with_labels_and_gives_the_same(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -199,3 +200,37 @@ def test_float32_is_whole_within_for_all_that_are_in_it_and_afterwards_as_before
         assert flags.allow_tf32
     finally:
         flags.allow_tf32 = before
+
+
+# --- Apple's GPU, which one thread may use at a time ---
+
+
+def test_one_thread_at_a_time_has_apples_gpu_and_all_have_any_other_device() -> None:
+    def tried(device: torch.device) -> bool:
+        with gpu.alone_on(device, 0) as is_mine:
+            return is_mine
+
+    with ThreadPoolExecutor(1) as other, gpu.alone_on(MPS) as is_mine:
+        assert is_mine
+        assert [other.submit(tried, device).result() for device in (MPS, CPU, CUDA)] == [False, True, True]
+    assert tried(MPS)
+
+
+def test_while_another_thread_has_apples_gpu_the_processor_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", lambda *_, device: None)
+    with gpu.alone_on(MPS):
+        assert machine.choose_device("auto", 0) == CPU
+    assert machine.choose_device("auto", 0) == MPS
+
+
+def test_its_memory_is_not_given_back_while_a_training_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied: list[str] = []
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append("mps"))
+    with gpu.alone_on(MPS):
+        gpu.give_back_memory()
+    assert emptied == []
+    gpu.give_back_memory()
+    assert emptied == ["mps"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Raw
-from workbench.training import checkpoint, data, dataset_loading, prepare, record, validate
+from workbench.training import checkpoint, data, dataset_loading, gpu, prepare, record, validate
 from workbench.training.events import Evaluated, Finished, Message, Progress, Saved, Started
 from workbench.training.run import train
 from workbench.training.settings import FEW_JUDGES
@@ -122,6 +124,29 @@ def test_a_run_goes_back_to_the_threads_that_were_set(request_of: MakeRequest) -
     before = torch.get_num_threads()
     list(train(request_of(threads=1)))
     assert torch.get_num_threads() == before
+
+
+def test_a_training_has_its_device_for_itself_from_its_network_to_its_end(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Apple's GPU, whose second user ends the process."""
+    users: list[torch.device] = []
+    begun: list[int] = []
+
+    @contextlib.contextmanager
+    def alone_on(device: torch.device, patience: float = -1) -> Iterator[bool]:
+        users.append(device)
+        yield True
+        users.remove(device)
+
+    monkeypatch.setattr(gpu, "alone_on", alone_on)
+    made = prepare.build
+    monkeypatch.setattr(prepare, "build", lambda *given: (begun.append(len(users)), made(*given))[1])
+    events = [(event, len(users)) for event in train(request_of(epochs=1))]
+    assert begun == [1]
+    told = [count for event, count in events if isinstance(event, Started | Progress | Evaluated | Saved | Finished)]
+    assert set(told) == {1}
+    assert users == []
 
 
 def test_a_detector_from_a_checkpoint_detects_as_it_was_evaluated(request_of: MakeRequest) -> None:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Precision = Literal["exact", "fast"]
 BATCH = {"cpu": 8, "cuda": 32, "mps": 16}
+PATIENCE = 2.0
+"""Seconds to wait for Apple's GPU: other predictors have it for less, a training for hours."""
 
 
 class Predictor:
@@ -45,7 +47,7 @@ class Predictor:
     their range off, confidences up to 0.13 in 13 photographs of blood cells), elsewhere it is "exact". Numbers that are
     reported come from "exact". With `cpu_fallback` the processor computes where the memory of the device does not
     suffice: for the window, where nobody can choose another device, and where a training may hold all of a small
-    card's.
+    card's. It also computes while a training of this process has Apple's GPU, which only one thread may use.
     """
 
     def __init__(
@@ -79,7 +81,13 @@ class Predictor:
 
     def _begin(self, device: str) -> None:
         """Run there. WorkbenchError if it is not there or its memory does not suffice."""
-        self.device = machine.choose_device(device)
+        self.device = machine.choose_device(device, PATIENCE)
+        with gpu.alone_on(self.device, PATIENCE) as is_mine:
+            if not is_mine:
+                self.device = torch.device("cpu")
+            self._move_there()
+
+    def _move_there(self) -> None:
         self.precision: Precision = "fast" if self._asked == "fast" and has_fast_bfloat16(self.device) else "exact"
         self.batch = BATCH.get(self.device.type, 8)
         try:
@@ -164,8 +172,15 @@ class Predictor:
 
         boxes (B, k, 4) in network pixels, scores (B, k), labels (B, k).
         """
-        batch = torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S)
-        batch = batch.to(torch.float32, memory_format=machine.memory_format(self.device))
+        with gpu.alone_on(self.device, PATIENCE) as is_mine:
+            if is_mine:
+                return self._best(squares)
+        self._begin("cpu")
+        return self._best(squares)
+
+    def _best(self, squares: NDArray[np.uint8 | np.float32]) -> tuple[Tensor, Tensor, Tensor]:
+        batch = torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2).float()  # (B, 3, S, S)
+        batch = batch.contiguous(memory_format=machine.memory_format(self.device))
         with torch.inference_mode(), self._arithmetic():
             boxes, scores, labels = self.running.candidates(self.running(batch / 255)).best(MOST)
             return boxes.float().cpu(), scores.float().cpu(), labels.cpu()

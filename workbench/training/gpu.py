@@ -40,6 +40,26 @@ def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
+_ONE_THREAD = threading.Lock()
+
+
+@contextmanager
+def alone_on(device: torch.device, patience: float = -1) -> Iterator[bool]:
+    """Keep other threads off Apple's GPU while the block runs: PyTorch ends the process when two use it at a time
+    (pytorch/pytorch#197805). False if another still has it after `patience` seconds (-1: wait); this one must not use
+    it then. All threads may use any other device.
+    """
+    if device.type != "mps":
+        yield True
+        return
+    is_mine = _ONE_THREAD.acquire(timeout=patience)
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            _ONE_THREAD.release()
+
+
 def empty_cache(device: torch.device) -> None:
     """Free the device memory that torch caches. Not in an except block, whose traceback keeps tensors alive."""
     if device.type == "cuda":
@@ -62,7 +82,9 @@ def give_back_memory() -> None:
     with contextlib.suppress(RuntimeError):  # of a card that failed, whose error every later call repeats
         torch.cuda.empty_cache()  # nothing where no card is in use
         if torch.backends.mps.is_available():
-            torch.mps.empty_cache()
+            with alone_on(torch.device("mps"), 0) as is_mine:
+                if is_mine:
+                    torch.mps.empty_cache()
 
 
 def memory_full_message(device: torch.device) -> str:
@@ -82,10 +104,16 @@ def explain_error(error: BaseException, device: torch.device) -> WorkbenchError 
     return None
 
 
-def find_device_problem(name: str) -> str:
-    """Why the device of this name can't be used; empty if it can. WorkbenchError if its memory is full."""
+def find_device_problem(name: str, patience: float = -1) -> str:
+    """Why the device of this name can't be used; empty if it can. WorkbenchError if its memory is full. `patience`: see
+    alone_on().
+    """
     try:
-        torch.zeros(1, device=torch.device(name))
+        device = torch.device(name)
+        with alone_on(device, patience) as is_mine:
+            if not is_mine:
+                return "another thread of this program uses it"
+            torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         if is_out_of_memory(error):
             raise WorkbenchError(memory_full_message(torch.device(name)), error) from error

@@ -18,6 +18,7 @@ from workbench.training import (
     dataset_loading,
     device_augment,
     fine_tuning,
+    gpu,
     machine,
     memory_probe,
     preflight_copies,
@@ -89,8 +90,10 @@ class Training:
             step, best = (state.step, state.best_ap50) if state else (0, self.progress.highest_ap50)
             yield Finished(step, 0, True, best, self._seconds(), str(self.request.folder))
             return
-        self._build(state)
-        yield from self._train()
+        self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
+        with gpu.alone_on(self.runtime.device):
+            self._build(state)
+            yield from self._train()
 
     # --- before the first step ---
 

@@ -59,13 +59,15 @@ class LossScale:
         return True
 
 
-def choose_device(name: str) -> torch.device:
-    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError if there is no such device or it can't be used."""
+def choose_device(name: str, patience: float = -1) -> torch.device:
+    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError if there is no such device or it can't be used.
+    `patience`: see gpu.alone_on().
+    """
     if name == "auto":
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        usable = (kind for kind, is_there in there.items() if is_there and not gpu.find_device_problem(kind))
+        usable = (kind for kind, is_there in there.items() if is_there and not gpu.find_device_problem(kind, patience))
         return torch.device(next(usable, "cpu"))
-    reason = gpu.find_device_problem(name)
+    reason = gpu.find_device_problem(name, patience)
     if not reason:
         return torch.device(name)
     if why := gpu.explain_device_problem(reason):

@@ -51,7 +51,8 @@ class Runtime:
         self.device = machine.choose_device(settings.device)
         if settings.device == "auto" and self.device.type == "cpu":
             self.unused_gpu_reason = gpu.unused_gpu_reason()
-        self.precision = machine.choose_precision(precision, self.device)
+        with gpu.alone_on(self.device):
+            self.precision = machine.choose_precision(precision, self.device)
 
     def notes(self) -> list[Message]:
         """Sentences about what was chosen."""
