@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import ntpath
 import os
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -41,6 +43,25 @@ def test_a_list_may_be_of_windows(tmp_path: Path, encoding: str) -> None:
     *_, last = predict_files(stub(), [tmp_path / "list.txt"], tmp_path / "out")
     assert isinstance(last, PredictionsSaved)
     assert (last.images, last.skipped) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("b/c.png", "b/c.png"),
+        (r"b\c.png", "b/c.png"),
+        ("../b/c.png", "b/c.png"),
+        ("D:/photos/c.png", "photos/c.png"),
+        (r"\\server\share\c.png", "server/share/c.png"),
+    ],
+)
+def test_pictures_in_folders_are_named_where_paths_have_backslashes(
+    line: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows every one of them was left out: its name is not that of its normal path there."""
+    monkeypatch.setattr(sources, "os", SimpleNamespace(name="nt", path=ntpath))
+    item = sources._named(line, Path(line), line)
+    assert (item.name, item.problem) == (name, "")
 
 
 def test_a_list_of_find_print0_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import glob
 import os
+import posixpath
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -198,11 +199,13 @@ def _of_pattern(pattern: Path) -> Iterator[SourceItem]:
 
 
 def _named(name: str, file: Path, shown_as: str) -> SourceItem:
-    """An image or video by its path in a list or pattern; ".." and a drive are not part of its name."""
+    """An image or video by its path in a list or pattern; "..", a drive and a share's slashes are not part of
+    its name.
+    """
     shown = printable(name.replace("\\", "/") if os.name == "nt" else name)
-    parts = [part for part in PurePosixPath(shown).parts if part not in ("/", "..") and not part.endswith(":")]
+    parts = [part for part in PurePosixPath(shown).parts if part not in ("/", "//", "..") and not part.endswith(":")]
     shown = "/".join(parts) or "image"
-    if shown != os.path.normpath(shown) or printable(shown_as) != shown_as:
+    if shown != posixpath.normpath(shown) or printable(shown_as) != shown_as:
         return SourceItem(shown, shown, file, problem=f"{shown}: {_NOT_TEXT}")
     return SourceItem(shown, shown, file, is_video=True) if is_video(file) else _item(shown, file)
 
