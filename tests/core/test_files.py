@@ -14,6 +14,7 @@ import pytest
 from tests.raising import interrupt
 from workbench.core import files, refusals
 from workbench.errors import WorkbenchError
+from workbench.ui.start import photograph_count
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "open"])
@@ -117,6 +118,17 @@ def test_images_are_found_below_a_folder_in_natural_order_without_hidden_ones(tm
     with open(os.fsencode(tmp_path) + b"/\xff.jpg", "wb"):
         pass
     assert files.scan_images(tmp_path) == ["a.jpeg", "b/img2.png", "b/img10.JPG", "ü 🐈.webp"]
+
+
+@pytest.mark.parametrize("name", ["$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle"])
+def test_deleted_photographs_and_thumbnails_of_a_disk_are_not_photographs(tmp_path: Path, name: str) -> None:
+    """Whoever chose a whole disk of Windows, or a folder on a NAS, got them among the others."""
+    for file in ("a.jpg", f"{name}/deleted.jpg", f"trip/{name}/b.jpg/thumbnail.jpg", "trip/b.jpg"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert files.scan_images(tmp_path) == ["a.jpg", "trip/b.jpg"]
+    assert files.scan_images(tmp_path / name) == ["deleted.jpg"]
+    assert list(photograph_count.photograph_flags(tmp_path)) == [True, True]
 
 
 def test_a_folder_that_may_not_be_read_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

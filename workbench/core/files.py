@@ -251,8 +251,8 @@ def natural_keys(texts: Sequence[str]) -> list[str]:
 def scan_images(folder: Path) -> list[str]:
     """Image files (by suffix) in `folder` and below, as posix paths relative to it, in natural order.
 
-    Hidden files and folders are left out, and so are names that are not valid UTF-8 (see walk_images) and folders
-    that can't be read. WorkbenchError if `folder` itself can't be read.
+    Hidden files and folders, and those of the system, are left out; so are names that are not valid UTF-8 (see
+    walk_images) and folders that can't be read. WorkbenchError if `folder` itself can't be read.
     """
     return sorted(walk_images(folder), key=natural_key)
 
@@ -361,7 +361,7 @@ def _image_names(folder: Path | str, before: str, skipped: SkippedFiles) -> Iter
                     if is_image and not entry.is_dir():
                         yield before + name
                     elif entry.is_dir(follow_symlinks=False):
-                        if not (before and is_drawn(folder, name)):
+                        if not (is_of_system(name) or (before and is_drawn(folder, name))):
                             below.append(name)
                     else:
                         skipped.other(before + name)
@@ -372,6 +372,11 @@ def _image_names(folder: Path | str, before: str, skipped: SkippedFiles) -> Iter
         skipped.skip_folder(before[:-1], error)
     for name in below:
         yield from _image_names(os.path.join(folder, name), f"{before}{name}/", skipped)
+
+
+def is_of_system(folder: str) -> bool:
+    """Whether that is the name of a folder of deleted files or of thumbnails, on a disk of Windows or of a NAS."""
+    return folder.casefold() in ("$recycle.bin", "system volume information", "#recycle", "@eadir")
 
 
 def _is_text(name: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workbench.core import formatting
 from workbench.core.drawn_pictures import is_drawn
-from workbench.core.files import IMAGE_SUFFIXES
+from workbench.core.files import IMAGE_SUFFIXES, is_of_system
 from workbench.errors import WorkbenchError
 
 MOST = 10_000
@@ -81,7 +81,7 @@ def photograph_flags(folder: Path | str, *, is_top: bool = True) -> Iterator[boo
                 if entry.name[0] == ".":
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if is_top or not is_drawn(folder, entry.name):
+                    if not (is_of_system(entry.name) or (not is_top and is_drawn(folder, entry.name))):
                         below.append(entry.path)
                 elif not (entry.is_symlink() and entry.is_dir()):
                     yield os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
