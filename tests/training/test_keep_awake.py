@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,29 +12,32 @@ from typing import Any
 import pytest
 
 from tests.raising import interrupt
-from workbench.training import keep_awake, run_folder
+from workbench.training import run_folder
 from workbench.training.keep_awake import kept_awake
 from workbench.training.runtime import Runtime
 
 
-class Caffeinate:
-    """As subprocess.Popen."""
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """A Mac: the messages that its objects are sent, each with the types of its arguments after the first two."""
+    sent: list[tuple[Any, ...]] = []
+    results = {b"stringWithUTF8String:": "reason", b"processInfo": "info", b"beginActivityWithOptions:reason:": "work"}
 
-    def __init__(self, command: list[str], **_: Any) -> None:
-        self.command, self.calls = command, list[str]()
-        STARTED.append(self)
+    def message(kinds: tuple[Any, ...], to: Any, name: bytes, *given: Any) -> Any:
+        assert kinds[:2] == (ctypes.c_void_p, ctypes.c_void_p)
+        sent.append((to, name, *zip(kinds[2:], given, strict=True)))
+        return results.get(name, to)
 
-    def terminate(self) -> None:
-        self.calls.append("terminated")
+    def prototype(_result: Any, *kinds: Any) -> Callable[[tuple[str, Any]], Callable[..., Any]]:
+        def function(named: tuple[str, Any]) -> Callable[..., Any]:
+            return (lambda *given: message(kinds, *given)) if named[0] == "objc_msgSend" else (lambda name: name)
 
-    def __enter__(self) -> Caffeinate:
-        return self
+        return function
 
-    def __exit__(self, *_: object) -> None:
-        self.calls.append("waited for")
-
-
-STARTED: list[Caffeinate] = []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(ctypes, "CDLL", lambda file: file)
+    monkeypatch.setattr(ctypes, "CFUNCTYPE", prototype)
+    return sent
 
 
 def test_windows_is_told_at_the_beginning_and_at_the_end_also_of_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,29 +51,28 @@ def test_windows_is_told_at_the_beginning_and_at_the_end_also_of_a_failure(monke
     assert told == [0x80000001, 0x80000000]
 
 
-def test_macos_has_a_program_for_it_that_ends_with_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    STARTED.clear()
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(subprocess, "Popen", Caffeinate)
-    with kept_awake():
-        (one,) = STARTED
-        assert one.command == ["/usr/bin/caffeinate", "-i", "-w", str(os.getpid())]
-        assert one.calls == []
-    assert one.calls == ["terminated", "waited for"]
+def test_macos_is_told_at_the_beginning_and_at_the_end_also_of_a_failure(told: list[tuple[Any, ...]]) -> None:
+    pointer = ctypes.c_void_p
+    begins = [
+        (b"NSString", b"stringWithUTF8String:", (ctypes.c_char_p, b"A training runs")),
+        (b"NSProcessInfo", b"processInfo"),
+        ("info", b"beginActivityWithOptions:reason:", (ctypes.c_uint64, 0xFFFFFF), (pointer, "reason")),
+        ("work", b"retain"),
+    ]
+    with pytest.raises(ZeroDivisionError), kept_awake():
+        assert told == begins
+        interrupt()
+    assert told[len(begins) :] == [("info", b"endActivity:", (pointer, "work")), ("work", b"release")]
 
 
-def test_without_that_program_it_is_trained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(keep_awake, "_CAFFEINATE", "/nowhere/caffeinate")
+def test_where_macos_can_not_be_told_it_is_trained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")  # without its libraries
     with kept_awake():
         done = True
     assert done
 
 
-def test_a_runs_folder_is_held_awake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    STARTED.clear()
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(subprocess, "Popen", Caffeinate)
+def test_a_runs_folder_is_held_awake(tmp_path: Path, told: list[tuple[Any, ...]]) -> None:
     with run_folder.locked(tmp_path / "run", Runtime()):
-        assert len(STARTED) == 1
-    assert STARTED[0].calls == ["terminated", "waited for"]
+        assert told[-1] == ("work", b"retain")
+    assert told[-1] == ("work", b"release")
