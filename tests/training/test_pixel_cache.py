@@ -95,6 +95,18 @@ def test_rows_of_a_training_that_was_killed_while_reading_are_read_again(
     assert dataset.pixels[dataset.rows[0]].max() != 99
 
 
+def test_the_file_is_never_cut_as_another_process_may_have_it_mapped(tmp_path: Path) -> None:
+    """Windows refuses that, after a training that was stopped while reading; its images were then not kept."""
+    sizes = []
+    for count in (10, 2, 12):
+        opened = PixelCache(tmp_path, 32)
+        opened.make_room(count)
+        assert len(opened.pixels) == count
+        sizes.append((tmp_path / pixel_cache.PIXELS).stat().st_size // opened.row_bytes)
+        opened.close()
+    assert sizes == [10, 10, 12]
+
+
 def test_while_one_training_adds_another_uses_what_is_there_or_its_memory(snapshot: Snapshot, tmp_path: Path) -> None:
     kept(snapshot.take([0, 1]), tmp_path)
     adding = PixelCache(pixel_cache.folder_of(tmp_path / "cache", 32, "stretch", None), 32)

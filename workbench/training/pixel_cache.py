@@ -120,8 +120,8 @@ class PixelCache:
         path = self.folder / PIXELS
         if self.may_add:
             check_free_space(self.folder, count * self.row_bytes)
-            with open(path, "ab") as file:
-                file.truncate(max(rows, 1) * self.row_bytes)
+            path.touch()
+        # it grows where it is too short, and is never cut: Windows refuses that while another process has it mapped
         self.pixels = np.memmap(
             path, np.uint8, "r+" if self.may_add else "r", shape=(max(rows, 1), self.px, self.px, 3)
         )
