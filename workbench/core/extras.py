@@ -16,5 +16,6 @@ def install_command(what: str) -> str:
     own = Path(sys.exec_prefix, "Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not own.exists():  # a system Python whose name has a number, or Windows without an environment
         own = Path(sys.executable)
-    python = f'"{own}"' if " " in str(own) else str(own)
+    call = "& " if os.name == "nt" else ""  # without it a quoted name is only a text to PowerShell
+    python = f'{call}"{own}"' if " " in str(own) else str(own)
     return f"{python} -m pip install {package}"
