@@ -95,6 +95,7 @@ def test_a_training_stays_in_sight_with_its_pause_and_stop_while_another_job_run
     qtbot.waitUntil(lambda: "Exporting  3 of 12" in title.text())
     qtbot.waitUntil(lambda: "Run 'tiny-2'  3 of 12" in beside.text())
     assert find(window, QToolButton, "job-pause").isHidden()
+    assert find(window, QProgressBar, "training-progress").width() < 100, "the words need the room"
     pause = find(window, QToolButton, "training-pause")
     assert pause.text() == "Continue"
     find(window, QAction, "action-pause-job").trigger()

@@ -15,6 +15,9 @@ from workbench.ui.job import Job
 from workbench.ui.widgets.buttons import word_button
 from workbench.ui.widgets.elided import ElidedLabel
 
+_BAR, _SHORT_BAR = 160, 64
+"""Width of the progress bar in px: alone, and beside another line, where the words need the room."""
+
 
 class JobLine(QWidget):
     """Its widgets are called `name` and what they are: "job-title", "job-progress", "job-pause", "job-stop"."""
@@ -29,7 +32,7 @@ class JobLine(QWidget):
         self._bar = QProgressBar(textVisible=False, maximum=1000)
         self._bar.setObjectName(f"{name}-progress")
         self._bar.setAccessibleName(progress)
-        self._bar.setFixedSize(160, 8)
+        self._bar.setFixedHeight(8)
         self.pause = word_button(f"{name}-pause", "Pause", "mdi6.pause")
         self.pause.setCheckable(True)
         self.pause.toggled.connect(self._name_pause)
@@ -48,9 +51,10 @@ class JobLine(QWidget):
             button.setFont(theme.font(theme.SMALL))
             layout.addWidget(button)
 
-    def show_job(self, job: Job | None, values: dict[str, Any]) -> None:
-        """Show a job, of which `values` is known; None: nothing."""
+    def show_job(self, job: Job | None, values: dict[str, Any], is_alone: bool) -> None:
+        """Show a job, of which `values` is known; None: nothing. `is_alone`: no other line is beside it."""
         self.job = job
+        self._bar.setFixedWidth(_BAR if is_alone else _SHORT_BAR)
         for widget in (self._bar, self.stop):
             widget.setVisible(job is not None)
         self.pause.setVisible(job is not None and job.is_training)

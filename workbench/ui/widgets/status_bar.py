@@ -110,7 +110,7 @@ class StatusBar(QFrame):
         newest = jobs[-1] if jobs else None
         training = next((job for job in jobs[:-1] if job.is_training), None)
         for line, job in ((self._training, training), (self._newest, newest)):
-            line.show_job(job, self._values.get(job, {}) if job is not None else {})
+            line.show_job(job, self._values.get(job, {}) if job is not None else {}, training is None)
         self._training.setVisible(training is not None)
         self._pausing.setEnabled(self._session.is_training)
         self._stopping.setEnabled(newest is not None and not newest.stop.is_set())
