@@ -68,6 +68,17 @@ def opened(qtbot: QtBot, window: MainWindow, boxes: int = 4) -> TileView:
     return view_of(window)
 
 
+def test_a_command_for_selected_boxes_says_what_to_do_if_none_is(qtbot: QtBot, open_window: Open, boxed: Path) -> None:
+    window = open_window(boxed, "data")
+    view, said = opened(qtbot, window), find(window, QLabel, "message-text")
+    view.clearSelection()
+    for key in (Qt.Key.Key_Delete, Qt.Key.Key_E, Qt.Key.Key_1):
+        said.clear()
+        QTest.keyClick(view, key)
+        assert said.text() == "Select boxes first: click one, or press Ctrl+A for all."
+    assert len(shown(window)) == 4
+
+
 def labels_on_disk(project: Path) -> list[int]:
     """By box."""
     boxes = [box for some in boxes_on_disk(project).values() for box in some]

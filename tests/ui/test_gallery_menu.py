@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -26,6 +26,18 @@ from workbench.ui.main_window import MainWindow
 from workbench.ui.project import project_opener
 
 __all__ = ["labelled"]  # a fixture
+
+
+@pytest.mark.parametrize("name", ["note-images", "remove-images", "trash-images"])
+def test_a_command_for_selected_images_says_what_to_do_if_none_is(open_window: Open, labelled: Path, name: str) -> None:
+    window = open_window(labelled, "data")
+    find(window, QAbstractItemView, "gallery").clearSelection()
+    command, said = find(window, QAction, f"action-{name}"), find(window, QLabel, "message-text")
+    command.trigger()
+    assert said.text() == "Select images first: click one, or press Ctrl+A for all."
+    find(window, QAction, "action-box-tiles").trigger()
+    command.trigger()
+    assert said.text() == "Boxes are shown: switch them off and select images first."
 
 
 def menu_of(window: MainWindow, gallery: QAbstractItemView, row: int) -> QMenu:

@@ -72,8 +72,8 @@ class BoxGallery(QWidget):
         for order in BoxOrder:
             self._order.addItem(order.value.capitalize(), order.value)
         only = Qt.ShortcutContext.WidgetShortcut
-        self._label = make_action(self.view, "boxes-label", self.ask_label, context=only)
-        self._delete = make_action(self.view, "boxes-delete", self.delete, context=only)
+        make_action(self.view, "boxes-label", self.ask_label, context=only)
+        make_action(self.view, "boxes-delete", self.delete, context=only)
         self._lay_out()
         self._later = QTimer(self, singleShot=True, interval=READ_AFTER)
         self._later.timeout.connect(self.list_boxes)
@@ -201,8 +201,8 @@ class BoxGallery(QWidget):
     def _selection_changed(self) -> None:
         number = sum(map(len, self.view.chosen_rows()))
         self._about.setText(f"{number:,} selected")
-        for part in (self._change, self._drop, self._label, self._delete):
-            part.setEnabled(number > 0)
+        for button in (self._change, self._drop):
+            button.setEnabled(number > 0)
 
     @Slot(QModelIndex, QModelIndex)
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
@@ -220,9 +220,11 @@ class BoxGallery(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """The number of a label gives it to the selected boxes."""
-        digit, document, ids = digit_of(event), self._session.document, self.selected()
-        if not digit or document is None or not ids:
+        digit, document = digit_of(event), self._session.document
+        if not digit or document is None:
             super().keyPressEvent(event)
+            return
+        if not (ids := self._chosen()):
             return
         label = label_keys(document.labels()).get(digit)
         if label is None:
@@ -230,10 +232,17 @@ class BoxGallery(QWidget):
         else:
             relabel(self._session, ids, label.id)
 
+    def _chosen(self) -> tuple[int, ...]:
+        """Ids of the selected boxes; without any, it is said what to do."""
+        ids = self.selected()
+        if not ids:
+            self._session.inform("Select boxes first: click one, or press Ctrl+A for all.")
+        return ids
+
     @Slot()
     def ask_label(self) -> None:
         """Choose a label by typing, or make a new one."""
-        document, ids = self._session.document, self.selected()
+        document, ids = self._session.document, self._chosen()
         if document is None or not ids or not self._session.may_change():
             return
         popup = LabelPopup(document.labels(), self.window())
@@ -244,7 +253,7 @@ class BoxGallery(QWidget):
 
     @Slot()
     def delete(self) -> None:
-        ids = self.selected()
+        ids = self._chosen()
         if ids:
             self._session.do(edits.RemoveBoxes(ids))
 

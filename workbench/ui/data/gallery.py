@@ -282,7 +282,7 @@ def _tiles(model: ImagesModel) -> TileView:
     view.setModel(model)
     view.setItemDelegate(ImageTile(view))
     view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-    view.hint = "No image passes the filter."
+    view.hint = "No image passes the filter. A click on the number of images in the top line shows all again."
     return view
 
 

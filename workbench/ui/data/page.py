@@ -40,6 +40,7 @@ _SHORT = (
 )  # fmt: skip
 _GIVE_WAY = {"action-labels-beside": 3, "action-add-video": 2, "action-split": 1}
 """Buttons without their word in a narrow window, the rarest first."""
+NONE = "Select images first: click one, or press Ctrl+A for all."
 SEED = 0
 """Seed of the random split. Images keep their split, so splitting again divides only images added since."""
 
@@ -161,11 +162,20 @@ class DataPage(Page):
 
     @Slot()
     def note_images(self) -> None:
-        ask_for_note(self.session, self._gallery.selected(), self)
+        if selected := self._selected():
+            ask_for_note(self.session, selected, self)
+
+    def _selected(self) -> tuple[int, ...]:
+        """Ids of the selected images; without any, it is said what to do."""
+        selected = self._gallery.selected()
+        if not selected:
+            are_boxes = self._gallery.boxes.isVisible()
+            self.session.inform("Boxes are shown: switch them off and select images first." if are_boxes else NONE)
+        return selected
 
     @Slot()
     def remove_images(self) -> None:
-        selected = self._gallery.selected()
+        selected = self._selected()
         if selected and self.session.do(edits.RemoveImages(selected)) is not None:
             self.session.inform(
                 f"{formatting.count(len(selected), 'image')} taken out of the project."
@@ -184,7 +194,7 @@ class DataPage(Page):
     @Slot()
     def trash_images(self) -> None:
         """Confirm first: Undo restores images and boxes, but files must be restored from the trash by hand."""
-        document, selected = self.session.document, self._gallery.selected()
+        document, selected = self.session.document, self._selected()
         if document is None or not selected or not self.session.may_change():
             return
         files = [document.file(document.image(id)) for id in selected]
