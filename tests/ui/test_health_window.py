@@ -136,6 +136,8 @@ def test_another_project_is_checked_anew(qtbot: QtBot, open_window: Open, ailing
     assert any("no width or height" in line for line in findings(health))
     assert window.open(tmp_path / "other")
     assert (health.isVisible(), findings(health)) == (False, [])
+    assert find(health, Plot, "statistics-labels").to_csv().splitlines() == ["curve,label,boxes"]
+    assert not [item for item in find(health, Plot, "statistics-labels").items() if isinstance(item, BarGraphItem)]
     window.show_page("data")
     assert checked(qtbot, window) is health
     assert not any("no width or height" in line for line in findings(health))

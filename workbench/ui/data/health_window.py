@@ -109,6 +109,7 @@ class HealthWindow(QDialog):
         self._end()
         self._is_shown = False
         self._tree.clear()
+        self._statistics.clear()
         self._words.setText("")
         self.close()
 

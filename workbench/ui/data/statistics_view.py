@@ -52,6 +52,14 @@ class StatisticsView(QWidget):
         ):  # fmt: skip
             self._draw(plot, histogram)
 
+    def clear(self) -> None:
+        """Another project is open: its boxes are not known yet."""
+        for plot, bars in self._bars.items():
+            plot.removeItem(bars)
+            plot.start_over()
+        self._bars.clear()
+        self._labels.getPlotItem().getAxis("bottom").setTicks(None)
+
     def _draw(self, plot: Plot, histogram: Histogram) -> None:
         if plot in self._bars:
             plot.removeItem(self._bars.pop(plot))
