@@ -34,7 +34,7 @@ class RunPicker(QWidget):
         self._checkpoint = ElidedCombo(
             "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one.", 5
         )
-        self._split = ElidedCombo("inspect-split", "Images", "The images to evaluate it on.", 11)
+        self._split = ElidedCombo("inspect-split", "Images", "The images to evaluate it on.", 13)
         # minimum widths in the smallest window, beside the stop button and the progress bar
         for combo, width in ((self._run, 100), (self._checkpoint, 70), (self._split, 90)):
             combo.setMinimumWidth(width)
@@ -135,15 +135,18 @@ class RunPicker(QWidget):
             self._wanted = ""
 
     def list_splits(self, images: ImageTable) -> None:
-        """Offer the splits that have images. At first validation is chosen, or all images if none of it is done."""
+        """Offer the splits that have images, with how many of these are done. At first validation is chosen, or all images if none of it is done."""
         first = not self._split.count()
         chosen = self._split.currentData()
         self._split.blockSignals(True)
         self._split.clear()
         for split, word in _ENTRIES:
-            count = len(images) if split is None else int(images.in_split(split).sum())
+            its = images.in_split(split) if split is not None else np.ones(len(images), bool)
+            count, done = int(its.sum()), int((its & images.finished).sum())
             if count or split is None:
-                self._split.addItem(f"{word} ({count:,})", split)
+                self._split.addItem(
+                    f"{word} ({count:,})" if done == count else f"{word} ({done:,} of {count:,})", split
+                )
         can_judge = bool((images.finished & images.in_split(Split.VALIDATION)).any())  # as trainings see it
         if len(images):
             self._split.addItem("held out", _HELD_OUT)
