@@ -135,7 +135,10 @@ class RunPicker(QWidget):
             self._wanted = ""
 
     def list_splits(self, images: ImageTable) -> None:
-        """Offer the splits that have images, with how many of these are done. At first validation is chosen, or all images if none of it is done."""
+        """Offer the splits that have images, with how many of these are done.
+
+        At first validation is chosen, or all images if none of it is done.
+        """
         first = not self._split.count()
         chosen = self._split.currentData()
         self._split.blockSignals(True)
@@ -144,9 +147,8 @@ class RunPicker(QWidget):
             its = images.in_split(split) if split is not None else np.ones(len(images), bool)
             count, done = int(its.sum()), int((its & images.finished).sum())
             if count or split is None:
-                self._split.addItem(
-                    f"{word} ({count:,})" if done == count else f"{word} ({done:,} of {count:,})", split
-                )
+                words = f"{count:,}" if done == count else f"{done:,} of {count:,}"
+                self._split.addItem(f"{word} ({words})", split)
         can_judge = bool((images.finished & images.in_split(Split.VALIDATION)).any())  # as trainings see it
         if len(images):
             self._split.addItem("held out", _HELD_OUT)
