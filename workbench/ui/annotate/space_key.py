@@ -11,9 +11,9 @@ _TAP = 500
 class SpaceKey:
     """Tells a tap from a key that is held, also where the system does not say that a key repeats itself.
 
-    Without a keyboard of its own (Xvfb, VNC), an X server sends a held key as releases and presses that Qt 6.11
-    doesn't call repetition; taken for taps they verified 25 images a second, unseen. A press at the very
-    time of the release before it is none.
+    Seen with Xvfb, and thinkable of other X servers without a keyboard, as VNC's: a held key arrives as releases and
+    presses that Qt 6.11 does not call repetition; taken for taps they verified 25 images a second, unseen. A press at
+    the very time of the release before it is none.
     """
 
     def __init__(self) -> None:
