@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -103,11 +103,11 @@ def test_an_upgrade_that_is_broken_off_leaves_the_older_project(
     before = make_older(document.store.file)
     calls = list[int]()
 
-    def stop(connection: sqlite3.Connection, seq: int, images: object) -> None:
+    def stop(connection: sqlite3.Connection, seq: int, images: Collection[int], length: int) -> None:
         calls.append(seq)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        real(connection, seq, images)  # type: ignore[arg-type]
+        real(connection, seq, images, length)
 
     real = journal_index.add
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
@@ -138,7 +138,9 @@ def test_edits_that_can_not_be_looked_into_are_of_any_image(document: Document) 
     document.close()
     make_older(document.store.file)
     with Document.open(document.folder) as upgraded:
-        assert [pair for pair in rows(upgraded) if pair[0] == journal_index.ANY_IMAGE] == [(0, newest - 1), (0, newest)]
+        assert [pair for pair in rows(upgraded) if pair[0] < 1] == [
+            (journal_index.TOO_LONG, newest - 1), (journal_index.ANY_IMAGE, newest),
+        ]  # fmt: skip
         assert [entry.seq for entry in history.of_image(upgraded, 1)] == [newest]
         assert [entry.seq for entry in history.of_image(upgraded, 2)] == [newest - 1]
 
@@ -152,3 +154,20 @@ def test_an_edit_of_many_images_has_one_row_and_is_in_the_history_of_each(
     newest = document.store.rows("SELECT max(seq) FROM journal")[0][0]
     assert [pair for pair in rows(document) if pair[1] >= newest - 1] == [(0, newest - 1), (1, newest)]
     assert [history.of_image(document, image)[0].title for image in (1, 2)] == ["Add box", "Mark 2 images verified"]
+
+
+def test_an_edit_that_is_too_long_for_the_history_is_not_read_for_it(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import of a million boxes: each look at the history of any of its images took two seconds."""
+    monkeypatch.setattr(journal_index, "MANY", 1)
+    document.do(edits.SetNote((1, 2), "x" * journal_index.LONG))
+    newest = document.store.rows("SELECT max(seq) FROM journal")[0][0]
+    assert [pair for pair in rows(document) if pair[1] == newest] == [(journal_index.TOO_LONG, newest)]
+    document.do(edits.SetState((1,), State.VERIFIED))
+    asked = list[int]()
+    document.store.connection.create_function("length", 1, lambda text: (asked.append(len(text)), len(text))[1])
+    assert [entry.title for entry in history.of_image(document, 1)] == ["Mark image verified", "Note on 2 images"]
+    assert [entry.title for entry in history.of_image(document, 2)] == ["Note on 2 images"]
+    assert asked
+    assert max(asked) < 1000

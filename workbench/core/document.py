@@ -7,13 +7,12 @@ threads; long jobs use `snapshot()`.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from workbench.core import edit_rules, edits, file_checksum, journal, journal_index, roots, undo_steps
+from workbench.core import edit_rules, edits, file_checksum, journal_index, roots, undo_steps
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
@@ -180,11 +179,7 @@ class Document(Contents):
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute(f"DELETE FROM journal WHERE seq > {IN_FORCE}")
-            row = connection.execute(
-                "INSERT INTO journal (time, title, edit, inverse, undone) VALUES (?, ?, ?, ?, 0)",
-                (time.time(), edit.title, journal.to_json(done), journal.to_json(inverse)),
-            )
-            journal_index.add(connection, int(row.lastrowid or 0), done.touches() | inverse.touches())
+            journal_index.write(connection, edit.title, done, inverse)
         return self._tell("do", done, inverse, edit.title)
 
     @property

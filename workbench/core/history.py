@@ -111,13 +111,15 @@ def _done(document: Document, image: int) -> Iterator[Any]:
     """Rows of the journal that may be of this image, newest first, read in batches; edit and inverse are None if they
     are too long.
     """
+    is_long = "WHEN seq IN (SELECT seq FROM touched WHERE image = ?5) OR length(edit) + length(inverse) > ?1 THEN NULL"
+    texts = ", ".join(f"CASE {is_long} ELSE {text} END AS {text}" for text in ("edit", "inverse"))
     seq = (document.store.rows("SELECT max(seq) FROM journal")[0][0] or 0) + 1
     while True:
         rows = document.store.rows(
-            "SELECT seq, time, title, iif(length(edit) + length(inverse) > ?1, NULL, edit) AS edit,"
-            " iif(length(edit) + length(inverse) > ?1, NULL, inverse) AS inverse FROM journal"
-            " WHERE seq IN (SELECT seq FROM touched WHERE image IN (?3, ?4)) AND seq < ?2 AND undone = 0"
-            " ORDER BY seq DESC LIMIT 500", journal_index.LONG, seq, image, journal_index.ANY_IMAGE,
+            f"SELECT seq, time, title, {texts} FROM journal"
+            " WHERE seq IN (SELECT seq FROM touched WHERE image IN (?3, ?4, ?5)) AND seq < ?2 AND undone = 0"
+            " ORDER BY seq DESC LIMIT 500",
+            journal_index.LONG, seq, image, journal_index.ANY_IMAGE, journal_index.TOO_LONG,
         )  # fmt: skip
         if not rows:
             return

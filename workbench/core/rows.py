@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 from workbench.core.files import natural_key
@@ -15,9 +16,10 @@ Connection = sqlite3.Connection
 
 
 def box_of(row: sqlite3.Row) -> Box:
-    flags = (bool(row["difficult"]), bool(row["truncated"]), bool(row["occluded"]), bool(row["crowd"]))
-    xyxy = (row["x0"], row["y0"], row["x1"], row["y1"])
-    return Box(row["id"], row["image"], row["label"], xyxy, *flags, row["note"], row["extra"])
+    """`row`: all columns of the table, in its order; by name takes twice as long."""
+    id, image, label, x0, y0, x1, y1, difficult, truncated, occluded, crowd, note, extra = row
+    flags = (bool(difficult), bool(truncated), bool(occluded), bool(crowd))
+    return Box(id, image, label, (x0, y0, x1, y1), *flags, note, extra)
 
 
 def image_of(row: sqlite3.Row) -> Image:
@@ -33,10 +35,11 @@ def label_of(row: sqlite3.Row) -> Label:
 
 
 def box_row(box: Box) -> tuple[Any, ...]:
-    if not all(abs(value) < float("inf") for value in box.xyxy):  # also refuses NaN
+    x0, y0, x1, y1 = map(float, box.xyxy)
+    if not (isfinite(x0) and isfinite(y0) and isfinite(x1) and isfinite(y1)):
         raise WorkbenchError("A box was refused, because a coordinate is not a number.")
     flags = (int(box.difficult), int(box.truncated), int(box.occluded), int(box.crowd))
-    return (box.id, box.image, box.label, *map(float, box.xyxy), *flags, box.note, box.extra)
+    return (box.id, box.image, box.label, x0, y0, x1, y1, *flags, box.note, box.extra)
 
 
 IMAGE_COLUMNS = "id, root, path, width, height, state, split, orientation, note, problem, date, sort"
