@@ -18,7 +18,7 @@ from workbench.core import backups, edits, mirror
 from workbench.core.backups import CopyContents
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.core.store import FILE
+from workbench.core.store import FILE, Store
 from workbench.errors import Damaged, WorkbenchError
 
 HOUR = datetime(2026, 11, 26, 12)
@@ -70,6 +70,28 @@ def test_a_backup_is_due_once_in_an_hour_in_which_something_was_changed(document
     os.utime(folder / FILE, ns=(time.time_ns(), made.file.stat().st_mtime_ns + 10**9))
     assert not backups.is_due(folder, NOON + timedelta(minutes=20)), "the hour has its backup"
     assert backups.is_due(folder, NOON + timedelta(minutes=31))
+
+
+def test_an_edit_made_while_a_backup_was_written_is_in_the_next_one(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without another edit it was in none: the copy was newer than the project's file."""
+    folder, real = document.folder, Store.backup
+
+    def slow(store: Store, file: Path) -> None:
+        real(store, file)
+        time.sleep(0.05)
+        draw(document)
+        time.sleep(0.05)
+        os.utime(file)  # it is written last
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Store, "backup", slow)
+        backups.back_up(folder, NOON)
+    later = NOON + timedelta(hours=1)
+    assert backups.is_due(folder, later)
+    backups.back_up(folder, later)
+    assert not backups.is_due(folder, later + timedelta(hours=1))
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=16), timedelta(days=400)])

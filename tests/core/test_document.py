@@ -16,6 +16,7 @@ from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Split, State
+from workbench.core.store import Store
 from workbench.errors import ReadOnly, WorkbenchError
 
 
@@ -210,6 +211,35 @@ def test_a_project_in_another_folder_than_it_was_made_in_has_its_name_in_the_tit
 def test_a_project_is_not_made_over_another(document: Document) -> None:
     with pytest.raises(WorkbenchError, match="already a project in"):
         Document.create(document.folder)
+
+
+def test_of_two_that_make_a_project_at_the_same_place_and_time_one_does_and_it_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Store.create
+
+    def beaten(file: Path) -> Store:
+        monkeypatch.undo()
+        with Document.create(file.parent, name="theirs"):
+            pass
+        return create(file)
+
+    monkeypatch.setattr(Store, "create", beaten)
+    with pytest.raises(WorkbenchError, match="already a project in"):
+        Document.create(tmp_path / "same", name="ours")
+    with Document.open(tmp_path / "same") as theirs:
+        assert theirs.name == "theirs"
+
+
+def test_an_id_that_is_given_twice_is_removed_once_and_comes_back(document: Document) -> None:
+    document.draw((Box(0, 1, 1, (0, 0, 5, 5)),))
+    (box,), image = document.boxes(1), document.image(1)
+    document.do(edits.RemoveBoxes((box.id, box.id)))
+    document.undo()
+    assert document.boxes(1) == (box,)
+    document.do(edits.RemoveImages((1, 1)))
+    document.undo()
+    assert (document.image(1), document.boxes(1)) == (image, (box,))
 
 
 def test_a_folder_that_is_no_project_gets_a_sentence(tmp_path: Path) -> None:

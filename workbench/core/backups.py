@@ -103,8 +103,11 @@ def back_up(folder: Path, now: datetime | None = None) -> Backup:
     """
     now = now or datetime.now()
     file = folder / FOLDER / f"project {now:%Y-%m-%d %H}h.sqlite"
+    begun = time.time()
     with Store(folder / FILE, read_only=True, check=False) as store:
         store.backup(file)
+    with contextlib.suppress(OSError):
+        os.utime(file, (begun, begun))  # an edit made while it was written is newer, and so another one is due
     made = backups(folder, now)
     for backup in made:
         if backup not in _wanted(made):

@@ -63,8 +63,8 @@ class Document(Contents):
         except OSError as error:
             raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
         with contextlib.ExitStack() as undo:  # an unfinished project must not block the next attempt
-            undo.callback(_remove_files, folder)
             store = Store.create(folder / FILE)
+            undo.callback(_remove_files, folder)
             document = cls(folder, store, Lock(folder))
             undo.callback(document.close)
             with store.transaction() as connection:

@@ -63,7 +63,7 @@ class RemoveBoxes:
         return _count("Delete {}", len(self.ids), "box")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        boxes = boxes_with(connection, self.ids)
+        boxes = boxes_with(connection, tuple(dict.fromkeys(self.ids)))  # each comes back once
         connection.execute(f"DELETE FROM box WHERE id IN {GIVEN}", (given(self.ids),))
         return self, AddBoxes(boxes)
 
@@ -293,7 +293,7 @@ class RemoveImages:
         return _count("Remove {} from the project", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
-        images, ids = images_with(connection, self.ids), (given(self.ids),)
+        images, ids = images_with(connection, tuple(dict.fromkeys(self.ids))), (given(self.ids),)
         rows = connection.execute(f"SELECT * FROM box WHERE image IN {GIVEN} ORDER BY image, id", ids)
         boxes = tuple(box_of(row) for row in rows)
         connection.execute(f"DELETE FROM box WHERE image IN {GIVEN}", ids)

@@ -6,13 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from workbench.core.files import natural_key
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import WorkbenchError
 
 Connection = sqlite3.Connection
+T = TypeVar("T")
 
 
 def box_of(row: sqlite3.Row) -> Box:
@@ -72,13 +73,15 @@ def given(ids: Sequence[int]) -> str:
 
 
 def boxes_with(connection: Connection, ids: Sequence[int]) -> tuple[Box, ...]:
-    found = {row["id"]: row for row in connection.execute(f"SELECT * FROM box WHERE id IN {GIVEN}", (given(ids),))}
-    return tuple(box_of(row) for row in _present(map(found.get, ids), "box"))
+    rows = connection.execute(f"SELECT * FROM box WHERE id IN {GIVEN}", (given(ids),))
+    found = {box.id: box for box in map(box_of, rows)}  # not the rows, which take as much memory again
+    return tuple(_present(map(found.get, ids), "box"))
 
 
 def images_with(connection: Connection, ids: Sequence[int]) -> list[Image]:
-    found = {row["id"]: row for row in connection.execute(f"SELECT * FROM image WHERE id IN {GIVEN}", (given(ids),))}
-    return [image_of(row) for row in _present(map(found.get, ids), "image")]
+    rows = connection.execute(f"SELECT * FROM image WHERE id IN {GIVEN}", (given(ids),))
+    found = {image.id: image for image in map(image_of, rows)}
+    return list(_present(map(found.get, ids), "image"))
 
 
 def values_of(connection: Connection, column: str, ids: Sequence[int]) -> dict[str, tuple[int, ...]]:
@@ -96,8 +99,8 @@ def label_with(connection: Connection, label: int) -> Label:
     return label_of(next(iter(rows)))
 
 
-def _present(rows: Iterable[sqlite3.Row | None], noun: str) -> Iterable[sqlite3.Row]:
-    for row in rows:
-        if row is None:
+def _present(found: Iterable[T | None], noun: str) -> Iterable[T]:
+    for one in found:
+        if one is None:
             raise WorkbenchError(f"That {noun} is no longer in the project, so nothing was changed.")
-        yield row
+        yield one

@@ -159,20 +159,28 @@ class Store:
     @classmethod
     def create(cls, file: Path) -> Store:
         """Create a new, empty project file; WorkbenchError if there is one already."""
-        if file.exists():
-            raise WorkbenchError(f"There is already a project in {file.parent}. Open it, or choose another folder.")
         with _sentences(file):
-            connection = sqlite3.connect(file, isolation_level=None)
             try:
-                connection.execute("PRAGMA journal_mode = DELETE")
-                connection.execute("PRAGMA synchronous = EXTRA")
-                script = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-                connection.executescript(
-                    f"BEGIN IMMEDIATE; {_SCHEMA} {_ORIGINS} {_ORIGINS_SINCE} {journal_index.SCHEMA} {script} COMMIT;"
-                )
-            finally:
-                connection.close()
-        return cls(file)
+                with open(file, "xb"):  # one only of two that make it at the same time
+                    pass
+            except FileExistsError as error:
+                raise WorkbenchError(
+                    f"There is already a project in {file.parent}. Open it, or choose another folder.", error
+                ) from error
+            try:
+                with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
+                    connection.execute("PRAGMA journal_mode = DELETE")
+                    connection.execute("PRAGMA synchronous = EXTRA")
+                    connection.executescript(
+                        f"BEGIN IMMEDIATE; {_SCHEMA} {_ORIGINS} {_ORIGINS_SINCE} {journal_index.SCHEMA}"
+                        f" PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+                    )
+                return cls(file)
+            except BaseException:
+                for unfinished in (file, file.with_name(f"{file.name}-journal")):
+                    with contextlib.suppress(OSError):
+                        unfinished.unlink(missing_ok=True)
+                raise
 
     @property
     def version(self) -> int:
