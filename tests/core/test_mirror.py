@@ -91,6 +91,27 @@ def test_it_is_current_until_the_next_edit_undo_or_redo(document: Document) -> N
         assert not is_current()
 
 
+def test_an_edit_of_another_part_than_was_to_be_written_is_still_missing(document: Document) -> None:
+    """Killed before that part was written, too, its text stayed as it was until the next edit there."""
+    mirror.write(document.folder)
+    document.do(edits.SetState((1,), State.DONE))
+    chosen, known = {mirror.block_of(1)}, document.store.read(mirror.edits_in)
+    document.do(edits.SetState((5,), State.DONE))
+    mirror.write(document.folder, chosen, known)
+    assert not document.store.read(lambda connection: mirror.is_current(document.folder, connection))
+    mirror.write(document.folder)
+    assert document.store.read(lambda connection: mirror.is_current(document.folder, connection))
+
+
+def test_a_text_with_another_place_of_the_images_is_not_current(document: Document, tmp_path: Path) -> None:
+    mirror.write(document.folder)
+    (root,) = document.roots()
+    document.move_root(root, tmp_path / "elsewhere")
+    assert not document.store.read(lambda connection: mirror.is_current(document.folder, connection))
+    mirror.write(document.folder)
+    assert document.store.read(lambda connection: mirror.is_current(document.folder, connection))
+
+
 def test_images_that_go_take_their_files_along(document: Document, tmp_path: Path) -> None:
     mirror.write(document.folder)
     document.do(edits.RemoveImages((5,)))

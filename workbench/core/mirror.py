@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import encode_basestring
@@ -54,19 +54,19 @@ def block_of(image: int) -> int:
 # --- writing ---
 
 
-def write(folder: Path, blocks: Collection[int] | None = None) -> int:
+def write(folder: Path, blocks: Collection[int] | None = None, edits: Sequence[int] = ()) -> int:
     """Bring the text of the project in `folder` up to date: the head and these blocks (None: all). Returns how many
     files changed.
 
-    The project may be edited meanwhile. WorkbenchError if the disk is full.
+    The project may be edited meanwhile. `edits`: the `edits_in` it when the blocks were chosen, as the text must not
+    count as current if another block was edited since. WorkbenchError if the disk is full.
     """
     with Store(folder / FILE, read_only=True, check=False) as store:
-        return store.read(lambda connection: _write(connection, folder / FOLDER, blocks))
+        return store.read(lambda connection: _write(connection, folder / FOLDER, blocks, edits or edits_in(connection)))
 
 
-def _write(connection: sqlite3.Connection, folder: Path, blocks: Collection[int] | None) -> int:
+def _write(connection: sqlite3.Connection, folder: Path, blocks: Collection[int] | None, edits: Sequence[int]) -> int:
     """Write block by block, so that an edit waits for at most one; such an edit is not yet counted in the head."""
-    edits = _edits(connection)
     last = connection.execute("SELECT max(id) FROM image").fetchone()[0] or 0
     there = range(block_of(last) + 1 if last else 0)
     changed = sum(_renew(folder / _name(b), _block(connection, b)) for b in there if blocks is None or b in blocks)
@@ -96,14 +96,14 @@ def _renew(file: Path, text: str) -> bool:
     return True
 
 
-def _head(connection: sqlite3.Connection, edits: list[int]) -> str:
+def _head(connection: sqlite3.Connection, edits: Sequence[int]) -> str:
     labels = connection.execute("SELECT id, name, colour, key, position FROM label ORDER BY position, id")
     content = {
         "workbench": _FORMAT,
         "edits": edits,
         "images": connection.execute("SELECT count(*) FROM image").fetchone()[0],
         "labels": [dict(row) for row in labels],
-        "roots": [dict(row) for row in connection.execute("SELECT id, path FROM root ORDER BY id")],
+        "roots": _roots(connection),
         "settings": {
             row["key"]: row["value"]
             for row in connection.execute("SELECT key, value FROM meta ORDER BY key")
@@ -113,7 +113,11 @@ def _head(connection: sqlite3.Connection, edits: list[int]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-def _edits(connection: sqlite3.Connection) -> list[int]:
+def _roots(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute("SELECT id, path FROM root ORDER BY id")]
+
+
+def edits_in(connection: sqlite3.Connection) -> list[int]:
     """A value that changes with each edit, undo and redo: the last number given, and how many edits are undone."""
     found = connection.execute(
         f"SELECT (SELECT ifnull(max(seq), 0) FROM journal), (SELECT count(*) FROM journal WHERE seq > {IN_FORCE})"
@@ -199,9 +203,10 @@ class MirrorInfo:
 
 
 def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
-    """Whether the text includes every edit of the project in `folder`."""
+    """Whether the text includes every edit of the project in `folder`, and where its images are."""
     with contextlib.suppress(OSError, ValueError):
-        return bool(json.loads((folder / FOLDER / HEAD).read_bytes())["edits"] == _edits(connection))
+        head = json.loads((folder / FOLDER / HEAD).read_bytes())
+        return bool(head["edits"] == edits_in(connection) and head["roots"] == _roots(connection))
     return False
 
 

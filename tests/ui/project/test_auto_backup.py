@@ -127,16 +127,17 @@ def test_a_text_that_has_all_edits_is_not_written_again(
     mirror.write(project)
     backups.back_up(project)
     written: list[object] = []
-    monkeypatch.setattr(mirror, "write", lambda folder, parts=None: written.append(parts))
+    monkeypatch.setattr(mirror, "write", lambda folder, parts=None, edits=(): written.append((parts, edits)))
     window = open_window(project)
     worker = window.findChild(AutoBackup)
     worker.check()
     assert worker._work.is_idle()
     window.session.do(edits.SetState((2,), State.DONE))
+    now = window.session.document.store.read(mirror.edits_in)
     worker.check()
     qtbot.waitUntil(worker._work.is_idle)
     window.close()
-    assert written == [frozenset({-1, 0})]
+    assert written == [(frozenset({-1, 0}), tuple(now))]
 
 
 def test_the_whole_text_of_many_images_waits_for_the_next_opening(

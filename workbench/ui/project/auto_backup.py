@@ -81,14 +81,19 @@ class AutoBackup(QObject):
     @Slot()
     def check(self) -> None:
         """Start what is due, also beside a training: it takes hours, in which people label on."""
-        from workbench.core import backups
+        from workbench.core import backups, mirror
 
-        if self._folder is None or not self._work.is_idle() or not all(job.is_training for job in self._session.jobs):
+        document = self._session.document
+        if document is None or self._folder is None or not self._work.is_idle():
+            return
+        if not all(job.is_training for job in self._session.jobs):
             return
         requests = []
         if self._outdated != frozenset():
-            requests.append(BackupRequest(self._folder, text=True, parts=self._outdated))
-            self._outdated = frozenset()
+            with contextlib.suppress(WorkbenchError):  # the disk is gone; it is tried again
+                edits = tuple(document.store.read(mirror.edits_in))
+                requests.append(BackupRequest(self._folder, text=True, parts=self._outdated, edits=edits))
+                self._outdated = frozenset()
         if self._failed_in != (self._folder, datetime.now().hour) and backups.is_due(self._folder):
             requests.append(BackupRequest(self._folder))
         if requests:
@@ -126,13 +131,16 @@ class BackupRequest:
     folder: Path
     text: bool = False
     parts: frozenset[int] | None = None
+    edits: tuple[int, ...] = ()  # as in mirror.write
 
 
 def _write_backup(request: object) -> object:
     from workbench.core import backups, mirror
 
     assert isinstance(request, BackupRequest)
-    return mirror.write(request.folder, request.parts) if request.text else backups.back_up(request.folder)
+    if request.text:
+        return mirror.write(request.folder, request.parts, request.edits)
+    return backups.back_up(request.folder)
 
 
 def ask_to_restore(folder: Path, damage: Damaged) -> bool:
