@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
@@ -119,6 +120,32 @@ def test_the_text_follows_edits_behind_the_window_and_at_its_end(
     assert '"xyxy"' not in lines()
     window.close()
     assert '"xyxy":[1.0,2.0,3.0,4.0]' in lines()
+
+
+def test_a_part_of_the_text_whose_writing_fails_while_the_window_closes_is_not_taken_for_written(
+    open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "BLOCK", 1)
+    mirror.write(project)
+    backups.back_up(project)
+    begun, go_on, real = threading.Event(), threading.Event(), mirror.write
+
+    def fail_once(*of: Any) -> int:
+        monkeypatch.setattr(mirror, "write", real)
+        begun.set()
+        go_on.wait(20)
+        raise WorkbenchError("The disk is full.")
+
+    window = open_window(project)
+    monkeypatch.setattr(mirror, "write", fail_once)
+    window.session.do(edits.SetState((2,), State.DONE))
+    window.findChild(AutoBackup).check()
+    assert begun.wait(20)
+    window.session.do(edits.SetState((3,), State.DONE))
+    threading.Timer(0.2, go_on.set).start()
+    window.close()
+    assert '"state":"done"' in (project / "labels" / "002.jsonl").read_text()
+    assert '"state":"done"' in (project / "labels" / "001.jsonl").read_text(), "the head says that it is current"
 
 
 def test_a_text_that_has_all_edits_is_not_written_again(

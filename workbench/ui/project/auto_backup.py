@@ -54,6 +54,7 @@ class AutoBackup(QObject):
     @Slot()
     def _document_changed(self) -> None:
         document = self._session.document
+        self._look_at_all_if_busy()
         if self._folder is not None and self._outdated != frozenset():
             self._work.ask([BackupRequest(self._folder, text=True, parts=self._outdated)])
         self._folder, self._outdated = None, frozenset()
@@ -65,6 +66,11 @@ class AutoBackup(QObject):
             self._clock.start()
         else:
             self._clock.stop()
+
+    def _look_at_all_if_busy(self) -> None:
+        """Nobody will hear whether what is being written was: the text must not count as current without it."""
+        if not self._work.is_idle():
+            self._outdated = None
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
@@ -114,6 +120,7 @@ class AutoBackup(QObject):
 
     def close(self) -> None:
         """The window closes: bring the text up to date, or at the next opening if that takes seconds."""
+        self._look_at_all_if_busy()
         self._work.close()
         document = self._session.document
         if document is not None and self._outdated is None and len(document.images()) > AT_ONCE:
