@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -19,8 +19,13 @@ from workbench.errors import WorkbenchError
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in edits.Edit.__args__}
 _NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images": Image}
+_CONVERT: dict[str, Callable[[Any], Any]] = {"xyxy": tuple, "state": State, "split": Split}
 # computed once: an edit of 100,000 boxes would need it that many times
 _FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (Box, Label, Image)}
+_CONVERTED: dict[type[Any], list[tuple[int, Callable[[Any], Any]]]] = {
+    kind: [(names.index(name), convert) for name, convert in _CONVERT.items() if name in names]
+    for kind, names in _FIELDS.items()
+}
 _VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
 
 
@@ -65,10 +70,12 @@ def _edit(values: dict[str, Any]) -> Edit:
     if kind is edits.Batch:
         return edits.Batch(tuple(_edit(part) for part in values["edits"]), values["title"])
     for name, value in values.items():
-        if name in _NESTED:
-            many = name != "label"
-            made = [_noun(_NESTED[name], item) for item in (value if many else [value])]
-            values[name] = tuple(made) if many else made[0]
+        if name == "label":
+            values[name] = _noun(Label, value)
+        elif name in _NESTED:
+            for place, item in enumerate(value):  # in place: both forms of a million boxes would take twice the memory
+                value[place] = _noun(_NESTED[name], item)
+            values[name] = tuple(value)
         elif name == "ids":
             values[name] = tuple(value)
         elif name == "state":
@@ -78,9 +85,8 @@ def _edit(values: dict[str, Any]) -> Edit:
     return kind(**values)  # type: ignore[no-any-return]
 
 
-def _noun(kind: type[Any], values: Sequence[Any]) -> Any:
-    made = list(values)  # fewer than there are fields now, if an older version wrote them
-    for name, convert in (("xyxy", tuple), ("state", State), ("split", Split)):
-        if name in _FIELDS[kind]:
-            made[_FIELDS[kind].index(name)] = convert(made[_FIELDS[kind].index(name)])
-    return kind(*made)
+def _noun(kind: type[Any], values: list[Any]) -> Any:
+    """`values` is changed; it has fewer than there are fields now if an older version wrote it."""
+    for place, convert in _CONVERTED[kind]:
+        values[place] = convert(values[place])
+    return kind(*values)

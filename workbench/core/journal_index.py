@@ -43,7 +43,7 @@ def add(connection: sqlite3.Connection, seq: int, images: Collection[int], lengt
 
 
 def add_all(connection: sqlite3.Connection) -> None:
-    """Make the table for a journal that has none: 200,000 edits take ten seconds."""
+    """Make the table for a journal that has none: 200,000 edits take a few seconds."""
     connection.execute(SCHEMA)
     texts = connection.cursor()
     texts.row_factory = None
