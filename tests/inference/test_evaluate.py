@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -310,6 +311,28 @@ def test_of_batches_that_become_smaller_as_memory_runs_out_no_image_is_left_out(
     monkeypatch.setattr(predictor, "best", full)
     done, _ = finish(evaluate_run(predictor, truth, None, folder))
     assert (done.skipped, len(done.truth), len(done.candidates)) == (0, len(truth), len(truth))
+
+
+def test_the_next_images_are_decoded_while_the_network_looks_at_some(
+    run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graphics card waited for one image after the other."""
+    predictor, begun, best, read = run[0], threading.Semaphore(0), run[0].best, images.read
+    more = iter((2, 1, 0))  # whose reading must have begun: of the first and the second, then the third
+
+    def counted(*given: Any) -> np.ndarray:
+        begun.release()
+        return read(*given)
+
+    def looking(squares: np.ndarray) -> Any:
+        assert all(begun.acquire(timeout=30) for _ in range(next(more)))
+        return best(squares)
+
+    monkeypatch.setattr(images, "read", counted)
+    monkeypatch.setattr(predictor, "batch", 1)
+    monkeypatch.setattr(predictor, "best", looking)
+    done, _ = finish(evaluate_run(predictor, truth.take([0, 1, 2]), None))
+    assert len(done.truth) == 3
 
 
 def test_stopping_early_keeps_what_was_predicted(run: tuple[Predictor, Path], truth: Snapshot) -> None:

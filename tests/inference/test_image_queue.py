@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.generators import close
+from workbench.core import images
 from workbench.core.document import Document
 from workbench.core.edits import SetState
 from workbench.core.image_queue import QueueOrder
@@ -71,6 +73,25 @@ def done(queue_request: RankingRequest, opens: object = opened) -> LabellingQueu
     *_, last = build_queue(queue_request, opens)  # type: ignore[arg-type]
     assert isinstance(last, LabellingQueue)
     return last
+
+
+def test_the_next_images_are_decoded_while_the_network_looks_at_some(
+    queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, look, begun = images.read, features.extract_features, threading.Semaphore(0)
+    more = iter((4, 2, 0))  # whose reading must have begun, in batches of two
+
+    def counted(*given: Any) -> np.ndarray:
+        begun.release()
+        return read(*given)
+
+    def looking(*given: Any) -> list[ImageFeatures]:
+        assert all(begun.acquire(timeout=30) for _ in range(next(more)))
+        return look(*given)
+
+    monkeypatch.setattr(images, "read", counted)
+    monkeypatch.setattr(features, "extract_features", looking)
+    assert len(done(queue_request)) == 5
 
 
 def test_unlabelled_images_are_in_order_and_labelled_ones_are_what_they_differ_from(

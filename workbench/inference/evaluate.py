@@ -33,6 +33,7 @@ from workbench.inference.events import (
     Skipped,
 )
 from workbench.inference.predict import Predictor
+from workbench.inference.read_ahead import how_far, read_ahead
 from workbench.inference.scoring import ScoringRules, best_confidence, label_columns, score, with_project_labels
 from workbench.training import data, data_leakage
 from workbench.training.header import trained_labels
@@ -182,12 +183,14 @@ def predict_all(
     begun = saved = time.perf_counter()
     fresh, keep = 0, store is not None and os.access(run_folder, os.W_OK)  # type: ignore[arg-type]
     yield EvaluationProgress(done, len(files), cached, 0.0, math.nan)
+    ahead = how_far(predictor.batch, predictor.tiling)
+    reading = read_ahead(lambda i: _read(files[i], i, predictor.window), todo, ahead)
     try:
         first = 0
         while first < len(todo):
             batch = todo[first : first + predictor.batch]  # fewer once memory ran out
             first += len(batch)
-            pictures = {i: _read(files[i], i, predictor.window) for i in batch}
+            pictures = {i: next(reading) for i in batch}
             good = {i: image for i, image in pictures.items() if isinstance(image, np.ndarray)}
             yield from (problem for problem in pictures.values() if isinstance(problem, Skipped))
             for i, found in zip(good, predictor.candidates(list(good.values())), strict=True):
@@ -204,6 +207,7 @@ def predict_all(
             left = (len(files) - done) / speed if speed else math.nan
             yield EvaluationProgress(done, len(files), cached, speed, left)
     finally:
+        reading.close()
         if store and keep and fresh:
             candidate_cache.save(store, known, sizes)
 

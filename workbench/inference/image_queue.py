@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from workbench.core import image_queue, images, npz
 from workbench.core.files import atomic_path, stamp
 from workbench.core.image_queue import QueueOrder
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.inference.candidate_cache import digest, image_digest
 from workbench.inference.events import SAY_EVERY, EvaluationProgress, Skipped
+from workbench.inference.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from workbench.inference.features import ImageFeatures
@@ -141,21 +143,15 @@ def _extract(
     window = predictor.window or request.snapshot.window
     begun = saved = time.perf_counter()
     done = 0
+    reading = read_ahead(lambda i: _read(request.snapshot.files[i], i, window), todo, predictor.batch)
     try:
         while done < len(todo):
             some = todo[done : done + predictor.batch]  # fewer once memory ran out
-            part, pictures = [], []
-            for i in some:
-                one = request.snapshot.files[i]
-                try:
-                    names = file_mark(one), image_digest(one)
-                    pictures.append(images.read(one, window))
-                    part.append((i, names))
-                except OSError as error:
-                    yield Skipped(one.name, i, _gone(one, error))
-                except WorkbenchError as error:
-                    yield Skipped(one.name, i, error.sentence)
-            for (i, names), seen in zip(part, extract_features(predictor, pictures), strict=True):
+            read = {i: next(reading) for i in some}
+            yield from (problem for problem in read.values() if isinstance(problem, Skipped))
+            good = {i: one for i, one in read.items() if not isinstance(one, Skipped)}
+            found = extract_features(predictor, [picture for _, picture in good.values()])
+            for (i, (names, _)), seen in zip(good.items(), found, strict=True):
                 rows[i] = records.add(names, seen)
             done += len(some)
             now = time.perf_counter()
@@ -165,8 +161,22 @@ def _extract(
             speed = done / max(now - begun, 1e-9)
             yield EvaluationProgress(cached + done, len(rows), cached, speed, (len(todo) - done) / speed)
     finally:
+        reading.close()
         if done:
             save(file, records)
+
+
+def _read(
+    file: Path, index: int, window: IntensityWindow | None
+) -> tuple[tuple[str, str], NDArray[np.uint8]] | Skipped:  # fmt: skip
+    """The picture with its `names` of ImageRecords.add."""
+    try:
+        names = file_mark(file), image_digest(file)
+        return names, images.read(file, window)
+    except OSError as error:
+        return Skipped(file.name, index, _gone(file, error))
+    except WorkbenchError as error:
+        return Skipped(file.name, index, error.sentence)
 
 
 def _ordered(request: RankingRequest, records: ImageRecords, rows: NDArray[np.int64]) -> LabellingQueue:

@@ -36,6 +36,7 @@ from workbench.inference.events import ListingProgress, PredictEvent, Prediction
 from workbench.inference.listing import ListingSummary, Shard
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.prediction_job import JobSpec, PredictionJob
+from workbench.inference.read_ahead import how_far
 from workbench.inference.result_parts import ResultParts, ResultRow
 from workbench.inference.results import ResultsInfo, Written
 from workbench.inference.results_pictures import PictureWriter
@@ -48,7 +49,6 @@ if TYPE_CHECKING:  # the caller has loaded torch
 # colour-blind-safe (Okabe and Ito 2008), for checkpoints that carry no colours
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#999999")
 _TOLD_EACH = 1_000  # rows between two events while results are written
-_AHEAD = 2  # pictures read ahead of tiles: they are large
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ def _work(predictor: Predictor, job: PredictionJob, output: Path) -> Generator[P
         if before.pictures:
             yield Resumed(before.pictures, max(total, before.pictures))
         entries = listing.entries(job.listing, start)
-        ahead = _AHEAD if spec.tiles else predictor.batch
+        ahead = how_far(predictor.batch, predictor.tiling)
         read = sources.read(entries, spec.every, predictor.window, ahead, start.frame, job.shard.part)
         with contextlib.closing(read):
             yield from streaming.stream(predictor, read, written, spec.point, sinks, total)

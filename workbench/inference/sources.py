@@ -27,6 +27,7 @@ from workbench.core.video import is_video, printable
 from workbench.errors import WorkbenchError
 from workbench.inference import standard_input
 from workbench.inference.events import Skipped
+from workbench.inference.read_ahead import READERS
 from workbench.inference.standard_input import STANDARD_INPUT
 
 __all__ = [
@@ -43,7 +44,6 @@ __all__ = [
 
 LISTS = (".txt", ".lst")  # text files with a picture's path on each line
 _PATTERN = re.compile(r"[*?\[]")
-_READERS = 4  # threads that decode while the network runs; decoding releases Python's lock
 _NOT_TEXT = "its name is not valid text; rename it"
 
 
@@ -228,7 +228,7 @@ def read(
     frames, from the k-th on.
     """
     waiting: deque[tuple[ListingEntry, Future[NDArray[np.uint8]] | None]] = deque()
-    readers = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1), thread_name_prefix="reading")
+    readers = ThreadPoolExecutor(min(READERS, os.cpu_count() or 1), thread_name_prefix="reading")
     try:
         for entry in entries:
             item = entry.item
