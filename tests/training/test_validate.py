@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,19 @@ def test_an_evaluation_stops_when_asked(tmp_path: Path) -> None:
     control = Control()
     control.stop.set()
     assert validate.evaluate(Knowing(ToySettings(input_px=64), 2).eval(), dataset, Runtime(), 3, control) is None
+
+
+def test_a_card_computes_a_batch_while_another_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, control = threading.Barrier(2, timeout=30), Control()
+
+    def found(*_: object) -> list[object]:
+        both.wait()
+        control.stop.set()
+        return []
+
+    monkeypatch.setattr(validate, "_found", found)
+    detector, card = Toy(ToySettings(input_px=64), 2), Runtime(torch.device("cuda"))
+    assert validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), card, 2, control) is None
 
 
 def test_losses_of_a_detector_that_draws_are_the_same_on_any_number_of_cores_and_leave_the_training_its_numbers() -> (

@@ -60,12 +60,13 @@ def evaluate(
     """Scores of `detector`, in evaluation mode, on `data`; None if some process was asked to stop meanwhile.
 
     Computed in float32 whatever the training uses, so that evaluating the checkpoint gives the same numbers. On the
-    processor `threads` batches go through in parallel; with several processes each takes some.
+    processor `threads` batches go through in parallel; on a card the next one is prepared, and boxes of the one before
+    are selected, while it computes. With several processes each takes some.
     """
     start, device = time.monotonic(), runtime.device
     parts = _parts(data, batch)
     own = parts[runtime.rank :: runtime.world]
-    with gpu.exact_float32(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
+    with gpu.exact_float32(), ThreadPoolExecutor(_batches_at_once(device, threads), "evaluate") as pool:
         found = list(pool.map(lambda part: _found(detector, data, part, batch, device, control), own))
     if runtime.agree(control.stop.is_set()):
         return None
@@ -85,12 +86,16 @@ def losses(
     """
     parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
     own, device = parts[runtime.rank :: runtime.world], runtime.device
-    with gpu.exact_float32(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
+    with gpu.exact_float32(), ThreadPoolExecutor(_batches_at_once(device, threads), "judge") as pool:
         look = partial(_judged, detector, data, device, control)
         found = list(pool.map(partial(_fitting, look, device), own))
     if runtime.agree(control.stop.is_set()):
         return None
     return np.array(_dealt_back(runtime.gather(found), len(parts)), np.float32)
+
+
+def _batches_at_once(device: torch.device, threads: int) -> int:
+    return threads if device.type == "cpu" else 2 if device.type == "cuda" else 1  # Apple's is for one thread
 
 
 def _fitting(look: Callable[[NDArray[np.int64]], list[T]], device: torch.device, indices: NDArray[np.int64]) -> list[T]:
