@@ -61,6 +61,19 @@ def test_a_report_at_once_after_another_does_not_make_it_fast(clock: Clock) -> N
         assert told == pytest.approx({1: 5.0, 2: 5.0, 3: 5.5, 4: 5.5}[step])  # 10 images in the second after the first
 
 
+def test_a_long_run_has_no_more_reports_than_can_be_read_again(clock: Clock) -> None:
+    """A week's run had six million, 2 GB, and its curves took ten minutes to appear."""
+    plan = Plan(images=16, batch=16, epochs=100_000)
+    counting, reports = meter.Meter(plan, torch.device("cpu")), []
+    for step in range(1, 101):
+        clock.now += 1.0
+        counting.add({"box": float(step)}, 0.1)
+        if counting.due:
+            reports.append(counting.progress(step))
+    assert [report.step for report in reports] == [1, *range(6, 100, 5)]
+    assert [report.loss for report in reports[:2]] == [1.0, 4.0], "of all steps since the last one"
+
+
 def test_waiting_does_not_count_as_computing(clock: Clock) -> None:
     counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
     clock.now += 1000.0  # a pause

@@ -14,6 +14,9 @@ from workbench.training.events import Progress
 from workbench.training.schedule import Plan
 
 REPORT_EVERY = 0.1  # seconds between two reports: what a person can follow, and half of what is allowed
+MOST_REPORTS = 20_000
+"""Of a run, besides those at the ends of epochs. Ten a second would be 2 GB of events in a week, which take ten minutes
+to read for the curves; these have 8,000 points."""
 SMOOTHING = 0.9  # of the speed, per report
 
 
@@ -57,7 +60,8 @@ class Meter:
 
     @property
     def due(self) -> bool:
-        return time.perf_counter() - self._since >= REPORT_EVERY
+        enough = self._steps * MOST_REPORTS >= self.plan.steps or not self._speed  # the first comes at once
+        return enough and time.perf_counter() - self._since >= REPORT_EVERY
 
     def progress(self, done: int) -> Progress:
         """The report after `done` steps; starts a new interval."""
