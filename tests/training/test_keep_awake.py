@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.raising import interrupt
-from workbench.training import run_folder
+from tests.training.run_results import MakeRequest
+from workbench.training import loop
+from workbench.training.events import Control
 from workbench.training.keep_awake import kept_awake
-from workbench.training.runtime import Runtime
+from workbench.training.run import train
 
 
 @pytest.fixture
@@ -72,7 +74,25 @@ def test_where_macos_can_not_be_told_it_is_trained_all_the_same(monkeypatch: pyt
     assert done
 
 
-def test_a_runs_folder_is_held_awake(tmp_path: Path, told: list[tuple[Any, ...]]) -> None:
-    with run_folder.locked(tmp_path / "run", Runtime()):
-        assert told[-1] == ("work", b"retain")
-    assert told[-1] == ("work", b"release")
+def test_a_training_keeps_the_machine_awake_but_not_while_it_is_paused(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, awake, paused = Control(), [0], list[int]()
+
+    @contextlib.contextmanager
+    def recorded() -> Iterator[None]:
+        awake[0] += 1
+        yield
+        awake[0] -= 1
+
+    def wait(_: float) -> bool:
+        paused.extend(awake)
+        control.pause.clear()
+        return False
+
+    control.pause.set()
+    monkeypatch.setattr(loop, "kept_awake", recorded)
+    monkeypatch.setattr(control.stop, "wait", wait)
+    assert {awake[0] for _ in train(request_of(), control)} == {1}
+    assert paused == [0]
+    assert awake == [0]

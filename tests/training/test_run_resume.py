@@ -18,7 +18,18 @@ from workbench.core.document import Document
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import checkpoint, record, runs, schedule, validate
-from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Progress, Started
+from workbench.training.events import (
+    Control,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Message,
+    Paused,
+    Progress,
+    Saved,
+    Started,
+)
 from workbench.training.run import RunRequest, resume, train
 from workbench.training.runtime import Runtime
 from workbench.training.settings import FEW_JUDGES
@@ -231,6 +242,18 @@ def test_pause_waits_and_goes_on(request_of: MakeRequest) -> None:
             control.pause.clear()
     assert [(event.paused, event.step) for event in only(seen, Paused)] == [(True, 0), (False, 0)]
     assert only(seen, Finished)[0].step == STEPS
+
+
+def test_what_was_learnt_is_saved_when_a_training_is_paused(request_of: MakeRequest) -> None:
+    """A pause of a night in which the battery ran out cost up to five minutes of training."""
+    control, request, saved = Control(), request_of(), list[int]()
+    for event in train(request, control):
+        if isinstance(event, Progress) and event.step == 3:
+            control.pause.set()
+        if isinstance(event, Saved) and event.kind == "last":
+            saved.append(checkpoint.load_state(request.folder / checkpoint.STATE).step)
+            control.pause.clear()
+    assert saved == [3, STEPS]
 
 
 def test_stop_ends_a_pause(request_of: MakeRequest) -> None:

@@ -2,8 +2,8 @@
 idle after half an hour or less, and the night's training is found where it was then. macOS also slows down programs
 whose windows are hidden (App Nap); not this one meanwhile.
 
-The screen may go dark, and who closes the lid or asks for sleep gets it. Linux is left as it is: whether and how it
-sleeps is its desktop's affair.
+The screen may go dark, the machine may fall asleep while the training is paused, and who closes the lid or asks for
+sleep gets it. Linux is left as it is: whether and how it sleeps is its desktop's affair.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Saved, Started
 from workbench.training.image_views import examined
+from workbench.training.keep_awake import kept_awake
 from workbench.training.meter import Meter
 from workbench.training.monitor import TrainingMonitor
 from workbench.training.request import RunRequest
@@ -59,6 +60,7 @@ class Training:
         self.recipe, self.settings = request.recipe, request.recipe.training
         most = max(machine.usable_cores() // runtime.local_world_size, 1)
         self.threads = min(self.settings.threads or most, most)
+        self.awake = contextlib.ExitStack()
         self.started = False
         self.abandoned = False  # closed or interrupted from outside: nobody receives events any more
         self.progress, self.early = TrainingProgress(), False
@@ -76,6 +78,15 @@ class Training:
 
     def events(self) -> Iterator[Event]:
         """All of them: reading the images, the steps, and the end. Iterate once. WorkbenchError if it can't start."""
+        with self.awake:
+            self._keep_awake()
+            yield from self._events()
+
+    def _keep_awake(self) -> None:
+        if self.runtime.is_main:
+            self.awake.enter_context(kept_awake())
+
+    def _events(self) -> Iterator[Event]:
         machine.keep_freed_memory()
         self._resolve()
         self.clock = time.monotonic()
@@ -257,9 +268,14 @@ class Training:
         return action
 
     def _wait(self) -> Iterator[Event]:
+        """Saves first: a pause may last a night, in which the machine may fall asleep or its battery run out."""
         yield Paused(True, self.progress.done)
+        if self.runtime.is_main:
+            yield self._save_last()
+        self.awake.close()
         while self._requested_action() == PAUSE:
             self.control.stop.wait(LOOK_EVERY)
+        self._keep_awake()
         self.meter.resume()
         yield Paused(False, self.progress.done)
 

@@ -10,7 +10,6 @@ from workbench.core.files import remove_unfinished
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import record
-from workbench.training.keep_awake import kept_awake
 from workbench.training.runtime import Runtime
 
 
@@ -20,9 +19,7 @@ def log(folder: Path, runtime: Runtime) -> record.EventLog | record.NoLog:
 
 @contextlib.contextmanager
 def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
-    """Hold the lock of a run's folder, which is made, and keep the machine awake. WorkbenchError if another program has
-    the folder or it can't be made.
-    """
+    """Hold the lock of a run's folder, which is made. WorkbenchError if another program has it or it can't be made."""
     if not runtime.is_main:
         yield
         return
@@ -35,7 +32,6 @@ def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
         raise WorkbenchError(lock.why(f"the run {folder.name}"))
     remove_unfinished(folder)
     try:
-        with kept_awake():
-            yield
+        yield
     finally:
         lock.release()
