@@ -289,6 +289,23 @@ def test_a_lengthened_run_goes_on_as_it_was_in_another_number_of_processes(
     assert only(events, Finished)[-1].step == 6
 
 
+def test_a_run_goes_on_on_a_machine_without_the_device_that_was_chosen(request_of: MakeRequest) -> None:
+    """It could not be resumed there, nor told another device."""
+    request, control = request_of(), Control()
+    for event in train(request, control):
+        if isinstance(event, Progress):
+            control.stop.set()
+    recipe = request.folder / runs.RECIPE
+    elsewhere = recipe.read_text("utf-8").replace('device = "cpu"', 'device = "cuda:77"')
+    recipe.write_text(elsewhere, "utf-8")
+    events = list(resume(request.folder))
+    here = only(events, Started)[0].device
+    told = [event.sentence for event in only(events, Message)]
+    assert f"There is no device 'cuda:77' on this machine: the run goes on on {here}." in told
+    assert only(events, Finished)[-1].step == STEPS
+    assert recipe.read_text("utf-8") == elsewhere, "it is that run's record"
+
+
 def test_a_run_goes_on_with_photographs_that_were_found_elsewhere(request_of: MakeRequest, tmp_path: Path) -> None:
     """It said that none could be read and to use find-images, which said that all were in place."""
     make_snapshot(tmp_path / "old")

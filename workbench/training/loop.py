@@ -93,7 +93,7 @@ class Training:
         resumes, folder = self.request.resume, self.request.folder
         state, messages = self.runtime.broadcast(lambda: resuming.saved_state(folder)) if resumes else (None, [])
         self.notes += messages
-        self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
+        self._choose_device(state.precision if state else self.settings.precision)
         self.data, self.validation = yield from dataset_loading.load_datasets(
             self.request, self.runtime, self.threads, self.control
         )
@@ -105,6 +105,17 @@ class Training:
         with gpu.alone_on(self.runtime.device):
             self._build(state)
             yield from self._train()
+
+    def _choose_device(self, precision: str) -> None:
+        """Of a run that goes on on another machine, which may lack the device that was chosen, the best one here."""
+        try:
+            self.runtime.choose(self.settings, precision)
+        except machine.NoSuchDevice:
+            if not self.request.resume or self.runtime.world > 1:
+                raise
+            self.runtime.choose(replace(self.settings, device="auto"), precision)
+            sentence = f"There is no device '{self.settings.device}' on this machine: the run goes on on"
+            self.notes.append(Message("warning", f"{sentence} {self.runtime.device_name}."))
 
     # --- before the first step ---
 

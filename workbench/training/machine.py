@@ -59,9 +59,13 @@ class LossScale:
         return True
 
 
+class NoSuchDevice(WorkbenchError):
+    """This machine has no such device."""
+
+
 def choose_device(name: str, patience: float = -1) -> torch.device:
-    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError if there is no such device or it can't be used.
-    `patience`: see gpu.alone_on().
+    """ "auto": CUDA, else Apple's GPU, else the CPU. NoSuchDevice, or WorkbenchError if it can't be used. `patience`: see
+    gpu.alone_on().
     """
     if name == "auto":
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -73,7 +77,7 @@ def choose_device(name: str, patience: float = -1) -> torch.device:
     if why := gpu.explain_device_problem(reason):
         raise WorkbenchError(f"The device '{name}' can't be used: {why} Or choose cpu.", reason)
     names = ", ".join(("auto", *device_names()))
-    raise WorkbenchError(f"There is no device '{name}' on this machine. Choose one of: {names}.", reason)
+    raise NoSuchDevice(f"There is no device '{name}' on this machine. Choose one of: {names}.", reason)
 
 
 def device_names() -> tuple[str, ...]:
