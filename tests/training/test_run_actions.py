@@ -66,6 +66,15 @@ def test_names_that_are_taken_or_not_portable_are_refused(folder: Path, wanted: 
     assert names(folder) == ["first", "second"]
 
 
+def test_a_new_run_does_not_get_the_number_of_a_deleted_one(tmp_path: Path) -> None:
+    """Which may be restored, and be named in notes."""
+    for number in (1, 2):
+        leave(tmp_path / f"toy-{number}", STARTED)
+    deleted = run_actions.delete(tmp_path / "toy-2")
+    assert runs.new_folder(tmp_path, "toy").name == "toy-3"
+    assert run_actions.restore(deleted).name == "toy-2"
+
+
 def test_a_run_does_not_get_a_name_by_which_others_know_theirs(folder: Path) -> None:
     """Runs that began from the one of before would be taken to have begun from it, with its images learnt."""
     moved = run_actions.rename(folder, "older")

@@ -21,13 +21,12 @@ from workbench.core.lock import Lock
 from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.training import record
-from workbench.training.runs import EVENTS, FORMER, NOTE, RECIPE, former_names, known_by
+from workbench.training.runs import EVENTS, FORMER, NOTE, RECIPE, TRASH, former_names, known_by
 
 if TYPE_CHECKING:
     from workbench.core.project import AnchorSet
     from workbench.training.recipes import Recipe
 
-TRASH = ".trash"
 KEPT_DAYS = 30
 
 

@@ -20,6 +20,7 @@ from workbench.training.events import Evaluated, Event, Failed, Finished, Paused
 
 EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
 FORMER = "former-names.txt"
+TRASH = ".trash"
 ABOUT = "data.json"
 """The digest of a run's data and the weights it started from: reading data.npz takes 0.1 s for 10,000 images."""
 NAMELESS = 2
@@ -88,7 +89,7 @@ class RunInfo:
 
 
 def runs(folder: Path) -> tuple[RunInfo, ...]:
-    """The runs in a project's folder `runs`, newest first. Hidden folders, such as run_actions.TRASH, are skipped."""
+    """The runs in a project's folder `runs`, newest first. Hidden folders, such as TRASH, are skipped."""
     try:
         folders = [entry for entry in Path(folder).iterdir() if entry.name[0] != "." and (entry / EVENTS).is_file()]
     except OSError:
@@ -200,7 +201,8 @@ def _parsed(line: bytes) -> Iterator[Event]:
 
 def new_folder(folder: Path, detector: str) -> Path:
     """Make a folder with a free name, such as `yolov4-tiny-3`, for a run in a project's folder `runs`."""
-    taken = {entry.name.casefold() for entry in _entries(folder)} | known_by(folder)
+    there = [*_entries(folder), *(folder / TRASH).glob("*/*")]  # a deleted one may be restored, and notes may name it
+    taken = {entry.name.casefold() for entry in there} | known_by(folder)
     base = safe_name(detector, "run")
     number = 1
     while f"{base}-{number}".casefold() in taken:
