@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,23 @@ def test_what_was_learnt_is_saved_when_a_training_is_paused(request_of: MakeRequ
             saved.append(checkpoint.load_state(request.folder / checkpoint.STATE).step)
             control.pause.clear()
     assert saved == [3, STEPS]
+
+
+def test_a_pause_is_no_time_of_training(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a night's pause a training of an hour "has finished after 10 h", and was the slowest in Compare."""
+    control, real, slept = Control(), time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + slept[0])
+
+    def wait(_: float) -> bool:
+        slept[0] += 36_000.0
+        control.pause.clear()
+        return False
+
+    control.pause.set()
+    monkeypatch.setattr(control.stop, "wait", wait)
+    ended = only(list(train(request_of(), control)), Finished)[0]
+    assert slept == [36_000.0]
+    assert ended.seconds < 3_600
 
 
 def test_stop_ends_a_pause(request_of: MakeRequest) -> None:

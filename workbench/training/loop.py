@@ -284,8 +284,10 @@ class Training:
         if self.runtime.is_main:
             yield self._save_last()
         self.awake.close()
+        begun = time.monotonic()
         while self._requested_action() == PAUSE:
             self.control.stop.wait(LOOK_EVERY)
+        self.clock += time.monotonic() - begun
         self._keep_awake()
         self.meter.resume()
         yield Paused(False, self.progress.done)
