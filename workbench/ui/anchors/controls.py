@@ -58,7 +58,8 @@ class ChoicesForm(QWidget):
         self.tiles = _spin(
             "anchors-tiles", 0, MOST_TILES, 0,
             "Side of the tiles in which the training sees larger photographs (the recipe's 'tiles'). Each box then "
-            "counts in the tile that shows most of it.",
+            "counts in the tile that shows most of it. They overlap by a fifth, as in a training whose Tile "
+            "overlap was not changed: others make little difference.",
         )  # fmt: skip
         self.tiles.setSpecialValueText("none")
         self.tiles.setSingleStep(64)
