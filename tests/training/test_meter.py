@@ -61,6 +61,27 @@ def test_a_report_at_once_after_another_does_not_make_it_fast(clock: Clock) -> N
         assert told == pytest.approx({1: 5.0, 2: 5.0, 3: 5.5, 4: 5.5}[step])  # 10 images in the second after the first
 
 
+def test_a_machine_that_was_asleep_did_not_train(clock: Clock) -> None:
+    """After a night with its lid closed it had 11 hours left instead of one, and an hour's training had taken ten."""
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    for step in (1, 2, 3, 4):
+        clock.now += 36_000.0 if step == 3 else 20.0
+        counting.add({"box": 1.0}, 0.1)
+        report = counting.progress(step)
+    assert report.seconds_left == pytest.approx(16 * 15.0), "three steps of 20 s are known of four"
+    assert report.images_per_second == 0.25
+    assert counting.slept == 36_000.0
+
+
+def test_a_slow_step_is_no_sleep(clock: Clock) -> None:
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
+    for step, seconds in enumerate((700.0, 90.0, 650.0), start=1):
+        clock.now += seconds
+        counting.add({"box": 1.0}, 0.1)
+        counting.progress(step)
+    assert counting.slept == 0.0
+
+
 def test_a_long_run_has_no_more_reports_than_can_be_read_again(clock: Clock) -> None:
     """A week's run had six million, 2 GB, and its curves took ten minutes to appear."""
     plan = Plan(images=16, batch=16, epochs=100_000)

@@ -274,6 +274,17 @@ def test_a_pause_is_no_time_of_training(request_of: MakeRequest, monkeypatch: py
     assert ended.seconds < 3_600
 
 
+def test_a_machine_that_was_asleep_did_not_train(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic, counter, slept = time.monotonic, time.perf_counter, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + slept[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: counter() + slept[0])
+    for event in train(request_of(evaluate_every=0)):
+        if isinstance(event, Progress):
+            slept[0] = 36_000.0
+    assert isinstance(event, Finished)
+    assert event.seconds < 3_600
+
+
 def test_stop_ends_a_pause(request_of: MakeRequest) -> None:
     control = Control()
     control.pause.set()

@@ -373,7 +373,8 @@ class Training:
         return saving.save_last(self.request.folder, self.stepper, self.average, self.progress, about, seconds)
 
     def _seconds(self) -> float:
-        return self.progress.earlier + time.monotonic() - self.clock
+        slept = self.meter.slept if self.started else 0.0
+        return self.progress.earlier + time.monotonic() - self.clock - slept
 
     def _header(self) -> CheckpointHeader:
         epoch = self.plan.epoch(self.progress.done)

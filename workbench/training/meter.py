@@ -17,6 +17,9 @@ REPORT_EVERY = 0.1  # seconds between two reports: what a person can follow, and
 MOST_REPORTS = 20_000
 """Of a run, besides those at the ends of epochs. Ten a second would be 2 GB of events in a week, which take ten minutes
 to read for the curves; these have 8,000 points."""
+SLEPT = 600.0, 10.0
+"""Seconds without a report, and how many times the longest before, that mean that the machine was asleep, whose clock
+goes on under Windows, or the process was held (Ctrl-Z)."""
 SMOOTHING = 0.9  # of the speed, per report
 
 
@@ -36,6 +39,8 @@ class Meter:
         self._rate, self._norm = 0.0, math.nan  # learning rate of the last step; largest norm since the last report
         self._speed = 0.0  # images per second
         self._images, self._seconds = 0.0, 0.0  # not yet included in it
+        self._longest = 0.0  # seconds between two reports
+        self.slept = 0.0  # seconds
         self._clear()
 
     def begin(self, step: int) -> None:
@@ -67,7 +72,7 @@ class Meter:
         """The report after `done` steps; starts a new interval."""
         terms = {name: total / max(self._steps, 1) for name, total in self._sums.items()}
         now = time.perf_counter()
-        self._take_speed(now - self._since)
+        self._take_time(now - self._since)
         per_step = (now - self._began) / max(done - self._first_step, 1)  # including evaluations
         report = Progress(
             step=done, steps=self.plan.steps, epoch=self.plan.epoch(done), epochs=self.plan.epochs, terms=terms,
@@ -77,6 +82,15 @@ class Meter:
         )  # fmt: skip
         self._clear()
         return report
+
+    def _take_time(self, seconds: float) -> None:
+        """`seconds` since the last report."""
+        least, times = SLEPT
+        if self._longest and seconds > max(least, times * self._longest):
+            self.slept, self._began = self.slept + seconds, self._began + seconds
+            return
+        self._longest = max(self._longest, seconds)
+        self._take_speed(seconds)
 
     def _take_speed(self, seconds: float) -> None:
         """Only over at least REPORT_EVERY: a graphics card's steps are read many at a time, so the report at the end
