@@ -205,11 +205,11 @@ class ZipReader:
         at = tail.rfind(b"PK\5\6")
         while at >= 0 and tail[at + 20 : at + 22] != struct.pack("<H", (len(tail) - at - _END.size) & 0xFFFF):
             at = tail.rfind(b"PK\5\6", 0, at)
-        if at < 0 or at + _END.size > len(tail):
+        if at < 0:
             self._broken("its end is missing")
         _, disk, first, here, count, size, offset, _ = _END.unpack_from(tail, at)
         end = start + at
-        if at >= _LOCATOR.size and tail[at - _LOCATOR.size : at].startswith(b"PK\6\7"):
+        if tail[at - _LOCATOR.size : at].startswith(b"PK\6\7"):
             _, _, end, _ = _LOCATOR.unpack_from(tail, at - _LOCATOR.size)
             self._stream.seek(min(end, self.size))
             record = self._stream.read(_END_64.size)
