@@ -54,6 +54,13 @@ def test_boxes_below_a_detector_s_own_anchors_are_told(snapshot: Snapshot, detec
         assert f"smaller than {least:.0f} × {least:.0f} pixels at 320 px" in finding.sentence
 
 
+def test_a_tenth_of_the_boxes_is_told_though_it_is_most_of_no_label(snapshot: Snapshot) -> None:
+    sides = np.full(40, 100.0)
+    sides[:4] = 10
+    (finding,) = found(sized(snapshot, sides), "retinanet")
+    assert finding.sentence.startswith("4 of 40 boxes (10.0 %) are smaller than 20 × 20 pixels")
+
+
 def test_a_label_that_is_mostly_so_small_is_named_however_rare_it_is(snapshot: Snapshot) -> None:
     """One of 40 boxes is no word worth, if it is not most of its label."""
     sides = np.full(40, 100.0)

@@ -7,6 +7,7 @@ change places, for the sake of labels that a fold would lack.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -115,11 +116,11 @@ def _balanced(folds: NDArray[np.int64], shown: Shown, number: int) -> NDArray[np
                 (giver, taker) for giver in givers if may_go(giver, fold)
                 for taker in takers if may_go(taker, folds[giver])
             )  # fmt: skip
-            giver, taker = next(pairs, (-1, -1))
-            for row, now in ((giver, fold), (taker, int(folds[giver]))) if giver >= 0 else ():
-                held[folds[row] - 1, own(row)] -= 1
-                held[now - 1, own(row)] += 1
-                folds[row] = now
+            for giver, taker in itertools.islice(pairs, 1):
+                for row, now in ((giver, fold), (taker, int(folds[giver]))):
+                    held[folds[row] - 1, own(row)] -= 1
+                    held[now - 1, own(row)] += 1
+                    folds[row] = now
     return folds
 
 
