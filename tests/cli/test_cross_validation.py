@@ -142,7 +142,7 @@ def asked(*folds: int) -> list[Asked]:
 
 
 @pytest.mark.parametrize("code", [None, console.DONE])
-def test_a_training_that_ends_well_is_followed_by_the_next(code: int | None) -> None:
+def test_a_training_that_ends_well_is_followed_by_the_next(code: int | None, capsys: Capture) -> None:
     done: list[int] = []
 
     def train(given: dict[str, Any]) -> int | None:
@@ -150,6 +150,7 @@ def test_a_training_that_ends_well_is_followed_by_the_next(code: int | None) -> 
         return code  # of a process that prints events, or follows the main one
 
     assert (cross_validation.run_each(asked(1, 2), train, quiet=True), done) == (code, [1, 2])
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -177,11 +178,16 @@ def test_a_training_that_is_stopped_ends_the_others_and_says_how_to_go_on(
 @pytest.mark.parametrize("error", [WorkbenchError("The disk is full."), KeyboardInterrupt()])
 def test_a_training_that_fails_also_says_how_to_go_on(error: BaseException, capsys: Capture) -> None:
     def train(given: dict[str, Any]) -> int | None:
-        raise error
+        if given["fold"] == 2:
+            raise error
+        return None
 
     with pytest.raises(type(error)):
-        cross_validation.run_each(asked(2, 3), train, quiet=False)
+        cross_validation.run_each(asked(1, 2, 3), train, quiet=False)
     assert "Not trained to the end: folds 2, 3. The same command with --name 'c d'" in capsys.readouterr().err
+    with pytest.raises(type(error)):
+        cross_validation.run_each(asked(1, 2, 3), train, quiet=True)
+    assert not capsys.readouterr().err
 
 
 def test_a_single_training_has_nothing_to_add(capsys: Capture) -> None:

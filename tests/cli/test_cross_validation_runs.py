@@ -96,8 +96,8 @@ def test_folds_to_come_are_said_to_learn_from_other_data(
     tmp_path: Path, snapshot: Snapshot, plan: Plan, capsys: Capture
 ) -> None:
     begun(tmp_path, replace(snapshot, boxes=snapshot.boxes + np.float64(1)), 1, stopped=False)
-    begun(tmp_path, snapshot, 2, stopped=False)
-    assert plan() == [(3, "a-fold-3", None)]
+    begun(tmp_path, snapshot, 2, stopped=True)
+    assert plan() == [(2, None, "a-fold-2"), (3, "a-fold-3", None)]
     assert "labels were changed since a-fold-1 began. Choose" in capsys.readouterr().err
     plan(quiet=True)
     assert not capsys.readouterr().err
@@ -106,13 +106,26 @@ def test_folds_to_come_are_said_to_learn_from_other_data(
     assert "changed" not in capsys.readouterr().err, "what goes on has its own data"
 
 
+def test_a_run_that_can_not_go_on_is_not_overwritten(tmp_path: Path, snapshot: Snapshot, plan: Plan) -> None:
+    begun(tmp_path, snapshot, 1)
+    (tmp_path / "runs" / "a-fold-1" / "data.npz").unlink()
+    with pytest.raises(WorkbenchError, match="a run called 'a-fold-1', which is interrupted. Choose another --name"):
+        plan()
+
+
+def test_a_run_that_is_resumed_is_the_only_one() -> None:
+    (one,) = cross_validation.of_each({"resume": "a"}, pytest.fail, pytest.fail, quiet=True)
+    assert (one.given, one.fold, one.run) == ({"resume": "a"}, 0, "")
+
+
 def test_the_weights_to_begin_from_are_the_same_file(
     tmp_path: Path, snapshot: Snapshot, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("w", "other"):
         Path(name).touch()
-    begun(tmp_path, snapshot, 1, start=tmp_path / "w", stopped=False)
+    Path("link").symlink_to("w")
+    begun(tmp_path, snapshot, 1, start=tmp_path / "link", stopped=False)
     assert plan(start=Path("w"))[0][0] == 2
     for start in (tmp_path / "other", None):
         with pytest.raises(WorkbenchError, match="'a-fold-1' with another detector or other weights to begin with"):
