@@ -187,7 +187,7 @@ def test_annotations_of_another_size_are_refused_or_scaled_when_boxes_lie_outsid
     picture(folder / "a.jpg", 40, 30)
     text(folder / "a.xml", voc_file(voc_object("cat", (1, 1, 80, 60)), size=(80, 60)))
     with Document.create(tmp_path / "p") as document:
-        with pytest.raises(Refused, match="80 x 60, the upright image is 40 x 30"):
+        with pytest.raises(Refused, match="80 x 60, the upright image is 40 x 30, and 1 box lies outside; choose to"):
             plan_import(document, folder)
         plan = plan_import(document, folder, settings=ImportSettings(on_size="scale"))
         assert any("were scaled: the annotation says 80 x 60" in remark.sentence for remark in plan.remarks)

@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-PLURALS = {"is": "are", "was": "were", "has": "have"}
+PLURALS = {"is": "are", "was": "were", "has": "have", "lies": "lie"}
 
 
 def count(number: int, noun: str, verb: str = "") -> str:

@@ -303,7 +303,8 @@ def _fitted(boxes: Sequence[XYXY], read: ReadImage, image: Image, report: Report
         return [(x0 * sx, y0 * sy, x1 * sx, y1 * sy) for x0, y0, x1, y1 in boxes]
     outside = sum(1 for box in boxes if box[2] > image.width + 1 or box[3] > image.height + 1)
     if outside:
-        reason = f"{sizes}, and {outside} boxes lie outside; choose to scale the boxes, or correct the file"
+        there = count(outside, "box", "lies")
+        reason = f"{sizes}, and {there} outside; choose to scale the boxes, or correct the file"
         report.damage(Refused(read.name, reason))
     else:
         kind = "images of another size than annotated, boxes taken as they are"
