@@ -231,6 +231,26 @@ def test_every_pair_that_overlaps_is_found_once_whatever_the_sizes(seed: int) ->
     assert sorted(found) == np.argwhere(wanted).tolist()
 
 
+@pytest.mark.parametrize(("most", "count"), [(1, 500), (100, 25)])
+def test_pairs_are_listed_in_parts_of_about_as_many_as_fit(
+    most: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some 1,100 pairs of 300 boxes in several bands; those of one box come at once."""
+    found = scene(0, count=300)
+    labels = found.labels.astype(np.int64)
+    whole = [(a, b) for part in nms._touching(found.boxes, labels) for a, b in zip(*part, strict=True)]
+    monkeypatch.setattr(nms, "_PAIRS_AT_ONCE", most)
+    parts = list(nms._touching(found.boxes, labels))
+    assert [(a, b) for part in parts for a, b in zip(*part, strict=True)] == whole
+    assert max(len(a) for a, _ in parts) <= max(most, 10)
+    assert len(parts) < count
+
+
+def test_a_kind_that_is_none_is_an_error_of_the_programmer() -> None:
+    with pytest.raises(ValueError, match="kind must be one of"):
+        nms.overlaps(np.zeros((1, 4)), np.zeros(1), "hard")  # type: ignore[arg-type]
+
+
 def test_boxes_above_each_other_in_a_large_photograph_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 100,000 candidates in many tiles nearly all pairs that were compared lay far apart: seven seconds."""
     compared: list[int] = []
