@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint
@@ -46,6 +47,17 @@ def test_the_training_that_stands_in_the_form_is_looked_at(qtbot: QtBot, shown: 
     typed(shown, "batch", "4")
     qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.batch == 4)
     assert len(fakes.requests) == seen + 1  # what is not valid is not looked at
+
+
+def test_a_training_from_a_run_is_looked_at_again_where_runs_come_or_go(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
+) -> None:
+    shown._setup.start_from.begin_from(tmp_path / "best.safetensors")
+    typed(shown, "batch", "3")
+    qtbot.waitUntil(lambda: fakes.requests[-1].start == tmp_path / "best.safetensors")
+    seen = len(fakes.requests)
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(fakes.requests) == seen + 1)
 
 
 @pytest.mark.parametrize("advice", [3, 6, 9])

@@ -16,9 +16,9 @@ from workbench.training import recipes
 from workbench.training.estimate import Estimate
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.preflight import preflight_work
-from workbench.ui.train.preflight.preflight_panel import ESTIMATE
+from workbench.ui.train.preflight.preflight_panel import ESTIMATE, ESTIMATE_HELP
 from workbench.ui.train.preflight.preflight_work import PreflightRequest
+from workbench.ui.train.refusals import ANOTHER_TRAINS
 
 __all__ = ["fakes", "session", "shown"]  # fixtures
 
@@ -71,9 +71,11 @@ def test_a_training_has_the_machine_for_itself(qtbot: QtBot, shown: TrainPage, s
     press(qtbot, shown, "train-start")
     qtbot.waitUntil(lambda: [job.ends_itself for job in session.jobs] == [True])
     assert not button(shown, "train-estimate").isEnabled()
+    assert button(shown, "train-estimate").toolTip() == ANOTHER_TRAINS
     press(qtbot, shown, "train-stop")
     qtbot.waitUntil(lambda: not session.jobs)
     qtbot.waitUntil(button(shown, "train-estimate").isEnabled)
+    assert button(shown, "train-estimate").toolTip() == ESTIMATE_HELP
 
 
 def test_an_estimate_that_fails_says_why(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
