@@ -259,3 +259,14 @@ def test_a_box_too_narrow_for_a_part_of_a_name_has_none(qtbot: QtBot, monkeypatc
     boxes = [Box(id, 1, id, (10.0, 10, 50, 60)) for id in labels]
     painted(BoxesLayer(boxes, labels, (WIDTH, HEIGHT)), ground())
     assert plates == ["ring"]
+
+
+def test_a_name_is_above_a_low_box_whose_object_it_would_hide(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    plates: list[QRectF] = []
+    monkeypatch.setattr(boxes_painter, "name_plate", lambda _painter, area, *_: plates.append(area))
+    low, high, at_the_top = (20.0, 60, 90, 85), (120.0, 60, 190, 110), (220.0, 5, 290, 30)
+    boxes = [Box(number, 1, 1, xyxy) for number, xyxy in enumerate((low, high, at_the_top), start=1)]
+    painted(BoxesLayer(boxes, LABELS, (WIDTH, HEIGHT)), ground())
+    assert plates[0].bottom() <= low[1] - 2
+    assert plates[0].left() == low[0]
+    assert [area.top() for area in plates[1:]] == [high[1], at_the_top[1]]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _GRIP = 8.0
 """Side of a handle in widget pixels."""
-_ROOM = 16.0
-"""Widget pixels by which handles and lines extend beyond a box."""
+_ROOM = 24.0
+"""Widget pixels by which handles, lines and names above extend beyond a box."""
 _LONG_NAME = 240.0
 """Widget pixels above which the name of a narrow box is elided: it would cover the objects beside the box."""
 

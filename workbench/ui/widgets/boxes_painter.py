@@ -31,6 +31,7 @@ UNDER = QColor(0, 0, 0, 150)
 LEAST_NAME = 8
 """Average characters of an elided name: shorter ones tell little, and would hide small objects."""
 _STEP = 4  # px
+_APART = 2.0  # px of a box's lines, which what is written above it leaves free
 _DIMMED = 0.45
 IGNORED = ", ignored"
 """Follows the name of a crowd, which training and evaluation ignore."""
@@ -150,7 +151,9 @@ class BoxesLayer:
         return label.name if label else "?", (IGNORED if box.crowd else "") + (f"  {size}" if size else "")
 
     def paint_words(self, painter: QPainter, rects: np.ndarray, rows: np.ndarray) -> None:
-        """Write what the style says in the corner of each of these boxes, if there is room; long names are elided.
+        """Write what the style says in the corner of each of these boxes, or above it; long names are elided.
+
+        A box that is lower than a line has no words.
 
         `rects`: (n, 4) x, y, width, height in widget pixels; `rows`: (n,) of the boxes.
         """
@@ -171,6 +174,8 @@ class BoxesLayer:
                 words = elided_name(name, rest, metrics, wide - 8)
                 width = widths.get(words) or widths.setdefault(words, metrics.horizontalAdvance(words) + 8)
             if words:
+                above = y - height - _APART
+                y = above if high < 2 * height and above >= 0 else y  # a low box's object would be behind its name
                 ground = QColor(_INKS[self.marks[row]]) if self.style.by_mark else self.colour(self.label_ids[row])
                 name_plate(painter, QRectF(x, y, width, height), words, ground, QColor(theme.text_on(ground.name())))
 
