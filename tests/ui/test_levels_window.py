@@ -131,7 +131,7 @@ def test_an_image_that_is_black_for_its_bits_says_once_how_it_becomes_visible(
     window = open_window(thermal)
     hand = WindowDriver(qtbot, window)
     said, button = find(window, QLabel, "message-text"), find(window, QPushButton, "message-button")
-    assert said.text() == "This image has 16 bits, and its values are all near black."
+    assert said.text() == "0.png has 16 bits, and its values are all near black."
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert find(window, LevelsWindow, "levels-window").isVisible()
     said.setText("")

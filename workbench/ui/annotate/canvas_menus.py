@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from workbench.core.document import Document
+from workbench.core.name_forms import short
 from workbench.errors import WorkbenchError
 from workbench.ui.actions import make_action
 from workbench.ui.annotate.adjustments_menu import AdjustmentsMenu
@@ -79,7 +80,7 @@ class CanvasMenus(QObject):
             return
         if bits > 8:
             self._told = document
-            self._session.inform(f"This image has {bits} bits, and its values are all near black.")
+            self._session.inform(f"{short(image.name)} has {bits} bits, and its values are all near black.")
             self._session.offered.emit("Choose what is white", self.show_levels)
 
     @Slot()
