@@ -16,6 +16,7 @@ from workbench.training import recipes
 from workbench.training.estimate import Estimate
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
+from workbench.ui.train.preflight import preflight_work
 from workbench.ui.train.preflight.preflight_panel import ESTIMATE, ESTIMATE_HELP
 from workbench.ui.train.preflight.preflight_work import PreflightRequest
 from workbench.ui.train.refusals import ANOTHER_TRAINS
