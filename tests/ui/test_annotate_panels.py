@@ -43,11 +43,13 @@ def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: 
     (box,) = boxes_on_disk(labelled)["a.png"]
     assert (box.difficult, box.truncated, box.note) == (True, False, "out of focus")
     shown = find(window, QListView, "box-list").model().index(0, 0)
-    assert "diff." in shown.data(ROW).beside
+    assert shown.data(ROW).beside.startswith("dn ")
     find(window, QCheckBox, "flag-truncated").click()
-    shown = find(window, QListView, "box-list").model().index(0, 0)
-    assert shown.data(ROW).beside.startswith("dt ")
-    assert "d difficult, t truncated" in shown.data(Qt.ItemDataRole.ToolTipRole)
+    assert shown.data(ROW).beside.startswith("dtn ")
+    assert "d difficult, t truncated, n note\nout of focus" in shown.data(Qt.ItemDataRole.ToolTipRole)
+    for flag in ("difficult", "truncated"):
+        find(window, QCheckBox, f"flag-{flag}").click()
+    assert shown.data(ROW).beside.startswith("note ")
 
 
 def test_nothing_is_made_twice_or_out_of_sight_where_a_label_is_hidden(

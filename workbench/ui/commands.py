@@ -47,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("new-project", "New project from a folder…", ("Ctrl+N",), "mdi6.folder-plus-outline"),
     Command("open-project", "Open a project…", ("Ctrl+O",), "mdi6.folder-open-outline"),
     Command("close-project", "Close the project", ("Ctrl+W",), "mdi6.close"),
+    Command("save", "Save (each edit is saved as it is made)", ("Ctrl+S",), "mdi6.content-save-check-outline"),
     Command("rename-project", "Rename the project…", (), "mdi6.rename-outline"),
     Command("older-copies", "Older copies of the project…", (), "mdi6.backup-restore"),
     Command("quit", "Quit", ("Ctrl+Q",), "mdi6.exit-to-app"),

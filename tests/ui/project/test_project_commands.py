@@ -175,3 +175,13 @@ def test_without_copies_or_a_project_nothing_is_promised(qtbot: QtBot, open_wind
 def test_what_is_in_a_copy_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="no project in"):
         backups.contents_of(tmp_path / "gone.sqlite")
+
+
+def test_the_key_of_saving_says_that_everything_is_saved(qtbot: QtBot, open_window: Open, copied: Path) -> None:
+    window = open_window(copied)
+    assert said(window) == ""
+    QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert said(window).startswith("Nothing is left to save")
+    reader = open_window(copied)
+    command(reader, "save").trigger()
+    assert "reading only" in said(reader)

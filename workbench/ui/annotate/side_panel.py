@@ -183,7 +183,7 @@ class BoxesPanel(QWidget):
             self.selected.emit(self._view.chosen())
 
 
-_SHORT = {"difficult": "diff.", "truncated": "trunc.", "occluded": "occl.", "crowd": "crowd"}
+_SHORT = {"difficult": "diff.", "truncated": "trunc.", "occluded": "occl.", "crowd": "crowd", "note": "note"}
 
 
 def _words(wrong: Sequence[bool]) -> str:
@@ -191,7 +191,7 @@ def _words(wrong: Sequence[bool]) -> str:
 
 
 def _row(box: Box, label: Label | None, wrong: str) -> ListRow:
-    flags = [flag for flag in FLAGS if getattr(box, flag)]
+    flags = [mark for mark in (*FLAGS, "note") if getattr(box, mark)]
     one = not wrong and len(flags) == 1  # otherwise a letter each: the name needs the space
     marks = ("\N{WARNING SIGN} " if wrong else "") + (_SHORT[flags[0]] if one else "".join(f[0] for f in flags))
     size = f"{box.width:.0f} × {box.height:.0f}"

@@ -27,6 +27,7 @@ class ProjectCommands(QObject):
             make_action(window, "older-copies", self.show_copies),
             make_action(window, "import-weights", self.import_weights),
         ]
+        make_action(window, "save", self.save)
         session.weights_import_requested.connect(self.import_weights)
         session.document_changed.connect(self._document_changed)
         session.edited.connect(self._edited)
@@ -48,6 +49,12 @@ class ProjectCommands(QObject):
     def _show_title(self) -> None:
         document = self._session.document
         self._window.setWindowTitle(f"{document.title} — Workbench" if document else "Workbench")
+
+    @Slot()
+    def save(self) -> None:
+        """Hands that know other programs press its key."""
+        if self._session.may_change():
+            self._session.inform("Nothing is left to save: each edit is on disk as soon as it is made.")
 
     @Slot()
     def rename(self) -> None:
