@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QListWidget, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 import workbench.ui
@@ -101,6 +101,20 @@ def test_the_list_of_labels_opens_wholly_on_the_screen(qtbot: QtBot, labels: tup
     field = popup.findChild(QLineEdit)
     margins = 8  # of Qt's own, within the frame
     assert field.fontMetrics().horizontalAdvance(field.placeholderText()) <= field.width() - margins
+    popup.close()
+
+
+def test_the_keys_of_a_page_go_through_many_labels(qtbot: QtBot) -> None:
+    below = QWidget()
+    qtbot.addWidget(below)
+    popup = LabelPopup([Label(number, f"label {number}") for number in range(1, 41)], below)
+    popup.open_at(below.pos())
+    field, listed = popup.findChild(QLineEdit), popup.findChild(QListWidget)
+    rows = []
+    for key in (Qt.Key.Key_PageDown, Qt.Key.Key_Up, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
+        QTest.keyClick(field, key)
+        rows.append(listed.currentRow())
+    assert rows == [11, 10, 0, 11]
     popup.close()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QColor
@@ -129,9 +131,13 @@ class LabelsTable(QWidget):
         self._none.setVisible(not self.model.rowCount())
         self._view.setVisible(bool(self.model.rowCount()))
 
-    def _ids(self) -> list[int]:
+    def _labels(self) -> list[Label]:
+        """In the order of the table."""
         labels = (self.model.label(row) for row in range(self.model.rowCount()))
-        return [label.id for label in labels if label is not None]
+        return [label for label in labels if label is not None]
+
+    def _ids(self) -> list[int]:
+        return [label.id for label in self._labels()]
 
     @Slot()
     def _remember(self) -> None:
@@ -196,19 +202,26 @@ class LabelsTable(QWidget):
                 self._session.report_error(error)
 
     def _move(self, step: int) -> None:
-        label = self._chosen()
-        row = self._view.currentIndex().row()
-        other = self.model.label(row + step)
-        if label is None or other is None:
+        label, row = self._chosen(), self._view.currentIndex().row() + step
+        labels = self._labels()
+        if label is None or not 0 <= row < len(labels):
             return
-        swap = (
-            edits.ChangeLabel(dataclasses.replace(label, position=other.position)),
-            edits.ChangeLabel(dataclasses.replace(other, position=label.position)),
+        order = [other for other in labels if other.id != label.id]
+        order.insert(row, label)
+        self._arrange(order, f"Move label '{label.name}'")
+
+    def _arrange(self, order: list[Label], title: str) -> None:
+        """Put the labels into this order, as one step."""
+        moved = tuple(
+            edits.ChangeLabel(dataclasses.replace(label, position=place.position))
+            for label, place in zip(order, self._labels(), strict=True)
+            if label.position != place.position
         )
-        self._edits.do(
-            edits.Batch(swap, f"Move label '{label.name}'"),
-            lambda: self._view.setCurrentIndex(self.model.index(row + step, NAME)),
-        )
+        if moved:
+            self._edits.do(edits.Batch(moved, title))
+
+    def _sort(self, by: str, key: Callable[[Label], Any]) -> None:
+        self._arrange(sorted(self._labels(), key=key), f"Sort labels by {by}")
 
     @Slot()
     def _remove(self) -> None:
@@ -312,6 +325,16 @@ class LabelsTable(QWidget):
             action = menu.addAction(self._buttons[name].toolTip())
             action.setEnabled(self._buttons[name].isEnabled())
             action.triggered.connect(self._buttons[name].click)
+        menu.addSeparator()
+        for title, arrange in (
+            ("Move to the top", lambda: self._move(-index.row())),
+            ("Move to the bottom", lambda: self._move(len(self._labels()) - 1 - index.row())),
+            ("Sort all by name", lambda: self._sort("name", lambda one: (one.name.casefold(), one.name))),
+            ("Sort all by number of boxes", lambda: self._sort("number of boxes", lambda one: -self.model.count(one))),
+        ):
+            action = menu.addAction(title)
+            action.setEnabled(self._buttons["label-up"].isEnabled())
+            action.triggered.connect(arrange)
         unused = len(self._unused())
         if unused > 1:
             action = menu.addAction(f"Delete the labels without boxes ({unused:,})")

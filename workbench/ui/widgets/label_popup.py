@@ -14,6 +14,8 @@ from workbench.ui.icons import swatch
 
 _WIDTH, _ROWS, _ROW = 260, 12, 22
 
+_STEPS = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: _ROWS - 1, Qt.Key.Key_PageUp: 1 - _ROWS}
+
 
 class LabelPopup(QFrame):
     """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then closes.
@@ -105,7 +107,7 @@ class LabelPopup(QFrame):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            step = _STEPS.get(Qt.Key(event.key()))
             if step:
                 self._list.setCurrentRow(max(0, min(self._list.count() - 1, self._list.currentRow() + step)))
                 return True
