@@ -321,26 +321,26 @@ class LabelsTable(QWidget):
             at_cell = self.model.index(index.row(), column)
             menu.addAction(title).triggered.connect(lambda _=False, do=do, cell=at_cell: do(cell))
         menu.addSeparator()
-        for name in ("label-show", "label-up", "label-down", "label-merge", "label-remove"):
-            action = menu.addAction(self._buttons[name].toolTip())
-            action.setEnabled(self._buttons[name].isEnabled())
-            action.triggered.connect(self._buttons[name].click)
-        menu.addSeparator()
-        for title, arrange in (
-            ("Move to the top", lambda: self._move(-index.row())),
-            ("Move to the bottom", lambda: self._move(len(self._labels()) - 1 - index.row())),
-            ("Sort all by name", lambda: self._sort("name", lambda one: (one.name.casefold(), one.name))),
-            ("Sort all by number of boxes", lambda: self._sort("number of boxes", lambda one: -self.model.count(one))),
-        ):
+        may = self._buttons["label-up"].isEnabled()
+        entries: list[tuple[str, Callable[[], object], bool]] = [
+            *map(self._entry, ("label-show", "label-up", "label-down")),
+            ("Move to the top", lambda: self._move(-index.row()), may),
+            ("Move to the bottom", lambda: self._move(len(self._labels()) - 1 - index.row()), may),
+            ("Sort all by name", lambda: self._sort("name", lambda one: one.name.casefold()), may),
+            ("Sort all by number of boxes", lambda: self._sort("number of boxes", lambda x: -self.model.count(x)), may),
+            *map(self._entry, ("label-merge", "label-remove")),
+        ]
+        if (unused := len(self._unused())) > 1:
+            entries.append((f"Delete the labels without boxes ({unused:,})", self._remove_unused, may))
+        for title, act, enabled in entries:
             action = menu.addAction(title)
-            action.setEnabled(self._buttons["label-up"].isEnabled())
-            action.triggered.connect(arrange)
-        unused = len(self._unused())
-        if unused > 1:
-            action = menu.addAction(f"Delete the labels without boxes ({unused:,})")
-            action.setEnabled(self._buttons["label-remove"].isEnabled())
-            action.triggered.connect(self._remove_unused)
+            action.setEnabled(enabled)
+            action.triggered.connect(act)
         menu.popup(self._view.viewport().mapToGlobal(at))
+
+    def _entry(self, name: str) -> tuple[str, Callable[[], object], bool]:
+        button = self._buttons[name]
+        return button.toolTip(), button.click, button.isEnabled()
 
     @Slot(QModelIndex)
     def _double_clicked(self, index: QModelIndex) -> None:
