@@ -140,6 +140,28 @@ def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelle
     assert hand.canvas.view.scale == pytest.approx(scale)
 
 
+def test_z_shows_the_selected_box_large_and_then_the_whole_picture(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    whole = hand.canvas.view
+    hand.key("z")
+    assert hand.canvas.view == whole
+    assert "Select a box first" in find(window, QLabel, "message-text").text()
+    hand.key(Qt.Key.Key_Tab)
+    hand.key("z")
+    shown, room = hand.canvas.view.rect((20, 20, 80, 60)), hand.canvas.rect()
+    assert max(shown.width() / room.width(), shown.height() / room.height()) == pytest.approx(0.5)
+    assert (shown.center() - QPointF(room.width() / 2, room.height() / 2)).manhattanLength() < 0.1
+    hand.key("z")
+    assert hand.canvas.view == whole
+    hand.draw((100, 30), (104, 34))
+    hand.click(102, 32)
+    hand.key("z")
+    assert hand.canvas.view.scale == 64, "as near as it goes"
+
+
 def test_two_fingers_on_a_touch_pad_zoom_and_what_a_mac_adds_to_a_movement_does_not(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:

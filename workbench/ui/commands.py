@@ -124,6 +124,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("pan", "Move the picture", ("Space+drag", "Middle button"), "", "Label", by_hand=True),
     Command("fit", "Fit the picture into the window", ("Ctrl+F",), "mdi6.fit-to-page-outline", "Label"),
     Command("zoom-100", "Pixel by pixel (100 %)", ("Ctrl+=", "Ctrl+0"), "mdi6.numeric-1-box-outline", "Label"),
+    Command("zoom-boxes", "Zoom to the selected boxes; again: the whole picture", ("Z",), "mdi6.magnify-scan", "Label"),
     Command("zoom-in", "Zoom in", ("Ctrl++", "+"), "mdi6.magnify-plus-outline", "Label"),
     Command("zoom-out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Label"),
     Command("keep-zoom", "Keep zoom and place for the next image", ("Ctrl+Shift+K",), "mdi6.lock-outline", "Label"),

@@ -38,6 +38,7 @@ class BoxActions(QObject):
             make_action(page, "copy-boxes", commands.copy),
             make_action(page, "paste-boxes", commands.paste),
             make_action(page, "select-all", lambda: canvas.select(canvas.layer.ids)),
+            make_action(page, "zoom-boxes", commands.zoom),
         ]
         make_action(page, "fill-between", commands.fill_between)
         make_action(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)

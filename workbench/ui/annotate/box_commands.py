@@ -93,6 +93,15 @@ class BoxCommands(QObject):
         if self._has_selected():
             self._add_copies(self._canvas.affected_boxes, aside=True)
 
+    def zoom(self) -> None:
+        """Show the selected boxes large, to correct their sides; if they are, show the whole picture again."""
+        if self._has_selected():
+            x0, y0, x1, y1 = zip(*(box.xyxy for box in self._canvas.affected_boxes), strict=True)
+            before = self._canvas.view
+            self._canvas.zoom_on((min(x0), min(y0), max(x1), max(y1)))
+            if self._canvas.view == before:
+                self._canvas.fit()
+
     def _has_selected(self) -> bool:
         """Whether there is a box to act on; says so if not: keys and menus work everywhere."""
         if not self._canvas.affected:

@@ -23,7 +23,7 @@ from workbench.ui import theme
 from workbench.ui.images.picture_adjustments import PLAIN, PictureAdjustments
 from workbench.ui.images.pictures import Picture, TiledPicture
 from workbench.ui.images.tiles import Tiles
-from workbench.ui.widgets.view_transform import ViewTransform, fitted, kept_inside
+from workbench.ui.widgets.view_transform import LARGEST, ViewTransform, fitted, kept_inside
 
 _STEP = 1.25
 """Zoom per notch of the wheel (120 units) and per press of the zoom keys."""
@@ -140,6 +140,15 @@ class PictureView(QWidget):
         if not (room.contains(shown) if fits else room.intersects(shown)):
             middle = QPointF((xyxy[0] + xyxy[2]) / 2, (xyxy[1] + xyxy[3]) / 2)
             self.set_view(self.view.moved(QRectF(self.rect()).center() - self.view.to_widget(middle)))
+
+    def zoom_on(self, xyxy: tuple[float, float, float, float]) -> None:
+        """Show a box in the middle, at half the view's width or height."""
+        x0, y0, x1, y1 = xyxy
+        wide, high = self.width() / max(x1 - x0, 1.0), self.height() / max(y1 - y0, 1.0)
+        scale = min(wide / 2, high / 2, LARGEST)
+        self.set_view(
+            ViewTransform(scale, (self.width() - (x0 + x1) * scale) / 2, (self.height() - (y0 + y1) * scale) / 2)
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         if self._is_fitted:
