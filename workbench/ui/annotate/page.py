@@ -22,6 +22,7 @@ from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
 from workbench.ui.annotate.canvas_toolbar import CanvasToolbar
+from workbench.ui.annotate.held_keys import HeldKeys
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.image_navigation import ImageNavigation
@@ -87,10 +88,9 @@ class AnnotatePage(Page):
         self._previous = make_action(self, "previous-image", lambda: navigation.go(-1))
         make_action(self, "next-unlabelled", lambda: navigation.go_unlabelled(1))
         make_action(self, "previous-unlabelled", lambda: navigation.go_unlabelled(-1))
-        self._verifying = make_action(self, "verify", lambda: navigation.finish(State.VERIFIED))
-        self._done = make_action(self, "done", lambda: navigation.finish(State.DONE))
-        for finishing in (self._verifying, self._done):
-            finishing.setAutoRepeat(False)  # one look each
+        held = HeldKeys(self)
+        self._verifying = make_action(self, "verify", held.once(lambda: navigation.finish(State.VERIFIED)))
+        self._done = make_action(self, "done", held.once(lambda: navigation.finish(State.DONE)))
         make_action(self, "cancel", canvas.cancel)
         make_action(self, "to-labels", lambda: self._go_between(self._side.labels.view))
         make_action(self, "to-images", lambda: self._go_between(self._images.view))

@@ -1,0 +1,44 @@
+"""Whether a command comes from a held key: what marks an image and goes on to the next needs a press for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QWidget
+
+
+class HeldKeys(QObject):
+    """Follows the keys of `page`, also where it is not told that one repeats itself, as `SpaceKey` explains: there
+    QAction.setAutoRepeat(False) holds nothing up.
+    """
+
+    def __init__(self, page: QWidget) -> None:
+        super().__init__(page)
+        self._repeats = False  # the key of the command that runs
+        self._released = 0  # ms, 0: never
+        page.installEventFilter(self)
+
+    def once(self, do: Callable[[], object]) -> Callable[[], None]:
+        """`do`, but nothing if the key of its command repeats itself."""
+
+        def do_once() -> None:
+            if not self._repeats:
+                do()
+
+        return do_once
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease:
+            self._released = event.timestamp()
+        elif isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:  # before its command runs
+            self._repeats = event.isAutoRepeat() or event.timestamp() == self._released != 0
+            if self._repeats:
+                QTimer.singleShot(0, self, self._forget)
+        return False
+
+    @Slot()
+    def _forget(self) -> None:
+        """A click on a button may follow."""
+        self._repeats = False
