@@ -100,7 +100,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "number",
         "Label of the selected and the next boxes; again: of the one just drawn",
-        ("1 … 9",),
+        ("1 … 9", "0"),
         "",
         "Label",
         by_hand=True,
@@ -150,7 +150,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("box-tiles", "Boxes one by one, or images", ("B",), "mdi6.view-grid-outline", "Data"),
     Command("boxes-label", "Boxes one by one: another label…", ("E",), "", "Data"),
     Command("boxes-delete", "Boxes one by one: delete the selected", ("Del", "Backspace"), "", "Data"),
-    Command("boxes-number", "Boxes one by one: label of the selected", ("1 … 9",), "", "Data", by_hand=True),
+    Command("boxes-number", "Boxes one by one: label of the selected", ("1 … 9", "0"), "", "Data", by_hand=True),
     Command("note-images", "Note on the selected images…", ("Ctrl+Shift+N",), "mdi6.note-text-outline", "Data"),
     Command("remove-images", "Take the selected images out of the project", ("Ctrl+Del",), "", "Data"),
     Command("trash-images", "Move the files of the selected images to the trash…", ("Ctrl+Shift+Del",), "", "Data"),

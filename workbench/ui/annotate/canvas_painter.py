@@ -20,8 +20,8 @@ from workbench.ui.widgets.boxes_painter import draw_outlined_rect, draw_rects, m
 if TYPE_CHECKING:
     from workbench.ui.annotate.canvas import Canvas
 
-_GRIP = 8.0
-"""Side of a handle in widget pixels."""
+_GRIP, _LEAST_GRIP = 8.0, 4.0
+"""Side of a handle in widget pixels: as a rule, and at a tiny box."""
 _ROOM = 24.0
 """Widget pixels by which handles, lines and names above extend beyond a box."""
 _LONG_NAME = 240.0
@@ -126,10 +126,11 @@ def _paint_handles(painter: QPainter, rect: QRectF) -> None:
     painter.setPen(QPen(QColor(0, 0, 0, 220), 1))
     painter.setBrush(QColor("#ffffff"))
     corners = (rect.x(), rect.y(), rect.right(), rect.bottom())
+    side = max(_LEAST_GRIP, min(_GRIP, rect.width() / 3, rect.height() / 3))  # a small object stays in sight
     for handle in HANDLES:
         if (handle.x and handle.y) or (rect.width() > 5 * _GRIP and rect.height() > 5 * _GRIP):
             x, y = handle.place(corners)
-            painter.drawRect(QRectF(x - _GRIP / 2, y - _GRIP / 2, _GRIP, _GRIP))
+            painter.drawRect(QRectF(x - side / 2, y - side / 2, side, side))
 
 
 def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY, label: Label | None) -> None:

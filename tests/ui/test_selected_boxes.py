@@ -1,4 +1,4 @@
-"""The names on selected boxes: of one, always in sight; of several, in their corners; while a box is dragged, too."""
+"""Selected boxes: the name of one, always in sight, those of several in their corners; handles; also during a drag."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.ui.window_driver import Open, WindowDriver
 from workbench.core.document import Document
 from workbench.core.edits import AddLabels
 from workbench.core.project import Box, Label
+from workbench.ui.widgets.view_transform import ViewTransform
 
 __all__ = ["labelled"]  # a fixture
 COLOUR = "#12fe34"
@@ -100,3 +101,17 @@ def test_several_selected_boxes_keep_their_names(qtbot: QtBot, open_window: Open
     hand.key(Qt.Key.Key_A, CTRL)
     assert len(hand.canvas.selected) == 2
     assert has_name()
+
+
+def test_the_handles_of_a_tiny_box_leave_its_object_in_sight(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        image, label = document.images()[0].id, document.labels()[0].id
+        document.draw((Box(0, image, label, (120, 40, 123, 43)),))
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.canvas.set_view(ViewTransform(3.0, 0.0, 0.0))
+    hand.canvas.select_next(-1)
+    assert len(hand.canvas.selected) == 1
+    around = seen(hand)[115:135, 355:375]
+    assert (around == QColor(Qt.GlobalColor.white).rgb()).any(), "it has handles"
+    hand.key(Qt.Key.Key_Escape)
+    assert np.array_equal(around[8:11, 8:11], seen(hand)[123:126, 363:366])
