@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image as PillowImage
 from PySide6.QtCore import QAbstractItemModel, QRectF, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
@@ -297,3 +298,27 @@ def test_enter_chooses_the_label_that_the_arrows_came_to_and_leaving_without_it_
     QTest.keyClick(labels, Qt.Key.Key_Return)
     assert window.session.label.name == labels.currentIndex().data() == "plate"
     assert hand.canvas.hasFocus()
+
+
+def test_small_boxes_in_a_large_image_are_remarked_on_once_and_marked_each(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "photographs").mkdir()
+    for name in ("a.png", "b.png"):
+        PillowImage.new("RGB", (4000, 400)).save(tmp_path / "photographs" / name)
+    with Document.create(tmp_path / "project", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+    window = open_window(tmp_path / "project")
+    hand, said = WindowDriver(qtbot, window), find(window, QLabel, "message-text")
+    remarks = []
+    for x in (100, 500, 900):
+        if x == 900:
+            hand.key(Qt.Key.Key_D)
+            hand.settle()
+        said.setText("")
+        hand.draw((x, 100), (x + 30, 130))
+        remarks.append(said.text().startswith("This box is too small"))
+    assert remarks == [True, False, True]
+    hand.key(Qt.Key.Key_A)
+    rows = find(window, QListView, "box-list").model()
+    assert all("\N{WARNING SIGN}" in rows.index(row, 0).data(ROW).beside for row in range(2))

@@ -31,6 +31,7 @@ class BoxCommands(QObject):
         self._session = session
         self._canvas = canvas
         self._copied: tuple[Box, ...] = ()
+        self._remarked = 0, 0  # the image and the fault that was told last
 
     def add(self, image: int, xyxy: XYXY, label: int) -> None:
         """Add a box drawn in `image`: saved when this returns, and selected; in draw mode it only gets the keys.
@@ -47,11 +48,12 @@ class BoxCommands(QObject):
                 self._session.inform(remark)
 
     def _remark(self, xyxy: XYXY, label: int) -> str:
-        """What is wrong with a new box, or ""."""
+        """What is wrong with a new box, or "". A fault is not told again in an image: the list marks each box."""
         size, layer = self._canvas.image_size, self._canvas.layer
         wrong = box_faults.faults(np.array(xyxy), np.array([size.width(), size.height()]))[0]
         if wrong.any():
-            return box_faults.sentence(FAULTS[int(wrong.argmax())])
+            before, self._remarked = self._remarked, (self._session.image_id, int(wrong.argmax()))
+            return "" if before == self._remarked else box_faults.sentence(FAULTS[self._remarked[1]])
         twins = boxes.iou(np.array([xyxy]), layer.xyxy[layer.label_ids == label])
         return "There is already a box with this label in the same place." if (twins > box_faults.TWIN).any() else ""
 
@@ -212,6 +214,7 @@ class BoxCommands(QObject):
     def forget(self) -> None:
         """Another project is open: the copied boxes mean nothing there."""
         self._copied = ()
+        self._remarked = 0, 0
 
     def _add_copies(self, boxes: Sequence[Box], *, aside: bool) -> None:
         size = self._canvas.image_size
