@@ -14,7 +14,7 @@ import pytest
 from tests.raising import interrupt
 from workbench.core import files, refusals
 from workbench.errors import WorkbenchError
-from workbench.ui.start import photograph_count
+from workbench.ui.project import photograph_count
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "open"])

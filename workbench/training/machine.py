@@ -64,8 +64,9 @@ class NoSuchDevice(WorkbenchError):
 
 
 def choose_device(name: str, patience: float = -1) -> torch.device:
-    """ "auto": CUDA, else Apple's GPU, else the CPU. NoSuchDevice, or WorkbenchError if it can't be used. `patience`: see
-    gpu.alone_on().
+    """ "auto": CUDA, else Apple's GPU, else the CPU. NoSuchDevice, or WorkbenchError if it can't be used.
+
+    `patience`: see gpu.alone_on().
     """
     if name == "auto":
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
