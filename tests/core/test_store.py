@@ -286,3 +286,59 @@ def test_a_backup_ends_however_often_somebody_edits_meanwhile(document: Document
     with store.Store(copy, read_only=True) as copied:
         assert copied.rows("SELECT count(*) FROM box")[0][0] == 5_000
     assert len(document.boxes(1)) == 5_001, "it waited for nothing"
+
+
+def everything(document: Document) -> list[tuple[object, ...]]:
+    tables = [row[0] for row in document.store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return [tuple(row) for table in tables for row in document.store.rows(f"SELECT * FROM {table}")]
+
+
+def test_a_file_that_is_mostly_free_pages_gives_them_back_when_it_is_opened(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import that was undone, and an edit after it."""
+    document.draw(ONE)
+    document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 500) for _ in range(2000)))
+    document.undo()
+    document.draw(ONE)
+    last, file = document.boxes(1)[-1].id, document.folder / store.FILE
+    before = everything(document)
+    document.close()
+    size = file.stat().st_size
+    Document.open(document.folder).close()
+    assert file.stat().st_size == size, "it is not large"
+    monkeypatch.setattr(store, "_MUCH_FREE", size // 2)
+    with Document.open(document.folder, read_only=True):
+        pass
+    assert file.stat().st_size == size
+    with Document.open(document.folder) as opened:
+        assert file.stat().st_size < size // 4
+        assert everything(opened) == before
+        opened.draw(ONE)
+        assert opened.boxes(1)[-1].id == last + 1
+        assert opened.store.version == store.VERSION
+        opened.undo()
+        opened.undo()
+        assert len(opened.boxes(1)) == 1
+
+
+def test_a_file_that_can_not_be_compacted_is_opened_all_the_same(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 500) for _ in range(2000)))
+    document.undo()
+    document.draw(ONE)
+    document.close()
+    asked, rows = list[str](), store.Store.rows
+
+    def full(self: store.Store, sql: str, *values: Any) -> list[sqlite3.Row]:
+        asked.append(sql)
+        if sql == "VACUUM":
+            raise WorkbenchError("The disk is full.")
+        return rows(self, sql, *values)
+
+    monkeypatch.setattr(store, "_MUCH_FREE", 0)
+    monkeypatch.setattr(store.Store, "rows", full)
+    with Document.open(document.folder) as opened:
+        assert len(opened.boxes(1)) == 1
+    assert "VACUUM" in asked

@@ -106,6 +106,8 @@ class Document(Contents):
                     why = f"The folder {folder} can't be written, so this project is open for reading only."
         try:
             store = Store(folder / FILE, read_only=read_only, why=why, check=check)
+            if not store.read_only:
+                store.compact()
         except BaseException as error:
             if lock is not None:
                 lock.release()

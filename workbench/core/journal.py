@@ -41,16 +41,10 @@ def _plain(edit: Edit) -> dict[str, Any]:
     for field in dataclasses.fields(edit):
         value = getattr(edit, field.name)
         kind = _NESTED.get(field.name)
-        if kind is not None and isinstance(value, tuple):
-            value = [list(_astuple(item)) for item in value]
-        elif kind is not None:
-            value = list(_astuple(value))
+        if kind is not None:
+            value = [*map(_VALUES[kind], value)] if isinstance(value, tuple) else _VALUES[kind](value)
         values[field.name] = value
     return values
-
-
-def _astuple(item: Any) -> tuple[Any, ...]:
-    return _VALUES[type(item)](item)  # type: ignore[no-any-return]
 
 
 def from_json(text: str) -> Edit:

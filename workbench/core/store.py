@@ -25,6 +25,9 @@ T = TypeVar("T")
 FILE = "project.sqlite"
 APPLICATION_ID = 0x57424348  # "WBCH": distinguishes our files from other SQLite files
 VERSION = 5
+_SIZES = ("freelist_count", "page_count", "page_size")
+_MUCH_FREE = 32 << 20
+"""Free bytes in a file from which they matter: each of its copies has as many."""
 _NO_VERSION = 10_000
 """File versions above this can only come from a damaged header."""
 IN_FORCE = "(SELECT ifnull(max(seq), 0) FROM journal WHERE undone = 0)"
@@ -226,6 +229,16 @@ class Store:
             with self.transaction():
                 _MIGRATIONS[version](self.connection)
                 self.connection.execute(f"PRAGMA user_version = {version + 1}")
+
+    def compact(self) -> None:
+        """Give free pages back to the disk if a large file is mostly those, as after a huge import that was undone.
+
+        A second for each 50 MB that remain. If it fails, as on a full disk, the file stays as it is.
+        """
+        (free, pages, size) = (self.rows(f"PRAGMA {asked}")[0][0] for asked in _SIZES)
+        if free * size > _MUCH_FREE and free > pages // 2:
+            with contextlib.suppress(WorkbenchError):
+                self.rows("VACUUM")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
