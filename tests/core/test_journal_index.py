@@ -145,6 +145,19 @@ def test_edits_that_can_not_be_looked_into_are_of_any_image(document: Document) 
         assert [entry.seq for entry in history.of_image(upgraded, 2)] == [newest - 1]
 
 
+@pytest.mark.parametrize("ids", ['["a"]', "[[1]]", "[1e30]", "[99999999999999999999]", "7", "null"])
+def test_a_project_with_a_damaged_record_of_an_edit_is_upgraded(document: Document, ids: str) -> None:
+    newest = document.store.rows("SELECT max(seq) FROM journal WHERE undone = 0")[0][0]
+    with document.store.transaction() as connection:
+        text = f'{{"edit": "SetState", "ids": {ids}, "state": "done"}}'
+        connection.execute("UPDATE journal SET edit = ? WHERE seq = ?", (text, newest))
+    document.close()
+    make_older(document.store.file)
+    with Document.open(document.folder) as upgraded:
+        assert (journal_index.ANY_IMAGE, newest) in rows(upgraded)
+        assert len(upgraded.boxes(2)) == 1
+
+
 def test_an_edit_of_many_images_has_one_row_and_is_in_the_history_of_each(
     document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:

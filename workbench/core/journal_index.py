@@ -56,6 +56,7 @@ def add_all(connection: sqlite3.Connection) -> None:
 
 def _touched(edit: str, inverse: str) -> Collection[int]:
     try:
-        return journal.from_json(edit).touches() | journal.from_json(inverse).touches()
-    except WorkbenchError:  # of a newer version, or damaged
+        images = journal.from_json(edit).touches() | journal.from_json(inverse).touches()
+    except (WorkbenchError, TypeError):  # of a newer version, or damaged
         return (ANY_IMAGE,)
+    return images if all(type(id) is int and 0 < id < 1 << 63 for id in images) else (ANY_IMAGE,)
