@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,3 +165,19 @@ def test_it_follows_the_form_of_the_train_page(
     window.close()
     QTest.mouseClick(find(main, QPushButton, "train-seen"), Qt.MouseButton.LeftButton)
     assert not window.controls.among.isVisible(), "who opens it anew steps through all images"
+
+
+def test_its_modules_come_without_pytorch() -> None:
+    """Which takes seconds, in which the window would not be there."""
+
+    def loaded(first: str) -> str:
+        program = (
+            f"{first}from workbench.ui.train.trainer_view import launcher, window;"
+            " import sys; print('torch' in sys.modules)"
+        )
+        return subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert loaded("") == "False"
+    assert loaded("import torch; ") == "True"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,22 +37,6 @@ from workbench.ui.train.trainer_view.requests import (
 )
 
 __all__ = ["labelled", "open_view"]
-
-
-def test_its_modules_come_without_pytorch() -> None:
-    """Which takes seconds, in which the window would not be there."""
-
-    def loaded(first: str) -> str:
-        program = (
-            f"{first}from workbench.ui.train.trainer_view import launcher, window;"
-            " import sys; print('torch' in sys.modules)"
-        )
-        return subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    assert loaded("") == "False"
-    assert loaded("import torch; ") == "True"
 
 
 def test_the_image_is_looked_at_as_the_recipe_says(open_view: Opened) -> None:
