@@ -16,7 +16,7 @@ def main() -> int:
     os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     # Likewise for torch: the processor computes what Apple's GPU can't, which would otherwise end the training
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
-    arguments = [one for one in sys.argv[1:] if one != "--safe-mode"]
+    arguments = [_whole(one) for one in sys.argv[1:] if one != "--safe-mode"]
     if len(arguments) < len(sys.argv) - 1:
         os.environ["WORKBENCH_SAFE_MODE"] = "1"  # without plugins: see plugins.py
     if not arguments or (len(arguments) == 1 and _is_project(arguments[0])):
@@ -30,6 +30,14 @@ def main() -> int:
         return 130  # console.INTERRUPTED, which may not be imported yet
 
     return command_line(arguments)
+
+
+def _whole(argument: str) -> str:
+    r"""The argument that was typed: Windows takes the quote after a backslash, as in 'C:\My photos\', for a part of it.
+
+    PowerShell's completion of a folder's name ends like that.
+    """
+    return argument.removesuffix('"') if os.name == "nt" and argument.count('"') == 1 else argument
 
 
 def _is_project(argument: str) -> bool:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -260,3 +261,24 @@ def test_a_command_interrupted_while_it_is_loaded_says_stopped(
     monkeypatch.setattr(builtins, "__import__", interrupted)
     assert __main__.main() == console.INTERRUPTED
     assert capsys.readouterr().err == "Stopped.\n"
+
+
+@pytest.mark.parametrize(
+    ("system", "given", "meant"),
+    [
+        ("nt", 'C:\\My photos"', "C:\\My photos"),
+        ("nt", 'say "a" and "b"', 'say "a" and "b"'),
+        ("nt", "C:\\photos\\", "C:\\photos\\"),
+        ("posix", 'size 5"', 'size 5"'),
+    ],
+)
+def test_a_folder_that_was_completed_with_a_backslash_is_found_on_windows(
+    system: str, given: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed as 'C:\\My photos\\': Windows takes the quote after the backslash for a part of the name."""
+    monkeypatch.setattr(__main__, "os", SimpleNamespace(name=system, environ={}))
+    monkeypatch.setattr(sys, "argv", ["workbench", "train", given])
+    taken: list[str] = []
+    monkeypatch.setattr("workbench.cli.main", taken.extend)
+    __main__.main()
+    assert taken == ["train", meant]
