@@ -319,6 +319,7 @@ def test_the_project_menu_opens_a_recent_one(open_window: Open, project: Path, t
     (only,) = menu.actions()
     assert only.text() == f"Füchse && Luchse    {tmp_path.name}/another"
     assert only.toolTip() == str(another)
+    assert only.menuRole() is QAction.MenuRole.NoRole, "a Mac would take one called Settings for the program's own"
     only.trigger()
     assert window.session.document is not None
     assert window.session.document.folder == another

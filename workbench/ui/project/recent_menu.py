@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Slot
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui.project import recent
@@ -36,6 +37,7 @@ class RecentMenu(Menu):
                 place += f"/{one.folder.name}"
             action = self.addAction(f"{one.name}    {place}".replace("&", "&&"))
             action.setToolTip(str(one.folder))
+            action.setMenuRole(QAction.MenuRole.NoRole)  # a Mac moves what is called "Settings" or "About ..." away
             action.triggered.connect(partial(self._chosen, one.folder))
         if self.isEmpty():
             self.addAction("No other project was open yet").setEnabled(False)
