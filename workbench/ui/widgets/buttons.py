@@ -51,10 +51,12 @@ def dialog_buttons(
 
 
 def show_whole_words(question: QMessageBox) -> None:
-    """Make no button of `question`, which has all of them, narrower than its words.
+    """Make no button of `question`, which has all of them, narrower than its words; call it before each is shown.
 
-    The style sheet's least width for a dialog's buttons would else be all that Qt keeps for them.
+    The style sheet's least width for a dialog's buttons would else be all that Qt keeps for them. And Qt would have
+    macOS show it, which on its versions 26 and 27 takes no clicks, or ends the program (qbittorrent/qBittorrent#24937).
     """
+    question.setOption(QMessageBox.Option.DontUseNativeDialog)
     for button in question.buttons():
         button.ensurePolished()
         button.setMinimumWidth(button.sizeHint().width())
