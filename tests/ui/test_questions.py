@@ -1,4 +1,4 @@
-"""The program's questions are drawn by Qt: shown by macOS they take no clicks, or end the program, on versions of it."""
+"""The questions are drawn by Qt: shown by macOS they take no clicks, or end the program, on some of its versions."""
 
 from __future__ import annotations
 
