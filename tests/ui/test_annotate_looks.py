@@ -126,34 +126,6 @@ def test_space_that_is_held_verifies_nothing_also_where_its_repetitions_are_not_
         assert State.VERIFIED not in [image.state for image in document.images()]
 
 
-def test_a_held_key_marks_one_image_as_done_also_where_its_repetitions_are_not_told(
-    qtbot: QtBot, open_window: Open, labelled: Path
-) -> None:
-    hand = WindowDriver(qtbot, open_window(labelled))
-    command = find(hand.window, QAction, "action-done")
-
-    def send(kind: QEvent.Type, ms: int, repeats: bool = False) -> None:
-        event = QKeyEvent(kind, Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier, "n", repeats)
-        event.setTimestamp(ms)
-        QApplication.sendEvent(hand.canvas, event)
-
-    def done() -> int:
-        with Document.open(labelled, read_only=True) as document:
-            return int(document.images().in_state(State.DONE).sum())
-
-    found = []
-    for pressed, is_told in ((1000, False), (1660, False), (1705, True), (3000, False)):
-        send(QEvent.Type.ShortcutOverride, pressed, is_told)
-        command.trigger()  # as the window system does for its key
-        found.append(done())
-        send(QEvent.Type.KeyRelease, max(pressed, 1660))
-    assert found == [1, 1, 1, 2]
-    send(QEvent.Type.ShortcutOverride, 3000)
-    QApplication.processEvents()
-    command.trigger()
-    assert done() == 3, "a click on its button"
-
-
 def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = WindowDriver(qtbot, open_window(labelled))
     place = hand.at(30, 30)

@@ -22,7 +22,6 @@ from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
 from workbench.ui.annotate.canvas_toolbar import CanvasToolbar
-from workbench.ui.annotate.held_keys import HeldKeys
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.image_navigation import ImageNavigation
@@ -35,6 +34,7 @@ from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.requested_boxes import RequestedBoxes
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.suggest_bar import SuggestBar
+from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images import thumbnails, unread_images
 from workbench.ui.images.pictures import Picture
 from workbench.ui.page import Page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
@@ -19,6 +20,7 @@ from workbench.inference.review_decisions import Decision, Memory
 from workbench.ui import keys
 from workbench.ui.actions import key_text, make_action
 from workbench.ui.background import Background
+from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images import image_losses
 from workbench.ui.images.crops import Crops
 from workbench.ui.inspect.review.bars import DecisionBar, ReviewHeader
@@ -84,12 +86,10 @@ class ReviewGallery(QWidget):
 
     def _make_actions(self) -> dict[Decision, QAction]:
         """Their keys work in the tiles only: in a combo box a letter finds an entry."""
-        only = Qt.ShortcutContext.WidgetShortcut
+        only, held = Qt.ShortcutContext.WidgetShortcut, HeldKeys(self.view)
         return {
-            decision: make_action(
-                self.view, f"review-{decision}", lambda _=False, one=decision: self._requested(one), context=only
-            )
-            for decision in Decision
+            one: make_action(self.view, f"review-{one}", held.once(partial(self._requested, one)), context=only)
+            for one in Decision
         }
 
     def _connect(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether a command comes from a held key: what marks an image and goes on to the next needs a press for each."""
+"""Whether a command comes from a held key: what decides something and goes on to the next needs a press for each."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from PySide6.QtWidgets import QWidget
 
 
 class HeldKeys(QObject):
-    """Follows the keys of `page`, also where it is not told that one repeats itself, as `SpaceKey` explains: there
-    QAction.setAutoRepeat(False) holds nothing up.
+    """Follows the keys that come to `place` or what is in it, also where it is not told that one repeats itself, as
+    `SpaceKey` explains: there QAction.setAutoRepeat(False) holds nothing up.
     """
 
-    def __init__(self, page: QWidget) -> None:
-        super().__init__(page)
+    def __init__(self, place: QWidget) -> None:
+        super().__init__(place)
         self._repeats = False  # the key of the command that runs
         self._released = 0  # ms, 0: never
-        page.installEventFilter(self)
+        place.installEventFilter(self)
 
     def once(self, do: Callable[[], object]) -> Callable[[], None]:
         """`do`, but nothing if the key of its command repeats itself."""

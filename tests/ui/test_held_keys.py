@@ -1,0 +1,57 @@
+"""A key that is held decides once, also where Qt does not tell that it repeats itself, as under Xvfb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.label_page_project import labelled
+from tests.ui.test_review import Bench, bench, session
+from tests.ui.window_driver import Open, WindowDriver, find
+from workbench.core.document import Document
+from workbench.core.project import State
+
+__all__ = ["bench", "labelled", "session"]  # fixtures
+
+
+def send(place: QWidget, kind: QEvent.Type, ms: int, is_told: bool = False) -> None:
+    event = QKeyEvent(kind, Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier, "n", is_told)
+    event.setTimestamp(ms)
+    QApplication.sendEvent(place, event)
+
+
+def hold(place: QWidget, command: QAction) -> None:
+    """Press its key, which repeats itself twice before it is let go."""
+    for pressed, is_told in ((1000, False), (1660, False), (1705, True)):
+        send(place, QEvent.Type.ShortcutOverride, pressed, is_told)
+        command.trigger()  # as the window system does for its key
+        send(place, QEvent.Type.KeyRelease, max(pressed, 1660))
+
+
+def test_a_held_key_marks_one_image_as_done(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    command = find(hand.window, QAction, "action-done")
+
+    def done() -> int:
+        with Document.open(labelled, read_only=True) as document:
+            return int(document.images().in_state(State.DONE).sum())
+
+    hold(hand.canvas, command)
+    assert done() == 1
+    QApplication.processEvents()
+    command.trigger()
+    assert done() == 2, "a click on its button"
+    send(hand.canvas, QEvent.Type.ShortcutOverride, 3000)
+    command.trigger()
+    assert done() == 3, "pressed again"
+
+
+def test_a_held_key_decides_one_item_of_the_review(bench: Bench) -> None:
+    bench.shown()
+    before = len(bench.kinds())
+    hold(bench.review.view, find(bench.window, QAction, "action-review-take"))
+    assert len(bench.kinds()) == before - 1
