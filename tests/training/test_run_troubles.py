@@ -27,6 +27,7 @@ from workbench.training.events import Evaluated, Event, Failed, Finished, Messag
 from workbench.training.prepare import select_images
 from workbench.training.run import train
 from workbench.training.schedule import Plan
+from workbench.training.settings import TrainingSettings
 
 
 def test_a_corrupt_image_is_reported_and_left_out(request_of: MakeRequest, tmp_path: Path) -> None:
@@ -149,6 +150,23 @@ def test_data_that_can_teach_nothing_is_refused_in_a_sentence(
 def test_images_in_no_fitting_state_are_refused_in_a_sentence(request_of: MakeRequest, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="None of the 8 images outside the test split is verified"):
         list(train(request_of(states="verified")))
+
+
+@pytest.mark.parametrize(
+    ("tested", "said"),
+    [
+        (2, "None of the 6 images outside the test split is ver"),
+        (7, "The only image outside the test split is not ver"),
+    ],
+)
+def test_images_of_the_test_split_are_not_counted_among_those_outside_it(
+    tmp_path: Path, tested: int, said: str
+) -> None:
+    snapshot = make_snapshot(tmp_path)
+    parts = [Split.TEST] * tested + [Split.TRAIN] * (8 - tested)
+    images = tuple(dataclasses.replace(one, split=part) for one, part in zip(snapshot.images, parts, strict=True))
+    with pytest.raises(WorkbenchError, match=said):
+        select_images(dataclasses.replace(snapshot, images=images), TrainingSettings(states="verified"))
 
 
 def test_a_device_that_is_not_there_is_refused_before_the_images_are_read(

@@ -70,8 +70,11 @@ def _nothing(snapshot: Snapshot, settings: TrainingSettings) -> str:
     if all(image.split is Split.TEST for image in snapshot.images):
         all_ = "The only image is" if len(snapshot) == 1 else f"All {len(snapshot):,} images are"
         return f"{all_} in the test split. Training needs images in the split train."
+    outside = sum(image.split is not Split.TEST for image in snapshot.images)
+    none = "The only image" if outside == 1 else f"None of the {outside:,} images"
+    is_not = "is not" if outside == 1 else "is"
     return (
-        f"None of the {len(snapshot):,} images outside the test split is {words[settings.states]}."
+        f"{none} outside the test split {is_not} {words[settings.states]}."
         " Mark labelled images as done, or choose other states in the recipe."
     )
 
