@@ -100,7 +100,9 @@ def test_what_is_kept_is_said_once_with_its_number(tmp_path: Path) -> None:
         text(tmp_path / "training/label_2" / f"{name}.txt", CAR + UNKNOWN + REGION + CAR.replace("1.57\n", "1.57 1\n"))
     remarks = kitti.read(tmp_path).remarks
     assert {r.level for r in remarks} == {"read"}
-    told = ("2 DontCare regions", "2 boxes have unknown", "6 boxes say where", "2 boxes have a score")
+    text(tmp_path / "one/label_2/a.txt", REGION)
+    assert kitti.read(tmp_path / "one").remarks[0].sentence.startswith("1 DontCare region was read as crowd")
+    told = ("2 DontCare regions", "2 boxes have unknown", "6 boxes have a place in space", "2 boxes have a score")
     assert all(r.sentence.startswith(words) for r, words in zip(remarks, told, strict=True))
 
 

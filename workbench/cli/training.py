@@ -184,7 +184,10 @@ def _check_before(
     images = len(prepare.select_images(snapshot, recipe.training)[0])
     if start is None and recipe.name == recipes.DEFAULT and images < recipes.FEW_IMAGES:
         few = recipes.find(recipes.FEW)  # which the window chooses by itself
-        say(f"  From only {images:,} images, “{few.title}” learns more: --preset {few.name}", quiet=quiet)
+        say(
+            f"  From only {formatting.count(images, 'image')}, “{few.title}” learns more: --preset {few.name}",
+            quiet=quiet,
+        )
 
 
 def _line(found: Finding) -> str:

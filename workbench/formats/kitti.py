@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
+from workbench.core.formatting import count
 from workbench.core.image_lookup import MatchKind, leads_out
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.errors import Refused
@@ -40,10 +41,10 @@ _IMAGE_FOLDERS = (_IMAGES, "images", "image")
 _HALVES = ("training", "testing")
 _LISTS = {"train": Split.TRAIN, "val": Split.VALIDATION, "test": Split.TEST}
 _SPOKEN = {
-    "regions": f"{{}} DontCare regions were read as crowd regions with the label {IGNORED}.",
-    "unknown": "{} boxes have unknown occlusion (3); they were read as not occluded.",
-    "space": "{} boxes say where the object is in space; this was kept, but is not shown.",
-    "scores": "{} boxes have a score, like detections; it was kept, but not used.",
+    "regions": (("DontCare region", "was"), f"read as crowd with the label {IGNORED}."),
+    "unknown": (("box", "has"), "unknown occlusion (3), which was read as none."),
+    "space": (("box", "has"), "a place in space; this was kept, but is not shown."),
+    "scores": (("box", "has"), "a score, like detections; it was kept, but not used."),
 }
 
 
@@ -174,9 +175,9 @@ class _Reader(DataSetReader):
                 self.report.say(level, name, sentence, line, kind=kind)
             spoken += parsed.spoken
             read.append(self.image(file, parsed))
-        for word, sentence in _SPOKEN.items():
+        for word, (subject, told) in _SPOKEN.items():
             if spoken[word]:
-                self.report.say("read", self.path.name, sentence.format(f"{spoken[word]:,}"))
+                self.report.say("read", self.path.name, f"{count(spoken[word], *subject)} {told}")
         read += self.bare_images(read, _IMAGES, self.split_of)
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
         return self.report.reading("kitti", self.path, tuple(labels), read, self.lookup)

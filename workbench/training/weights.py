@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench import detectors
+from workbench.core.formatting import count as counted
 from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import AnchorSet, Label, colour_for
 from workbench.detectors.parts import darknet, foreign
@@ -187,7 +188,8 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
         if done.taken < done.total and Path(file).suffix != ".safetensors":  # fine-tuned for labels of its own
             done = transfer(detector, content.tensors, None, names)
         if done.taken < done.total:
-            raise Refused(file, f"it does not fill {detector.title} with {len(names)} labels: {done.sentence}")
+            what = f"{detector.title} with {counted(len(names), 'label')}"
+            raise Refused(file, f"it does not fill {what}: {done.sentence}")
     else:
         seen = darknet.read(detector, file).seen
         darknet.set_seen(detector, seen)

@@ -90,6 +90,8 @@ def test_a_file_for_another_number_of_labels_says_for_how_many(tmp_path: Path) -
     darknet.write(build(labels=80), tmp_path / "a.weights")
     with pytest.raises(Refused, match=r"with 3 labels.* It fits 80 labels"):
         darknet.read(build(labels=3), tmp_path / "a.weights")
+    with pytest.raises(Refused, match=r"with 1 label: .* It fits 80 labels"):
+        darknet.read(build(labels=1), tmp_path / "a.weights")
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 15, b"PK\3\4" * 10, b"\xff" * 100])

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.core.files import atomic_path
+from workbench.core.formatting import count as counted
 from workbench.detectors.parts.csp import WeightedSum
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import Refused
@@ -225,9 +226,9 @@ def _header(head: bytes, file: Path) -> Header:
 def _misfit(detector: Detector, file: Path, header: Header, content: Content | None) -> str:
     expected, found = header.size + 4 * count(detector), file.stat().st_size
     sizes = f"{expected:,} bytes expected, {found:,} found"
-    sentence = f"does not fit {detector.title} with {detector.label_count} labels: {sizes}"
+    sentence = f"does not fit {detector.title} with {counted(detector.label_count, 'label')}: {sizes}"
     if content is None:
         return f"{sentence}. Choose the detector, width and anchors that it was trained with, or its cfg."
     if content.complete:
-        return f"{sentence}. It fits {content.labels} labels: choose that many."
+        return f"{sentence}. It fits {counted(content.labels, 'label')}: choose that many."
     return f"{sentence}. It contains only the first layers of the network: use it to start a training from."

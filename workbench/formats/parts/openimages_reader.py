@@ -170,9 +170,8 @@ class OpenImagesReader(DataSetReader):
             codes = [code for code in codes if code in used]
         alike = len(codes) - len({self.names[code] for code in codes})
         if alike:
-            self.report.say(
-                "repaired", self.path.name, f"{alike:,} labels have the same name as others; they were merged."
-            )
+            sentence = f"{count(alike, 'label', 'has')} the same name as others; they were merged."
+            self.report.say("repaired", self.path.name, sentence)
         return tuple(dict.fromkeys([*(self.names[code] for code in codes), *nameless]))
 
     def image(self, id: str, one: _TableEntry) -> ReadImage:

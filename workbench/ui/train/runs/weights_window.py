@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from workbench import settings
 from workbench.core.edits import AddLabels
+from workbench.core.formatting import count
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
@@ -142,19 +143,19 @@ class WeightsWindow(QDialog):
 
     def _labels_origin(self, error: WorkbenchError) -> tuple[str, ...]:
         """If the file does not fit the number of labels and nobody chose them, where the labels came from."""
-        count = len(self._labels)
-        if not self._labels_are_the_projects or f"with {count} labels" not in error.sentence:
+        number = len(self._labels)
+        if not self._labels_are_the_projects or f"with {count(number, 'label')}" not in error.sentence:
             return ()
         return (
-            f"The {count} labels are the project's, as no others were named: under Labels, choose the file that names"
-            " the network's own, one per line.",
+            f"The {count(number, 'label', 'is')} the project's, as no others were named: under Labels, choose the file"
+            " that names the network's own, one per line.",
         )
 
     def _default_labels(self) -> str:
         """Which labels are used if none are given."""
         document = self._session.document
-        count = len(document.labels()) if document is not None else 0
-        return f"the file's own, else the project's {count:,}" if count else "the file's own"
+        number = len(document.labels()) if document is not None else 0
+        return f"the file's own, else the project's {number:,}" if number else "the file's own"
 
     @Slot()
     def _forget_error(self) -> None:
