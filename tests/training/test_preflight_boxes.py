@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.training.test_preflight import findings, one_per_cell, recipe, well, with_images, with_labels
-from tests.training.toys import Toy
+from tests.training.toys import Toy, make_snapshot
 from workbench import detectors
 from workbench.core.project import FLAGS, Snapshot, Split, State
-from workbench.training import preflight_boxes, recipes
+from workbench.training import hold_out, preflight_boxes, recipes
 from workbench.training.findings import INFO, STOPS
 from workbench.training.preflight import preflight
+from workbench.training.settings import TrainingSettings
 
 __all__ = ["well"]  # a fixture
 pytestmark = pytest.mark.usefixtures("toy")
@@ -109,3 +111,22 @@ def test_labels_of_one_image_each_are_not_helped_by_balanced_folds(well: Snapsho
     found = findings(changed, folds=3, fold_by="image")["one fold"]
     assert found.count == 2
     assert found.advice.endswith("Label it in more images.")
+
+
+def test_balanced_folds_are_no_advice_where_the_folds_are_balanced(tmp_path: Path) -> None:
+    """'rare' is in two images of one fold, of which none can change places: each other label has one image there."""
+    plain = make_snapshot(tmp_path, 4, 0)
+    settings = TrainingSettings(folds=2, fold_by="image", seed=1)
+    by_id = hold_out.folds_of([image.id for image in plain.images], tuple, settings)
+    mine, theirs = (np.flatnonzero(by_id == fold).tolist() for fold in (1, 2))
+    rows = [(image, 0) for image in mine] + [(one, label) for label in (1, 2) for one in (mine[label - 1], *theirs)]
+    rows.sort()
+    changed = replace(
+        with_labels(plain, ("rare", "a", "b"), [label for _, label in rows]),
+        offsets=np.searchsorted([image for image, _ in rows], range(5)), box_ids=np.arange(len(rows)),
+        boxes=np.tile(plain.boxes[:1], (len(rows), 1)), flags=np.zeros((len(rows), 4), bool),
+    )  # fmt: skip
+    for fold_by, advice in (("image", "in more images or set Fold by to balanced."), ("balanced", "in more images.")):
+        found = {one.kind: one for one in preflight(changed, recipe(folds=2, fold_by=fold_by, seed=1), None)}
+        assert "'rare' (2 in fold 1)" in found["one fold"].sentence
+        assert found["one fold"].advice.endswith(advice)
