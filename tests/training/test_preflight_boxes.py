@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.test_preflight import findings, one_per_cell, recipe, well, with_images, with_labels
+from tests.training.test_preflight import findings, one_per_cell, recipe, rows, well, with_images, with_labels
 from tests.training.toys import Toy, make_snapshot
 from workbench import detectors
 from workbench.core.project import FLAGS, Snapshot, Split, State
@@ -99,6 +99,12 @@ def test_a_single_box_is_rare_and_one_that_only_validation_has_can_not_be_learnt
     found = findings(changed)
     assert found["rare label"].sentence == "1 label with fewer than 10 boxes in training: 'one' (1)."
     assert found["only in validation"].sentence == "1 label only in the validation images: 'judged'."
+    assert found["not in validation"].sentence == "1 label not in the validation images: 'one'."
+
+
+def test_no_label_is_missed_in_validation_images_without_any_box(well: Snapshot) -> None:
+    empty = replace(well, offsets=np.minimum(well.offsets, 40), **rows(well, range(40)))
+    assert set(findings(empty)) == {"split"}, "which says that AP can't be computed"
 
 
 def test_test_images_are_not_missed_in_the_training(well: Snapshot) -> None:
@@ -119,12 +125,12 @@ def test_balanced_folds_are_no_advice_where_the_folds_are_balanced(tmp_path: Pat
     settings = TrainingSettings(folds=2, fold_by="image", seed=1)
     by_id = hold_out.folds_of([image.id for image in plain.images], tuple, settings)
     mine, theirs = (np.flatnonzero(by_id == fold).tolist() for fold in (1, 2))
-    rows = [(image, 0) for image in mine] + [(one, label) for label in (1, 2) for one in (mine[label - 1], *theirs)]
-    rows.sort()
+    shown = [(image, 0) for image in mine] + [(one, label) for label in (1, 2) for one in (mine[label - 1], *theirs)]
+    shown.sort()
     changed = replace(
-        with_labels(plain, ("rare", "a", "b"), [label for _, label in rows]),
-        offsets=np.searchsorted([image for image, _ in rows], range(5)), box_ids=np.arange(len(rows)),
-        boxes=np.tile(plain.boxes[:1], (len(rows), 1)), flags=np.zeros((len(rows), 4), bool),
+        with_labels(plain, ("rare", "a", "b"), [label for _, label in shown]),
+        offsets=np.searchsorted([image for image, _ in shown], range(5)), box_ids=np.arange(len(shown)),
+        boxes=np.tile(plain.boxes[:1], (len(shown), 1)), flags=np.zeros((len(shown), 4), bool),
     )  # fmt: skip
     for fold_by, advice in (("image", "in more images or set Fold by to balanced."), ("balanced", "in more images.")):
         found = {one.kind: one for one in preflight(changed, recipe(folds=2, fold_by=fold_by, seed=1), None)}

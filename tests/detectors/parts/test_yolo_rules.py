@@ -68,6 +68,18 @@ def test_rule_5_the_cell_of_the_centre_answers_by_row_and_column() -> None:
     assert (moved[..., 4] > 0).nonzero().tolist() == [[1, 3, 0]]
 
 
+def test_rows_and_columns_of_a_wide_input_are_its_own() -> None:
+    """96 x 64 pixels: two rows of three cells, each with a box of either anchor's size in its middle."""
+    found = head().candidates((torch.zeros(1, 14, 2, 3),))
+    centres = (found.boxes[0, :, :2] + found.boxes[0, :, 2:]) / 2
+    assert sorted(map(tuple, centres.tolist())) == [(x, y) for x in (16, 48, 80) for y in (16, 48) for _ in ANCHORS]
+    sides = found.boxes[0, :, 2:] - found.boxes[0, :, :2]
+    assert sorted(map(tuple, sides.tolist())) == [(32, 32)] * 6 + [(64, 64)] * 6
+    assert found.scores.tolist() == [[[0.25, 0.25]] * 12], "objectness times label"
+    answers = head().assignment(truth((80.0, 40.0, 32, 32, 0)), (64, 96))
+    assert (answers.row.tolist(), answers.column.tolist()) == ([1], [2])
+
+
 def test_rule_5_a_centre_on_the_far_edge_belongs_to_the_last_cell() -> None:
     moved = deltas(PAPER, truth((128.0, 128.0, 32, 32, 0)))
     assert (moved[..., 4] > 0).nonzero().tolist() == [[3, 3, 0]]
