@@ -76,8 +76,9 @@ def test_rows_and_columns_of_a_wide_input_are_its_own() -> None:
     sides = found.boxes[0, :, 2:] - found.boxes[0, :, :2]
     assert sorted(map(tuple, sides.tolist())) == [(32, 32)] * 6 + [(64, 64)] * 6
     assert found.scores.tolist() == [[[0.25, 0.25]] * 12], "objectness times label"
-    answers = head().assignment(truth((80.0, 40.0, 32, 32, 0)), (64, 96))
-    assert (answers.row.tolist(), answers.column.tolist()) == ([1], [2])
+    for x, y, size in ((80.0, 40.0, (64, 96)), (40.0, 80.0, (96, 64))):
+        answers = head().assignment(truth((x, y, 32, 32, 0)), size)
+        assert (answers.row.tolist(), answers.column.tolist()) == ([y // 32], [x // 32])
 
 
 def test_rule_5_a_centre_on_the_far_edge_belongs_to_the_last_cell() -> None:
