@@ -131,7 +131,7 @@ class MainWindow(QMainWindow):
         self._rail.chosen.connect(self.show_page)
         self._stack = QStackedWidget()
         self._stack.setObjectName("pages")
-        self._start = StartPage()
+        self._start = StartPage(self._stack)
         self._start.folder_requested.connect(self.choose_photographs)
         self._start.open_requested.connect(self.choose_project)
         self._start.sample_requested.connect(self._projects.sample)
@@ -248,7 +248,8 @@ class MainWindow(QMainWindow):
     def _page(self, name: str) -> Page:
         if name not in self._pages:  # created when first needed
             spec = next(spec for spec in PAGE_SPECS if spec.name == name)
-            page: Page = getattr(importlib.import_module(spec.module), spec.kind)(self.session)
+            kind = getattr(importlib.import_module(spec.module), spec.kind)
+            page: Page = kind(self.session, self._stack)  # at once: later, all within would be told of another style
             self._pages[name] = page
             self._stack.addWidget(page)
         return self._pages[name]

@@ -83,7 +83,7 @@ class AnchorsPage(Page):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
         self._plots = Plots()
-        self._side = SidePanel(self._playback)
+        self._side = SidePanel(self._playback, self._full)
         self._form, self._panel, self._progress = self._side.form, self._side.panel, self._side.progress
         self._plots.boxes_requested.connect(self._box_navigation.show_boxes)
         self._plots.region_requested.connect(self._box_navigation.show_images)

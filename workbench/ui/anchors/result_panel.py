@@ -84,6 +84,11 @@ class ResultPanel(QWidget):
         self.table, self.sets, self.scales, self.labels = AnchorsTable(), SetsTable(), ScalesView(), LabelsView()
         self.tabs = QTabWidget()
         self.tabs.setObjectName("anchors-tabs")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self.numbers)
+        column.addWidget(self.tabs, 1)
         for widget, title in (
             (self.table, "Anchors"), (self.sets, "Sets"), (self.scales, "Scales"), (self.labels, "Labels"),
         ):  # fmt: skip
@@ -99,11 +104,6 @@ class ResultPanel(QWidget):
         self.published.setAccessibleName("Use the published anchors again")
         self.published.setToolTip("Trainings will use the anchors that come with the detector. Can be undone.")
         self._connect()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.GRID)
-        column.addWidget(self.numbers)
-        column.addWidget(self.tabs, 1)
         self._foot = QGridLayout()
         self._foot.setSpacing(theme.GRID)
         column.addLayout(self._foot)

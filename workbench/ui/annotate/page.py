@@ -113,20 +113,27 @@ class AnnotatePage(Page):
         )
 
     def _build(self) -> None:
+        """From the outside in: what is added with all within it tells each of these of another style."""
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._stack = QStackedWidget()
+        layout.addWidget(self._stack)
+        self._splitter = QSplitter()
+        self._splitter.setObjectName("label-splitter")
+        self._stack.addWidget(self._splitter)
+        middle = QWidget()
+        self._splitter.addWidget(self._images)
+        self._splitter.addWidget(middle)
         tools = (self._draw, self._previous, self._next, self._suggest)
         views = (self._out, self._in, self._fit, self._full, self._keep, *self._menus.views, self._hide)
         self._toolbar = CanvasToolbar(tools, views, (self._done, self._verifying), self._menus.menus)
-        middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._toolbar)
         column.addWidget(self._suggest_bar)
         column.addWidget(self.canvas, 1)
-        self._splitter = QSplitter()
-        self._splitter.setObjectName("label-splitter")
-        for widget in (self._images, middle, self._side):
-            self._splitter.addWidget(widget)
+        self._splitter.addWidget(self._side)  # last: Tab comes to it after the canvas
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setSizes([232, 776, 224])  # fits names of 18 letters
         self._splitter.setChildrenCollapsible(False)
@@ -134,12 +141,7 @@ class AnnotatePage(Page):
         self._empty = EmptyState("label-empty", "mdi6.image-plus-outline")
         self._empty.say("No images yet", "Boxes are drawn on the project's images.", "Add images", "data")
         self._empty.page_requested.connect(self.session.page_requested)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._splitter)
         self._stack.addWidget(self._empty)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._stack)
         self.main_widget = self.canvas
 
     def _connect(self) -> None:

@@ -89,6 +89,10 @@ class DataPage(Page):
         self._gallery.show_only(Filter(only=ids, why=why, boxes=boxes))
 
     def _build(self) -> None:
+        """From the outside in: what is added with all within it tells each of these of another style."""
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
         tools = ToolRow()
         for action, text in zip(self._actions, _SHORT, strict=True):
             action.setIconText(text)
@@ -99,15 +103,19 @@ class DataPage(Page):
             if action.objectName() == "action-add-images":
                 button.addActions([self._files, self._check_files])
                 button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        layout.addWidget(tools)  # now: a style sheet has regarded each button's mode as it was
+        self._stack = QStackedWidget()
+        layout.addWidget(self._stack, 1)
+        self._splitter = QSplitter()
+        self._splitter.setObjectName("data-splitter")
+        self._stack.addWidget(self._splitter)
         side = QWidget()
+        self._splitter.addWidget(self._gallery)
+        self._splitter.addWidget(side)
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._summary)
         column.addWidget(self._labels, 1)
-        self._splitter = QSplitter()
-        self._splitter.setObjectName("data-splitter")
-        self._splitter.addWidget(self._gallery)
-        self._splitter.addWidget(side)
         self._splitter.setStretchFactor(0, 1)
         self._splitter.setSizes([900, 304])
         self._splitter.setChildrenCollapsible(False)
@@ -116,14 +124,7 @@ class DataPage(Page):
         sentence = "Choose a folder of photographs, or drop them into the window. They stay where they are."
         self._empty.say("No images yet", sentence, "Add images from a folder…")
         self._empty.button.clicked.connect(self.image_adder.choose_folder)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._splitter)
         self._stack.addWidget(self._empty)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(tools)
-        layout.addWidget(self._stack, 1)
         self.main_widget = self._gallery.view
 
     def shown(self) -> None:

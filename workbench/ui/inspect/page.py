@@ -65,12 +65,12 @@ class InspectPage(Page):
         self._header = InspectHeader()
         self._picker = self._header.picker
         self._header.add_button(OtherImagesButton(self.session, self, self._picker))
-        self._panes = InspectPanes()
-        self._left, self._middle, self._right = self._panes.images, self._panes.picture, self._panes.results
         column = QVBoxLayout(self._full)
         column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         column.setSpacing(theme.GRID)
         column.addWidget(self._header)
+        self._panes = InspectPanes(self._full)
+        self._left, self._middle, self._right = self._panes.images, self._panes.picture, self._panes.results
         column.addWidget(self._panes, 1)
         self.main_widget = self._left.table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QSplitter
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from workbench.ui.inspect.images_pane import ImagesPane
 from workbench.ui.inspect.picture_pane import PicturePane
@@ -17,8 +17,8 @@ PREFERRED = 380  # px of the right side if there is room
 class InspectPanes(QSplitter):
     """Their sizes are remembered. Call `close_down` before it goes."""
 
-    def __init__(self) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
         self.setObjectName("inspect-panes")
         self.setChildrenCollapsible(False)
         self.images, self.picture, self.results = ImagesPane(), PicturePane(), ResultsPane()
