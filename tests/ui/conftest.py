@@ -22,6 +22,11 @@ from workbench.ui import garbage_collector, job, theme, window_closing
 from workbench.ui.garbage_collector import GarbageCollector
 from workbench.ui.main_window import MainWindow
 
+LONG_ENOUGH = 30_000
+"""Milliseconds that a test waits for what must come unless it says how long: beside other programs, 5 s are few."""
+for _wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitSignals, QtBot.waitActive, QtBot.waitExposed):
+    _wait.__kwdefaults__["timeout"] = LONG_ENOUGH
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
