@@ -8,6 +8,7 @@ fp32: YOLOv3 by a little (2.14), and the recipe's network, half as wide, which c
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,13 @@ def test_f4_a_training_is_more_than_twice_as_fast_as_a_plain_loop(
     case: tuple[str, int, float, int, int, float], cells: Path, tmp_path: Path
 ) -> None:
     *options, wanted = case
-    found: dict[str, list[float]] = {"plain": [], "steps": [], "ours": []}
-    for _ in range(ROUNDS):
-        for kind, speeds in found.items():
-            speeds.append(own.run("loop", cells, kind, *options, "cpu", home=tmp_path)["per_second"])
-    best = {kind: max(speeds) for kind, speeds in found.items()}  # what disturbs makes slower only
+    with contextlib.ExitStack() as stack:
+        processes = {
+            kind: stack.enter_context(own.waiting("loop", cells, kind, *options, "cpu", home=tmp_path))
+            for kind in ("plain", "steps", "ours")
+        }
+        rounds = [{kind: measure()["per_second"] for kind, measure in processes.items()} for _ in range(ROUNDS)]
+    best = {kind: max(found[kind] for found in rounds) for kind in processes}  # what disturbs makes slower only
     text = ", ".join(f"{kind} {speed:.2f}" for kind, speed in best.items())
     print(f"F4: images/s of {case[0]}: {text}; {best['ours'] / best['plain']:.2f} times the loop")
     assert best["ours"] >= (wanted if HALVES else 1.2) * best["plain"]

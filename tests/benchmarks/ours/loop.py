@@ -9,7 +9,7 @@ KIND is
   (bf16 on a processor), weights in PyTorch's layout;
 - amp-last: the same in channels-last;
 - ours: the whole of `train`, mosaics and all.
-FOLDER holds a project with blood cells.
+FOLDER holds a project with blood cells. It prints {} once it is ready, and measures anew for each line that it reads.
 """
 
 from __future__ import annotations
@@ -169,13 +169,16 @@ def ours(snapshot: Snapshot, recipe: Recipe, steps: int, folder: Path) -> list[f
         return order(*given, **more)
 
     Stepper.queue = timed  # type: ignore[method-assign]
-    with contextlib.closing(train(RunRequest(folder, snapshot, recipe, None))) as events:  # type: ignore[type-var]
-        for _ in events:
-            if len(begun) > steps:
-                break
-        if recipe.training.device == "cuda":  # steps are ordered ahead, so only all of them together can be timed
-            _wait(torch.device("cuda"))  # and before the training is closed, which saves it
-            return [(time.perf_counter() - begun[WARM]) / (len(begun) - WARM)] * len(begun)
+    try:
+        with contextlib.closing(train(RunRequest(folder, snapshot, recipe, None))) as events:  # type: ignore[type-var]
+            for _ in events:
+                if len(begun) > steps:
+                    break
+            if recipe.training.device == "cuda":  # steps are ordered ahead, so only all of them together can be timed
+                _wait(torch.device("cuda"))  # and before the training is closed, which saves it
+                return [(time.perf_counter() - begun[WARM]) / (len(begun) - WARM)] * len(begun)
+    finally:
+        Stepper.queue = order  # type: ignore[method-assign]
     return np.diff(begun).tolist()
 
 
@@ -188,14 +191,16 @@ def main() -> None:
         "epochs": -(-int(steps) * int(batch) // 100) + 1,
     }  # fmt: skip
     recipe = recipes.preset("quick-cpu").with_detector(name).changed(changed)
-    if kind == "ours":
-        times = ours(snapshot, recipe, int(steps), Path(folder) / "loop" / str(time.monotonic_ns()))
-    elif kind.startswith("amp"):
-        layout = torch.channels_last if kind == "amp-last" else torch.contiguous_format
-        times = amp(snapshot, recipe, int(steps), torch.device(place), layout)
-    else:
-        times = plain(snapshot, recipe, int(steps), again=kind == "steps")
-    print(json.dumps({"per_second": int(batch) / median(times[WARM:])}))
+    print("{}", flush=True)
+    for _ in sys.stdin:
+        if kind == "ours":
+            times = ours(snapshot, recipe, int(steps), Path(folder) / "loop" / str(time.monotonic_ns()))
+        elif kind.startswith("amp"):
+            layout = torch.channels_last if kind == "amp-last" else torch.contiguous_format
+            times = amp(snapshot, recipe, int(steps), torch.device(place), layout)
+        else:
+            times = plain(snapshot, recipe, int(steps), again=kind == "steps")
+        print(json.dumps({"per_second": int(batch) / median(times[WARM:])}), flush=True)
 
 
 if __name__ == "__main__":  # workers are started anew
