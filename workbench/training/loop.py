@@ -101,7 +101,6 @@ class Training:
             step, best = (state.step, state.best_ap50) if state else (0, self.progress.highest_ap50)
             yield Finished(step, 0, True, best, self._seconds(), str(self.request.folder))
             return
-        self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         with gpu.alone_on(self.runtime.device):
             self._build(state)
             yield from self._train()
