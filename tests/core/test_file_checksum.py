@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Picture
 
-from workbench.core import backups, edits, file_checksum
+from workbench.core import backups, edits, file_checksum, store
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.core.store import FILE
@@ -161,3 +161,24 @@ def test_without_the_count_a_disk_with_a_coarse_clock_is_called_damaged(
         coarse(project / FILE)
     coarse(project / FILE)
     assert not opens(project)
+
+
+def test_damage_is_not_rewritten_where_the_file_is_checked_only_after_it_was_opened(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window opens a large project before it is checked, and rewriting it made its flipped bits look right."""
+    file = project / FILE
+    with Document.open(project) as document:
+        image = document.images()[0].id
+        document.draw(tuple(Box(0, image, 1, (0, 0, 5, 5), note="x" * 500) for _ in range(2000)))
+        document.undo()
+        document.draw((Box(0, image, 1, (0, 0, 5, 5), note="as it was"),))
+    at, size = file.read_bytes().rindex(b"as it was"), file.stat().st_size
+    rot(file, at, 0)
+    monkeypatch.setattr(store, "_MUCH_FREE", 0)
+    with Document.open(project, check=False):
+        assert file.stat().st_size == size
+    assert not opens(project)
+    rot(file, at, 0)
+    with Document.open(project, check=False):
+        assert file.stat().st_size < size / 4
