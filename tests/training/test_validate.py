@@ -115,6 +115,38 @@ def test_a_card_computes_a_batch_while_another_is_prepared(tmp_path: Path, monke
     assert validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), card, 2, control) is None
 
 
+class Large(Knowing):
+    """Memory holds one image of it."""
+
+    def __init__(self) -> None:
+        super().__init__(ToySettings(input_px=64), 2)
+        self.memory, self.refused = threading.Lock(), threading.Event()
+
+    def forward(self, images: Tensor) -> Raw:
+        if len(images) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        if not self.memory.acquire(blocking=False):
+            self.refused.set()
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        try:
+            self.refused.wait(30)
+            return super().forward(images)
+        finally:
+            self.memory.release()
+
+
+def test_images_that_memory_holds_only_one_at_a_time_are_evaluated_one_after_the_other(tmp_path: Path) -> None:
+    """The second thread took all halvings of its batch while the first one computed, and the training failed."""
+    dataset = load(make_snapshot(tmp_path), tmp_path)
+    scores = validate.evaluate(Large().eval(), dataset, Runtime(), 2, Control(), threads=2)
+    assert scores is not None
+    assert scores.ap == 1.0
+    every = np.arange(len(dataset))
+    each = validate.losses(Large().eval(), dataset, every, Runtime(), 2, Control(), threads=2)
+    assert each is not None
+    assert each.tolist() == scores.losses.tolist()
+
+
 def test_losses_of_a_detector_that_draws_are_the_same_on_any_number_of_cores_and_leave_the_training_its_numbers() -> (
     None
 ):

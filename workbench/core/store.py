@@ -233,8 +233,8 @@ class Store:
     def compact(self) -> None:
         """Give free pages back to the disk if a large file is mostly those, as after a huge import that was undone.
 
-        A second for each 50 MB that remain. If it fails, as on a full disk or because the file is damaged, that stays as
-        it is: rewritten, flipped bits would no longer be found.
+        A second for each 50 MB that remain. If it fails, as on a full disk, the file stays as it is, and if it is
+        damaged: bits that flipped would no longer be found in a file written anew.
         """
         (free, pages, size) = (self.rows(f"PRAGMA {asked}")[0][0] for asked in _SIZES)
         if free * size > _MUCH_FREE and free > pages // 2:

@@ -66,8 +66,8 @@ def evaluate(
     start, device = time.monotonic(), runtime.device
     parts = _parts(data, batch)
     own = parts[runtime.rank :: runtime.world]
-    with gpu.exact_float32(), ThreadPoolExecutor(_batches_at_once(device, threads), "evaluate") as pool:
-        found = list(pool.map(lambda part: _found(detector, data, part, batch, device, control), own))
+    with gpu.exact_float32():
+        found = _of_each(own, lambda part: _found(detector, data, part, batch, device, control), device, threads)
     if runtime.agree(control.stop.is_set()):
         return None
     rows = _dealt_back(runtime.gather(found), len(parts))
@@ -86,16 +86,27 @@ def losses(
     """
     parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
     own, device = parts[runtime.rank :: runtime.world], runtime.device
-    with gpu.exact_float32(), ThreadPoolExecutor(_batches_at_once(device, threads), "judge") as pool:
+    with gpu.exact_float32():
         look = partial(_judged, detector, data, device, control)
-        found = list(pool.map(partial(_fitting, look, device), own))
+        found = _of_each(own, partial(_fitting, look, device), device, threads)
     if runtime.agree(control.stop.is_set()):
         return None
     return np.array(_dealt_back(runtime.gather(found), len(parts)), np.float32)
 
 
-def _batches_at_once(device: torch.device, threads: int) -> int:
-    return threads if device.type == "cpu" else 2 if device.type == "cuda" else 1  # Apple's is for one thread
+def _of_each(
+    parts: Sequence[NDArray[np.int64]], work: Callable[[NDArray[np.int64]], T], device: torch.device, threads: int
+) -> list[T]:
+    """The result of `work` for each part: several at once or, where that leaves one no memory, one after the other."""
+    at_once = threads if device.type == "cpu" else 2 if device.type == "cuda" else 1  # Apple's is for one thread
+    try:
+        with ThreadPoolExecutor(at_once, "evaluate") as pool:
+            return list(pool.map(work, parts))
+    except WorkbenchError as error:
+        if at_once == 1 or error.__cause__ is None or not gpu.is_out_of_memory(error.__cause__):
+            raise
+    gpu.empty_cache(device)  # outside the except block, whose traceback would keep the tensors alive
+    return [work(part) for part in parts]
 
 
 def _fitting(look: Callable[[NDArray[np.int64]], list[T]], device: torch.device, indices: NDArray[np.int64]) -> list[T]:
