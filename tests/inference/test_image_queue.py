@@ -19,8 +19,9 @@ from workbench.core.document import Document
 from workbench.core.edits import SetState
 from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Snapshot, State
+from workbench.core.tiling import Tiling
 from workbench.errors import WorkbenchError
-from workbench.inference import features, image_queue
+from workbench.inference import features, image_queue, read_ahead
 from workbench.inference.candidate_cache import image_digest
 from workbench.inference.events import EvaluationProgress, Skipped
 from workbench.inference.features import ImageFeatures
@@ -62,7 +63,7 @@ def queue_request(tmp_path: Path) -> RankingRequest:
 
 
 def opened(_: Path) -> object:
-    return SimpleNamespace(batch=2, window=None)
+    return SimpleNamespace(batch=2, window=None, tiling=None)
 
 
 def never(_: Path) -> object:
@@ -92,6 +93,20 @@ def test_the_next_images_are_decoded_while_the_network_looks_at_some(
     monkeypatch.setattr(images, "read", counted)
     monkeypatch.setattr(features, "extract_features", looking)
     assert len(done(queue_request)) == 5
+
+
+def test_of_large_pictures_that_are_seen_in_tiles_few_are_decoded_ahead(
+    queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, asked = SimpleNamespace(batch=32, window=None, tiling=Tiling(64, 0.2)), list[int]()
+
+    def noting(read: Any, items: Any, ahead: int) -> Any:
+        asked.append(ahead)
+        return read_ahead.read_ahead(read, items, ahead)
+
+    monkeypatch.setattr(image_queue, "read_ahead", noting)
+    assert len(done(queue_request, lambda _: predictor)) == 5
+    assert asked == [read_ahead.LARGE]
 
 
 def test_unlabelled_images_are_in_order_and_labelled_ones_are_what_they_differ_from(
@@ -159,7 +174,7 @@ def test_it_tells_how_far_it_is_and_goes_on_after_it_was_broken_off(
 def test_of_batches_that_become_smaller_as_memory_runs_out_no_image_is_left_out(
     queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predictor, look = SimpleNamespace(batch=3, window=None), features.extract_features
+    predictor, look = SimpleNamespace(batch=3, window=None, tiling=None), features.extract_features
 
     def look_with_less(one: Any, pictures: Any) -> list[ImageFeatures]:
         one.batch = 1
@@ -217,7 +232,7 @@ def test_a_file_that_goes_or_changes_while_it_is_looked_at_ends_nothing(
         return look(predictor, pictures)  # type: ignore[arg-type]
 
     monkeypatch.setattr(features, "extract_features", meanwhile)
-    assert len(done(queue_request, lambda _: SimpleNamespace(batch=6, window=None))) == 5
+    assert len(done(queue_request, lambda _: SimpleNamespace(batch=6, window=None, tiling=None))) == 5
     assert sorted(looks) == sorted(SHADES)
     looks.clear()
     assert len(done(queue_request)) == 4

@@ -29,7 +29,7 @@ from workbench.core.project import Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.inference.candidate_cache import digest, image_digest
 from workbench.inference.events import SAY_EVERY, EvaluationProgress, Skipped
-from workbench.inference.read_ahead import read_ahead
+from workbench.inference.read_ahead import how_far, read_ahead
 
 if TYPE_CHECKING:
     from workbench.inference.features import ImageFeatures
@@ -143,7 +143,8 @@ def _extract(
     window = predictor.window or request.snapshot.window
     begun = saved = time.perf_counter()
     done = 0
-    reading = read_ahead(lambda i: _read(request.snapshot.files[i], i, window), todo, predictor.batch)
+    ahead = how_far(predictor.batch, predictor.tiling)
+    reading = read_ahead(lambda i: _read(request.snapshot.files[i], i, window), todo, ahead)
     try:
         while done < len(todo):
             some = todo[done : done + predictor.batch]  # fewer once memory ran out
