@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.test_history import write_photographs
-from workbench.core import edits, history, journal, journal_index, store
+from workbench.core import backups, edits, history, journal, journal_index, store
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import Damaged
@@ -93,6 +93,20 @@ def test_an_older_project_is_read_without_being_changed(document: Document) -> N
         assert read.why_read_only == "It was opened for reading only."
         assert (rows(read), history.of_image(read, 2), read.boxes(2)) == (wanted, seen, boxes)
     assert (file.read_bytes(), sorted(os.listdir(document.folder))) == (before, there)
+
+
+def test_a_backup_of_an_older_project_is_as_old(document: Document) -> None:
+    """Of an older copy that was gone back to and is not open yet: upgraded in memory, it had the older version's number
+    and was damaged.
+    """
+    wanted = rows(document)
+    document.close()
+    make_older(document.store.file)
+    copy = backups.back_up(document.folder)
+    assert backups.newest_good(document.folder) == copy
+    backups.restore(document.folder, copy)
+    with Document.open(document.folder) as upgraded:
+        assert rows(upgraded) == wanted
 
 
 def test_an_upgrade_that_is_broken_off_leaves_the_older_project(

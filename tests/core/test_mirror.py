@@ -112,6 +112,17 @@ def test_a_text_with_another_place_of_the_images_is_not_current(document: Docume
     assert document.store.read(lambda connection: mirror.is_current(document.folder, connection))
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"edits": [0, 0]}', "<<<<<<< ours\n{}"])
+def test_a_head_that_another_program_wrote_is_not_current(document: Document, text: str) -> None:
+    """As git does where two changed it. Most of these kept the project from being opened in the window."""
+    (document.folder / "labels").mkdir()
+    (document.folder / "labels" / "project.json").write_text(text)
+    document.clear_history()
+    assert not document.store.read(lambda connection: mirror.is_current(document.folder, connection))
+    mirror.write(document.folder)
+    assert document.store.read(lambda connection: mirror.is_current(document.folder, connection))
+
+
 def test_images_that_go_take_their_files_along(document: Document, tmp_path: Path) -> None:
     mirror.write(document.folder)
     document.do(edits.RemoveImages((5,)))

@@ -104,7 +104,7 @@ def back_up(folder: Path, now: datetime | None = None) -> Backup:
     now = now or datetime.now()
     file = folder / FOLDER / f"project {now:%Y-%m-%d %H}h.sqlite"
     begun = time.time()
-    with Store(folder / FILE, read_only=True, check=False) as store:
+    with Store(folder / FILE, read_only=True, check=False, upgrade=False) as store:
         store.backup(file)
     with contextlib.suppress(OSError):
         os.utime(file, (begun, begun))  # an edit made while it was written is newer, and so another one is due

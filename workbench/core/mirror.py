@@ -204,7 +204,7 @@ class MirrorInfo:
 
 def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
     """Whether the text includes every edit of the project in `folder`, and where its images are."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         head = json.loads((folder / FOLDER / HEAD).read_bytes())
         return bool(head["edits"] == edits_in(connection) and head["roots"] == _roots(connection))
     return False
