@@ -18,7 +18,7 @@ from workbench.core import lost_folders
 from workbench.core.document import Document
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, record, runs, schedule, validate
+from workbench.training import checkpoint, machine, record, runs, schedule, validate
 from workbench.training.events import (
     Control,
     Evaluated,
@@ -257,6 +257,25 @@ def test_what_was_learnt_is_saved_when_a_training_is_paused(request_of: MakeRequ
     assert saved == [3, STEPS]
 
 
+def test_a_training_that_is_paused_to_make_room_on_a_full_disk_goes_on(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise WorkbenchError("The disk is full.")
+
+    control, seen, real = Control(), list[Event](), checkpoint.save_state
+    for event in train(request_of(), control):
+        seen.append(event)
+        if isinstance(event, Progress) and event.step == 3:
+            control.pause.set()
+            monkeypatch.setattr(checkpoint, "save_state", full)
+        if isinstance(event, Message) and event.sentence == "The disk is full.":
+            monkeypatch.setattr(checkpoint, "save_state", real)
+            control.pause.clear()
+    assert [event.paused for event in only(seen, Paused)] == [True, False]
+    assert only(seen, Finished)[0].step == STEPS
+
+
 def test_a_pause_is_no_time_of_training(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a night's pause a training of an hour "has finished after 10 h", and was the slowest in Compare."""
     control, real, slept = Control(), time.monotonic, [0.0]
@@ -318,21 +337,27 @@ def test_a_lengthened_run_goes_on_as_it_was_in_another_number_of_processes(
     assert only(events, Finished)[-1].step == 6
 
 
-def test_a_run_goes_on_on_a_machine_without_the_device_that_was_chosen(request_of: MakeRequest) -> None:
+def test_a_run_goes_on_on_a_machine_without_the_device_that_was_chosen(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It could not be resumed there, nor told another device."""
-    request, control = request_of(), Control()
+    request, control, asked = request_of(), Control(), list[str]()
     for event in train(request, control):
         if isinstance(event, Progress):
             control.stop.set()
     recipe = request.folder / runs.RECIPE
     elsewhere = recipe.read_text("utf-8").replace('device = "cpu"', 'device = "cuda:77"')
+    elsewhere = elsewhere.replace('precision = "fp32"', 'precision = "auto"')
     recipe.write_text(elsewhere, "utf-8")
+    exact = machine.Precision("fp32", "")
+    monkeypatch.setattr(machine, "choose_precision", lambda name, _: asked.append(name) or exact)
     events = list(resume(request.folder))
     here = only(events, Started)[0].device
     told = [event.sentence for event in only(events, Message)]
     assert f"There is no device 'cuda:77' on this machine: the run goes on on {here}." in told
     assert only(events, Finished)[-1].step == STEPS
     assert recipe.read_text("utf-8") == elsewhere, "it is that run's record"
+    assert asked == ["auto"], "what was chosen for another device need not suit this one"
 
 
 def test_a_run_goes_on_with_photographs_that_were_found_elsewhere(request_of: MakeRequest, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.detectors.parts.detector import Detector
+from workbench.errors import WorkbenchError
 from workbench.training import (
     dataset_loading,
     device_augment,
@@ -106,13 +107,15 @@ class Training:
             yield from self._train()
 
     def _choose_device(self, precision: str) -> None:
-        """Of a run that goes on on another machine, which may lack the device that was chosen, the best one here."""
+        """Of a run that goes on on another machine, which may lack the device that was chosen, the best one here, in
+        the precision of the recipe: what auto found good on a card is slow on most processors.
+        """
         try:
             self.runtime.choose(self.settings, precision)
         except machine.NoSuchDevice:
             if not self.request.resume or self.runtime.world > 1:
                 raise
-            self.runtime.choose(replace(self.settings, device="auto"), precision)
+            self.runtime.choose(replace(self.settings, device="auto"), self.settings.precision)
             sentence = f"There is no device '{self.settings.device}' on this machine: the run goes on on"
             self.notes.append(Message("warning", f"{sentence} {self.runtime.device_name}."))
 
@@ -281,7 +284,7 @@ class Training:
         """Saves first: a pause may last a night, in which the machine may fall asleep or its battery run out."""
         yield Paused(True, self.progress.done)
         if self.runtime.is_main:
-            yield self._save_last()
+            yield self._save_or_warn()
         self.awake.close()
         begun = time.monotonic()
         while self._requested_action() == PAUSE:
@@ -370,6 +373,13 @@ class Training:
         self.saves.begin()
         about, seconds = self._header(), self._seconds()
         return saving.save_last(self.request.folder, self.stepper, self.average, self.progress, about, seconds)
+
+    def _save_or_warn(self) -> Saved | Message:
+        """_save_last(), or a warning if that fails: who pauses because the disk is full makes room meanwhile."""
+        try:
+            return self._save_last()
+        except WorkbenchError as error:
+            return Message("warning", error.sentence)
 
     def _seconds(self) -> float:
         slept = self.meter.slept if self.started else 0.0
