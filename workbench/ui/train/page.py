@@ -210,6 +210,7 @@ class TrainPage(Page):
     def _fetch(self, weights: PublishedWeights) -> None:
         window = FetchWindow(self.session, weights, self)
         window.finished.connect(self._setup.start_from.fetched)
+        window.finished.connect(self._setup.changed)
         window.show()
 
     # --- training ---

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QLabel, QTabWidget, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QTabWidget, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.train.form.test_starting_weights import choose, entries
 from tests.ui.train.preflight.preflight_driver import typed
 from tests.ui.train.train_page_driver import label_all, press, ready, session, text
-from tests.ui.window_driver import shown_page
+from tests.ui.window_driver import find, shown_page
 from workbench import settings
 from workbench.core import edits
 from workbench.core.project import AnchorSet
@@ -25,6 +25,7 @@ from workbench.training.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui.session import Session
 from workbench.ui.train.form import recipe_about
+from workbench.ui.train.form.fetch_window import FetchWindow
 from workbench.ui.train.form.form_order import FIRST_GROUP, rows_of
 from workbench.ui.train.form.setup_panel import SetupPanel
 from workbench.ui.train.form.start_from import FRESH, PUBLISHED, StartFrom
@@ -106,6 +107,20 @@ def test_published_weights_are_taken_whole_or_the_width_is_set_so(page: TrainPag
     page._setup.form.set_values({"width": 0.5})
     choose(start, FRESH)
     assert page._setup.form.values()["width"] == 0.5
+
+
+def test_published_weights_can_be_chosen_before_they_are_fetched(page: TrainPage, tmp_path: Path) -> None:
+    choose(combo(page, "train-detector"), "ssd300")
+    start, before = page._setup.start_from, text(page, "train-data")
+    weights = PublishedWeights("ssd300", "https://example.org/a.pth", 1.0, "somebody", "BSD", tmp_path / "none.pth")
+    start.offer(weights, "ssd300")
+    choose(start, PUBLISHED)  # an error in a slot fails the test
+    assert text(page, "train-data") == before
+    estimate = find(page, QPushButton, "train-estimate")
+    assert not estimate.isEnabled()
+    find(page, FetchWindow, "fetch-window").reject()
+    assert start.currentData() == FRESH
+    assert estimate.isEnabled()
 
 
 def info(folder: Path, detector: str, best: bool = True) -> RunInfo:

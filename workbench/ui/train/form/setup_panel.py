@@ -324,11 +324,12 @@ class SetupPanel(QWidget):
 
     def learning_rate_note(self, recipe: Recipe | None, labels: tuple[str, ...], project: Contents) -> str:
         """When starting from a run that knows these labels: the learning rate that results from that of `recipe`."""
-        start = self.start_from.file
-        if recipe is not None and fine_tuning.knows_all(start, recipe, labels, current_names(project)):
-            slow = fine_tuning.fine_tuning_settings(recipe.training).learning_rate
-            if slow != recipe.training.learning_rate:
-                return f" It goes on from a run: learning rate {slow:.3g} (Going on rate)."
+        with contextlib.suppress(WorkbenchError):  # published weights that are not fetched yet
+            start = self.start_from.file
+            if recipe is not None and fine_tuning.knows_all(start, recipe, labels, current_names(project)):
+                slow = fine_tuning.fine_tuning_settings(recipe.training).learning_rate
+                if slow != recipe.training.learning_rate:
+                    return f" It goes on from a run: learning rate {slow:.3g} (Going on rate)."
         return ""
 
     @Slot()

@@ -9,12 +9,14 @@ would make that run another one: its network has no weights.)
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
+from workbench.errors import WorkbenchError
 from workbench.training.estimate import Estimate
 from workbench.training.findings import STOPS, WARNING, Finding
 from workbench.ui import theme
@@ -68,7 +70,6 @@ class PreflightPanel(QWidget):
         self.checks.images_requested.connect(self._show_images)
         setup.changed.connect(self._outdated)
         setup.resized.connect(self.checks.fit)
-        setup.start_from.activated.connect(self._changed)
         session.edited.connect(self._outdated)
         session.document_changed.connect(self._changed)
         session.runs_changed.connect(self._runs_changed)
@@ -91,11 +92,13 @@ class PreflightPanel(QWidget):
     # --- what is odd ---
 
     def _request(self) -> PreflightRequest | None:
-        """The settings in the form; None while nothing is loaded or open, or while a value is not valid."""
+        """The settings in the form; None while nothing is loaded or open, or a value or the weights are not there."""
         document, recipe = self._session.document, self._setup.valid_recipe
         if document is None or recipe is None:
             return None
-        return PreflightRequest(document.folder, recipe, self._setup.start_from.file, self._turn)
+        with contextlib.suppress(WorkbenchError):  # published weights that are not fetched yet
+            return PreflightRequest(document.folder, recipe, self._setup.start_from.file, self._turn)
+        return None
 
     @Slot()
     def _runs_changed(self) -> None:
