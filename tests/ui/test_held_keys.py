@@ -18,8 +18,8 @@ from workbench.core.project import State
 __all__ = ["bench", "labelled", "session"]  # fixtures
 
 
-def send(place: QWidget, kind: QEvent.Type, ms: int, is_told: bool = False) -> None:
-    event = QKeyEvent(kind, Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier, "n", is_told)
+def send(place: QWidget, kind: QEvent.Type, ms: int, is_told: bool = False, key: Qt.Key = Qt.Key.Key_N) -> None:
+    event = QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, "", is_told)
     event.setTimestamp(ms)
     QApplication.sendEvent(place, event)
 
@@ -48,6 +48,18 @@ def test_a_held_key_marks_one_image_as_done(qtbot: QtBot, open_window: Open, lab
     send(hand.canvas, QEvent.Type.ShortcutOverride, 3000)
     command.trigger()
     assert done() == 3, "pressed again"
+
+
+def test_a_key_counts_that_is_pressed_while_the_one_before_is_let_go(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Windows tells times in steps of 16 ms."""
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    send(hand.canvas, QEvent.Type.KeyRelease, 1000, key=Qt.Key.Key_D)
+    send(hand.canvas, QEvent.Type.ShortcutOverride, 1000)
+    find(window, QAction, "action-done").trigger()
+    assert window.session.document.images()[0].state is State.DONE
 
 
 def test_a_held_key_decides_one_item_of_the_review(bench: Bench) -> None:

@@ -17,7 +17,7 @@ class HeldKeys(QObject):
     def __init__(self, place: QWidget) -> None:
         super().__init__(place)
         self._repeats = False  # the key of the command that runs
-        self._released = 0  # ms, 0: never
+        self._released = 0, 0  # a key, and when in ms
         place.installEventFilter(self)
 
     def once(self, do: Callable[[], object]) -> Callable[[], None]:
@@ -31,9 +31,10 @@ class HeldKeys(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease:
-            self._released = event.timestamp()
+            self._released = event.key(), event.timestamp()
         elif isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:  # before its command runs
-            self._repeats = event.isAutoRepeat() or event.timestamp() == self._released != 0
+            at_once = event.timestamp() != 0 and (event.key(), event.timestamp()) == self._released
+            self._repeats = event.isAutoRepeat() or at_once
             if self._repeats:
                 QTimer.singleShot(0, self, self._forget)
         return False
