@@ -160,11 +160,12 @@ def test_z_shows_the_selected_box_large_and_then_the_whole_picture(
     hand.key("z")
     assert hand.canvas.view.scale == 64, "as near as it goes"
     hand.key(Qt.Key.Key_F, CTRL)
-    hand.draw((2, 2), (198, 98))
+    hand.draw((2, 2), (160, 90))
     hand.click(60, 2)
     assert hand.canvas.selected == (3,)
-    hand.key("z")
-    assert hand.canvas.view.scale == whole.scale, "a large box makes the picture no smaller"
+    for _ in range(2):
+        hand.key("z")
+        assert hand.canvas.view == whole, "a large box is seen with the whole picture"
 
 
 def test_two_fingers_on_a_touch_pad_zoom_and_what_a_mac_adds_to_a_movement_does_not(

@@ -142,10 +142,13 @@ class PictureView(QWidget):
             self.set_view(self.view.moved(QRectF(self.rect()).center() - self.view.to_widget(middle)))
 
     def zoom_on(self, xyxy: tuple[float, float, float, float]) -> None:
-        """Show a box in the middle, at half the view's width or height; the picture gets no smaller than fitted."""
+        """Show a box in the middle, at half the view's width or height; a large one with the whole picture."""
         x0, y0, x1, y1 = xyxy
         half = min(self.width() / max(x1 - x0, 1.0), self.height() / max(y1 - y0, 1.0)) / 2
-        scale = min(max(half, fitted(self._size, QSizeF(self.size())).scale), LARGEST)
+        if half <= fitted(self._size, QSizeF(self.size())).scale:
+            self.fit()
+            return
+        scale = min(half, LARGEST)
         middle = QPointF(x0 + x1, y0 + y1) * (scale / 2)
         self.set_view(ViewTransform(scale, self.width() / 2 - middle.x(), self.height() / 2 - middle.y()))
 
