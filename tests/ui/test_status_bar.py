@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find
+from workbench.ui.actions import key_text
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.train.runs.history import RunHistory
@@ -98,6 +99,8 @@ def test_a_training_stays_in_sight_with_its_pause_and_stop_while_another_job_run
     assert find(window, QProgressBar, "training-progress").width() < 100, "the words need the room"
     pause = find(window, QToolButton, "training-pause")
     assert pause.text() == "Continue"
+    tips = [find(window, QToolButton, f"{line}-stop").toolTip() for line in ("training", "job")]
+    assert [key_text("Ctrl+.") in tip for tip in tips] == [False, True], "the key stops what began last"
     find(window, QAction, "action-pause-job").trigger()
     assert not training.pause.is_set()
     find(window, QAction, "action-stop-job").trigger()

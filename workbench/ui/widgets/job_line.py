@@ -40,7 +40,6 @@ class JobLine(QWidget):
         self.pause.clicked.connect(self._toggle_pause)
         self.stop.clicked.connect(self._ask_stop)
         tell_key(self.pause, "pause-job")
-        tell_key(self.stop, "stop-job")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.GRID)

@@ -39,6 +39,9 @@ class StatusBar(QFrame):
         layout.setSpacing(theme.GRID)
         self._training = JobLine("training", "Progress of the training")
         self._newest = JobLine("job", "Progress of what is running")
+        self._training.stop.setToolTip("Stop the training")
+        self._training.stop.setAccessibleName("Stop the training")
+        tell_key(self._newest.stop, "stop-job")
         everywhere = Qt.ShortcutContext.WindowShortcut
         self._pausing = make_action(self, "pause-job", self._pause, context=everywhere)
         self._stopping = make_action(self, "stop-job", self._newest.stop.click, context=everywhere)
