@@ -239,6 +239,16 @@ def test_what_was_kept_by_no_program_of_ours_is_passed_over(open_window: Open) -
     assert keys.profile() == "labelImg"
 
 
+def test_a_key_that_was_given_away_stays_so_when_a_new_command_has_it(open_window: Open) -> None:
+    from workbench.ui import preferences
+
+    preferences.put("keys/changes", '{"done": ["Z"], "split": ["Ctrl+S"]}')
+    keys.forget()
+    assert (keys.of("done"), keys.of("zoom-boxes")) == (("Z",), ())
+    assert (keys.of("split"), keys.of("save")) == (("Ctrl+S",), ())
+    assert words(sheet(open_window()), "zoom-boxes") == "–"
+
+
 @pytest.mark.parametrize("width", [1024, 1600])
 def test_every_key_is_in_sight_in_a_small_window_and_words_are_one_line_where_there_is_room(
     qtbot: QtBot, open_window: Open, project: Path, width: int

@@ -66,10 +66,14 @@ def _on_a_mac(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def of(name: str) -> tuple[str, ...]:
-    """The keys of a command."""
+    """The keys of a command; a person's own choice keeps its key from others."""
     global _cached
     if _cached is None:
-        _cached = in_force(profile(), changes())
+        changed = changes()
+        _cached = in_force(profile(), changed)
+        for key, names in conflicts(_cached).items():
+            if set(names) & set(changed):  # a person gave it away before another command came with it
+                _cached |= {one: tuple(k for k in _cached[one] if k != key) for one in set(names) - set(changed)}
     return _cached[name]
 
 
