@@ -240,7 +240,7 @@ def test_what_can_be_done_to_a_label_is_in_its_menu(qtbot: QtBot, open_window: O
 
 def test_labels_are_sorted_and_moved_to_either_end_in_one_step(open_window: Open, labelled: Path) -> None:
     with Document.open(labelled) as document:
-        document.do(edits.AddLabels(tuple(Label(0, name) for name in ("Rod", "clot", "Bubble"))))
+        document.do(edits.AddLabels(tuple(Label(0, name) for name in ("Rod 10", "clot", "rod 9"))))
         boxes = [Box(0, document.images()[0].id, label.id, (1, 1, 30, 30)) for label in document.labels()[3:]]
         document.draw((*boxes, *boxes[:1]))
     window = open_window(labelled, "data")
@@ -256,15 +256,15 @@ def test_labels_are_sorted_and_moved_to_either_end_in_one_step(open_window: Open
         assert table.currentIndex().siblingAtColumn(2).data() == current
         return label_names(labelled)
 
-    assert arranged(4, "Move to the top") == ["Bubble", "cell", "plate", "Rod", "clot"]
-    assert arranged(1, "Move to the bottom") == ["Bubble", "plate", "Rod", "clot", "cell"]
-    assert arranged(2, "Sort all by name") == ["Bubble", "cell", "clot", "plate", "Rod"]
-    assert arranged(2, "Sort all by number of boxes") == ["clot", "Bubble", "cell", "plate", "Rod"]
+    assert arranged(4, "Move to the top") == ["rod 9", "cell", "plate", "Rod 10", "clot"]
+    assert arranged(1, "Move to the bottom") == ["rod 9", "plate", "Rod 10", "clot", "cell"]
+    assert arranged(2, "Sort all by name") == ["cell", "clot", "plate", "rod 9", "Rod 10"]
+    assert arranged(2, "Sort all by number of boxes") == ["clot", "cell", "rod 9", "plate", "Rod 10"]
     before = window.session.undo_title
-    assert arranged(0, "Move to the top") == ["clot", "Bubble", "cell", "plate", "Rod"]
+    assert arranged(0, "Move to the top") == ["clot", "cell", "rod 9", "plate", "Rod 10"]
     assert window.session.undo_title == before == "Sort labels by number of boxes"
     window.session.undo()
-    assert label_names(labelled) == ["Bubble", "cell", "clot", "plate", "Rod"]
+    assert label_names(labelled) == ["cell", "clot", "plate", "rod 9", "Rod 10"]
 
 
 def test_all_labels_without_boxes_go_in_one_step_and_the_others_keep_their_keys(

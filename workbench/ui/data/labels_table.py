@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits, formatting, label_lists
+from workbench.core.files import natural_key
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.ui import new_labels, theme
@@ -326,7 +327,7 @@ class LabelsTable(QWidget):
             *map(self._entry, ("label-show", "label-up", "label-down")),
             ("Move to the top", lambda: self._move(-index.row()), may),
             ("Move to the bottom", lambda: self._move(len(self._labels()) - 1 - index.row()), may),
-            ("Sort all by name", lambda: self._sort("name", lambda one: one.name.casefold()), may),
+            ("Sort all by name", lambda: self._sort("name", lambda one: natural_key(one.name)), may),
             ("Sort all by number of boxes", lambda: self._sort("number of boxes", lambda x: -self.model.count(x)), may),
             *map(self._entry, ("label-merge", "label-remove")),
         ]
