@@ -62,6 +62,13 @@ def test_a_key_counts_that_is_pressed_while_the_one_before_is_let_go(
     assert window.session.document.images()[0].state is State.DONE
 
 
+def test_a_held_key_makes_one_copy_of_a_box(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_Tab)
+    hold(hand.canvas, find(hand.window, QAction, "action-duplicate"))
+    assert len(hand.canvas.layer.boxes) == 2
+
+
 def test_a_held_key_decides_one_item_of_the_review(bench: Bench) -> None:
     bench.shown()
     before = len(bench.kinds())

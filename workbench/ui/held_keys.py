@@ -1,4 +1,4 @@
-"""Whether a command comes from a held key: what decides something and goes on to the next needs a press for each."""
+"""Whether a command comes from a held key: what decides, copies or switches something needs a press for each."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import FLAGS
@@ -16,7 +17,10 @@ from workbench.ui.widgets.popups import Menu
 
 
 class BoxActions(QObject):
-    """`refuse` may do something instead of deleting, and then returns True; `ask_label` asks for another label."""
+    """`refuse` may do something instead of deleting, and then returns True; `ask_label` asks for another label.
+
+    All but Tab act once for a key that is held, by `once`: marks and Z would switch on and off, copies pile up.
+    """
 
     def __init__(
         self,
@@ -25,22 +29,27 @@ class BoxActions(QObject):
         commands: BoxCommands,
         refuse: Callable[[], bool],
         ask_label: Callable[[], object],
+        once: Callable[[Callable[[], object]], Callable[[], None]],
     ) -> None:
         super().__init__(page)
         only_canvas = Qt.ShortcutContext.WidgetShortcut
+
+        def action(name: str, do: Callable[[], object]) -> QAction:
+            return make_action(page, name, once(do))
+
         self._first = [
-            make_action(page, "change-label", ask_label),
-            make_action(page, "duplicate", commands.duplicate),
-            make_action(page, "delete-boxes", partial(commands.delete, refuse)),
+            action("change-label", ask_label),
+            action("duplicate", commands.duplicate),
+            action("delete-boxes", partial(commands.delete, refuse)),
         ]
-        self._marks = [make_action(page, f"mark-{flag}", partial(commands.mark, flag)) for flag in FLAGS]
+        self._marks = [action(f"mark-{flag}", partial(commands.mark, flag)) for flag in FLAGS]
         self._rest = [
-            make_action(page, "copy-boxes", commands.copy),
-            make_action(page, "paste-boxes", commands.paste),
-            make_action(page, "select-all", lambda: canvas.select(canvas.layer.ids)),
-            make_action(page, "zoom-boxes", commands.zoom),
+            action("copy-boxes", commands.copy),
+            action("paste-boxes", commands.paste),
+            action("select-all", lambda: canvas.select(canvas.layer.ids)),
+            action("zoom-boxes", commands.zoom),
         ]
-        make_action(page, "fill-between", commands.fill_between)
+        action("fill-between", commands.fill_between)
         make_action(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
         make_action(canvas, "previous-box", lambda: canvas.select_next(-1), context=only_canvas)
 

@@ -75,7 +75,7 @@ class BoxCommands(QObject):
         alive = (box for image in sorted({box.image for box in boxes}) for box in document.boxes(image))
         self.replace([dataclasses.replace(b, note=words) for b in alive if b.id in wanted and b.note != words])
 
-    def mark(self, flag: str, _checked: bool = False) -> None:
+    def mark(self, flag: str) -> None:
         """Mark the selected boxes, or remove the mark if all of them have it."""
         boxes = self._canvas.affected_boxes
         on = not all(getattr(box, flag) for box in boxes)
@@ -86,7 +86,7 @@ class BoxCommands(QObject):
                 f"{formatting.count(len(boxes), 'box')} marked {flag}." if on else f"No longer {flag}."
             )
 
-    def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
+    def delete(self, instead: Callable[[], bool]) -> None:
         """Delete the selected boxes; if none is selected, `instead` may act, and then returns True."""
         if not instead() and self._has_selected():
             self._session.do(edits.RemoveBoxes(self._canvas.affected))

@@ -96,7 +96,8 @@ class AnnotatePage(Page):
         make_action(self, "to-images", lambda: self._go_between(self._images.view))
         make_action(self, "box-here", self._draw_here)
         make_action(self, "take-over", navigation.copy_previous_boxes)
-        self._of_boxes = BoxActions(self, canvas, self._commands, suggestions.refuse_marked, self._label_chooser.ask)
+        refuse, ask_label = suggestions.refuse_marked, self._label_chooser.ask
+        self._of_boxes = BoxActions(self, canvas, self._commands, refuse, ask_label, held.once)
         self._fit = make_action(self, "fit", canvas.fit)
         self._full = make_action(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
         self._in = make_action(self, "zoom-in", lambda: canvas.zoom_by(1))
