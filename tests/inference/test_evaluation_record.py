@@ -17,6 +17,7 @@ from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationProgress
 from workbench.inference.predict import Predictor
 from workbench.training import recipes, record
+from workbench.training.checkpoint import save_detector
 from workbench.training.request import RunRequest
 
 __all__ = ["run", "truth"]  # fixtures
@@ -62,6 +63,22 @@ def test_the_confidence_that_is_used_is_chosen_on_validation_images_alone(
     point = saved_evaluation.best_point(run[1])
     finish(evaluate_run(run[0], others, split, run[1]))
     assert saved_evaluation.best_point(run[1]) == point is not None
+
+
+def test_an_evaluation_of_weights_that_the_training_has_replaced_since_is_neither_used_nor_quoted(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    """A run evaluated half-way or before it was extended: its file has the same name, and other weights."""
+    predictor, folder = run
+    finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
+    assert saved_evaluation.best_point(folder, "best.safetensors") is not None
+    assert predictor.header is not None
+    later = replace(predictor.header, step=predictor.header.step + 400)
+    save_detector(folder / "best.safetensors", predictor.detector.state_dict(), later)
+    assert saved_evaluation.best_point(folder, "best.safetensors") is None
+    assert saved_evaluation.read_evaluation(folder) is None
+    finish(evaluate_run(Predictor.open(folder / "best.safetensors", device="cpu"), truth, Split.VALIDATION, folder))
+    assert saved_evaluation.best_point(folder) is not None
 
 
 def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(

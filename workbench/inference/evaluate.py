@@ -253,6 +253,7 @@ def _write(
         "boxes": result.boxes,
         "data": truth.digest,
         "checkpoint": predictor.checkpoint.name if predictor.checkpoint else None,
+        "step": predictor.header.step if predictor.header is not None else None,
         "rules": {name: getattr(rules, name) for name in ScoringRules.__slots__},
         **{name: _or_null(value) for name, value in result.numbers().items()},
         "labels": [

@@ -7,13 +7,16 @@ so that the window can import it before torch is loaded.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 from workbench.core.project import Split
+from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
+from workbench.training.header import read_header
 
 
 def evaluation_file(run_folder: Path, split: Split | None) -> Path:
@@ -23,13 +26,24 @@ def evaluation_file(run_folder: Path, split: Split | None) -> Path:
 
 
 def read_evaluation(run_folder: Path, checkpoint: str = "", split: Split | None = None) -> dict[str, Any] | None:
-    """The evaluation in evaluation_file(), or None if there is none or it is of another checkpoint."""
+    """The evaluation in evaluation_file(), or None if there is none, or it is of another checkpoint or of the weights
+    that the checkpoint's file had before the training went on.
+    """
     try:
         found = json.loads(evaluation_file(run_folder, split).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
-    return found if good else None
+    return found if good and _is_of_these_weights(found, run_folder) else None
+
+
+def _is_of_these_weights(evaluation: dict[str, Any], run_folder: Path) -> bool:
+    """Whether its checkpoint is at the step that was evaluated. Files of earlier versions don't say: then, too."""
+    step, checkpoint = evaluation.get("step"), evaluation.get("checkpoint")
+    if step is not None and isinstance(checkpoint, str):
+        with contextlib.suppress(WorkbenchError):  # weights that can't be read have no other step
+            return bool(read_header(run_folder / checkpoint).step == step)
+    return True
 
 
 def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
