@@ -248,6 +248,23 @@ def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, ses
     assert "Labels have changed since" in text(page, "inspect-words")
 
 
+def test_weights_that_the_training_has_saved_since_make_it_stale_and_keep_no_point_for_them(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    run_evaluation(qtbot, page, session)
+    assert session.document is not None
+    folder = session.document.runs_folder / "first"
+    (folder / "best.safetensors").write_bytes(b"better weights")
+    press(qtbot, page, "inspect-keep")  # before the page is told
+    assert not (folder / "operating_point.json").exists()
+    assert "saved other weights since" in text(page, "inspect-words")
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-words") == "2 images, 2 labelled boxes.")
+    (folder / "best.safetensors").write_bytes(b"the best weights")
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: "saved other weights since" in text(page, "inspect-words"))
+
+
 def test_what_is_said_of_the_networks_labels_makes_the_comparison_stale(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
+from workbench.core.files import stamp
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
@@ -43,6 +44,7 @@ class InspectPage(Page):
         self._evaluation: EvaluationResult | None = None
         self._evaluated_ids = np.zeros(0, np.int64)  # ids of the images selected when the evaluation began
         self._has_others = False  # other images are selected by now
+        self._weights: tuple[int, int] | None = None  # the stamp of the checkpoint that was evaluated
         self._runs = TrainedRuns(self)
         self._rematcher = Rematcher(self)
         self._runner = EvaluationRunner(session, self)
@@ -176,6 +178,8 @@ class InspectPage(Page):
             self._picker.list_splits(self.session.document.images())
         self._picker.list_runs(usable)
         self._compare.list_runs(usable)
+        if self._evaluation is not None and self._has_new_weights:
+            self._say_evaluation(self._evaluation)
         self._header.show_busy(self._runner.is_running)
 
     @Slot()
@@ -203,7 +207,7 @@ class InspectPage(Page):
         if document is None or (pending := self._picker.request(document.folder)) is None:
             return
         self._rematcher.watch()
-        self._evaluated_ids = self._picker.ids(document.images())
+        self._evaluated_ids, self._weights = self._picker.ids(document.images()), _stamp(pending.checkpoint)
         self._header.say("Opening the checkpoint …")
         if self._evaluation is None:
             self._middle.picture.say("Looking …", "text")
@@ -299,7 +303,9 @@ class InspectPage(Page):
     def _keep(self, point: OperatingPoint | None) -> None:
         """Write the operating point beside the run's evaluation, or remove it."""
         run, checkpoint = self._picker.run, self._picker.checkpoint
-        if run is not None and checkpoint is not None:
+        if point is not None and self._evaluation is not None and self._has_new_weights:
+            self._say_evaluation(self._evaluation)
+        elif run is not None and checkpoint is not None:
             own = replace(point, checkpoint=checkpoint.name) if point is not None else None
             self._point_keeper.keep(run.folder, own)
 
@@ -334,9 +340,16 @@ class InspectPage(Page):
                 self._show_image(index)
         self._say_evaluation(self._evaluation)
 
+    @property
+    def _has_new_weights(self) -> bool:
+        """Whether the training has written others into the checkpoint since it was evaluated."""
+        return _stamp(self._picker.checkpoint) not in (None, self._weights)
+
     def _say_evaluation(self, evaluation: EvaluationResult) -> None:
         is_stale, image = self._rematcher.is_stale, self.session.image
-        self._header.say(status_text(evaluation, image, is_stale=is_stale, has_others=self._has_others))
+        new = self._has_new_weights
+        words = status_text(evaluation, image, is_stale=is_stale, has_others=self._has_others, has_new_weights=new)
+        self._header.say(words)
 
     def _show_image(self, index: int) -> None:
         assert self._evaluation is not None
@@ -354,3 +367,10 @@ class InspectPage(Page):
             self._middle.show_boxes(state.matching, state.confidences)
         else:
             self._middle.preview_nms(self._right.nms, state.confidences)
+
+
+def _stamp(checkpoint: Path | None) -> tuple[int, int] | None:
+    try:
+        return stamp(checkpoint) if checkpoint is not None else None
+    except OSError:
+        return None

@@ -115,10 +115,14 @@ def summary(evaluation: EvaluationResult) -> str:
     return f"{count(len(evaluation.truth), 'image')}{tiles}{learnt}, {boxes}.{skipped}{remark}"
 
 
-def status_text(evaluation: EvaluationResult, image: Image | None, *, is_stale: bool, has_others: bool) -> str:
+def status_text(
+    evaluation: EvaluationResult, image: Image | None, *, is_stale: bool, has_others: bool, has_new_weights: bool
+) -> str:
     """The text above the page: what was evaluated, and that `image`, the one chosen elsewhere, is not among it; or that
-    a new evaluation is needed, as labels or images have changed since.
+    a new evaluation is needed, as labels, images or the checkpoint's weights have changed since.
     """
+    if has_new_weights:
+        return "The training has saved other weights since. Look again to see what they find."
     if is_stale:
         return "Labels have changed since. Look again to compare with them."
     if has_others:
