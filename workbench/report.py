@@ -173,24 +173,32 @@ def show_health(events: Iterable[health.FilesExamined | health.Health], *, quiet
 
 
 def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[str, Any]:
-    """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label and fold.
+    """An evaluation as plain values: its NMS, the twelve COCO numbers, and those of each label and fold.
 
-    Precision, recall and F1 of all labels together are taken at the confidences of `point`; None: where F1 is highest.
+    Precision, recall and F1, of all labels together and of each, are taken at the confidences of `point`; None: where
+    F1 of all labels together is highest.
     """
     evaluation = done.evaluation
     best = best_confidence(evaluation) if point is None else point.confidence
     at = best if point is None else point.confidences(evaluation.labels)
-    counts = tally(evaluation.matching, at).overall
-    used = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
+    counts = tally(evaluation.matching, at)
+    used = {name: _number(float(getattr(counts.overall, name))) for name in ("precision", "recall", "f1")}
+    columns = {
+        "ap": evaluation.per_label_ap, "ap50": evaluation.per_label_ap50,
+        "precision": counts.precision, "recall": counts.recall, "f1": counts.f1,
+    }  # fmt: skip
     per_label = {
-        name: {"ap": _number(ap), "ap50": _number(ap50)}
-        for name, ap, ap50 in zip(evaluation.labels, evaluation.per_label_ap, evaluation.per_label_ap50, strict=True)
+        name: {
+            "boxes": int(evaluation.per_label_boxes[row]),
+            **{column: _number(float(values[row])) for column, values in columns.items()},
+        }
+        for row, name in enumerate(evaluation.labels)
     }
     plain = {name: _number(value) for name, value in evaluation.numbers().items()}
     nms = {"nms": done.rules.kind, "iou": done.rules.iou}
     about = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
     own = {"confidence_of_labels": dict(point.own)} if point is not None and point.own else {}
-    here = {"confidence": best, **own, **{name: _number(float(value)) for name, value in used.items()}}
+    here = {"confidence": best, **own, **used}
     folds = [
         {"fold": one.fold, "run": one.run, "images": one.images, "ap": _number(one.ap), "ap50": _number(one.ap50)}
         for one in done.folds

@@ -26,6 +26,8 @@ from workbench.inference.events import EvaluationDone
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import ScoringRules
 from workbench.training import data_leakage
+from workbench.training.checkpoint import save_detector
+from workbench.training.header import read_header
 
 Capture = pytest.CaptureFixture[str]
 # each image has a cat at 10, 10; the first finds a's at 0.9, and a dog where nothing is; the second b's alone at 0.4
@@ -131,8 +133,26 @@ def test_evaluate_says_when_images_that_are_judged_were_trained_on(project: Path
 def test_a_label_without_boxes_has_no_ap_in_the_table(project: Path, capsys: Capture) -> None:
     assert main(["evaluate", str(project), "--run", "old"]) == console.DONE
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["cat", "0.5050", "0.5050"] in shown
-    assert ["dog", "-", "-"] in shown
+    assert ["label", "boxes", "AP", "AP50", "precision", "recall", "F1"] in shown
+    assert ["cat", "2", "0.5050", "0.5050", "1.0000", "0.5000", "0.6667"] in shown
+    assert ["dog", "0", "-", "-", "-", "-", "-"] in shown
+
+
+def test_each_labels_precision_and_recall_are_at_the_confidence_that_is_told_and_the_best_epoch_is(
+    project: Path, capsys: Capture
+) -> None:
+    """As in the table on the Inspect page: of the first run, a cat of two is found, and a dog where none is."""
+    folder = project / "runs" / "old"
+    save_detector(folder / "best.safetensors", {}, replace(read_header(folder / "best.safetensors"), epoch=12))
+    operating_point.write(folder, OperatingPoint(0.3))
+    with Document.open(project) as document:
+        document.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
+    assert main(["evaluate", str(project), "--run", "old", "--split", "test", "--json"]) == console.DONE
+    values = json.loads(capsys.readouterr().out)
+    assert (values["epoch"], values["confidence"]) == (12, 0.3)
+    cat, dog = values["per_label"]["cat"], values["per_label"]["dog"]
+    assert (cat["boxes"], cat["precision"], cat["recall"], cat["f1"]) == (2, 1, 0.5, pytest.approx(2 / 3, abs=1e-6))
+    assert (dog["boxes"], dog["precision"], dog["recall"], dog["f1"]) == (0, 0, None, 0)
 
 
 def test_test_images_are_judged_at_the_confidence_that_validation_images_chose(project: Path, capsys: Capture) -> None:

@@ -55,8 +55,8 @@ def evaluate(
 ) -> None:
     """Measure AP by the COCO definition on the labelled images of a split.
 
-    Precision, recall and F1 are for all labels together, at the confidence with the highest F1. For test images, that
-    of the validation images is used, if they were evaluated before.
+    Precision, recall and F1 are at the confidence where F1 of all labels together is highest. For test images, that of
+    the validation images is used, if they were evaluated before.
     """
     kind = parse_nms(nms)
     split = check_split(split)
@@ -69,6 +69,7 @@ def evaluate(
     from workbench.inference.scoring import ScoringRules
     from workbench.report import numbers, show_evaluation
     from workbench.training import data_leakage
+    from workbench.training.header import read_header
 
     rules, home = None if kind is None else ScoringRules(kind=kind), folder or file.parent
     kept = operating_point.read(home, file.name, snapshot.former_names) if images[1] is Split.TEST else None
@@ -77,13 +78,16 @@ def evaluate(
     values = numbers(done, point)
     if not as_json:
         per_label = values["per_label"].items()
-        print_table(["label", "AP", "AP50"], [[name, n["ap"], n["ap50"]] for name, n in per_label])
+        head = ["label", "boxes", "AP", "AP50", "precision", "recall", "F1"]
+        print_table(head, [[name, *each.values()] for name, each in per_label])
         if done.folds:
             rows = [[one.fold, one.run, one.images, *map(formatting.share, (one.ap, one.ap50))] for one in done.folds]
             print_table(["fold", "run", "images", "AP", "AP50"], rows)
             if apart := fold_remarks.spread(done.folds):
                 say("The folds' own AP: {:.3f} on average, with a standard deviation of {:.3f}.".format(*apart))
-    print_result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
+    epoch = read_header(file).epoch  # 0 for imported weights
+    about = {"checkpoint": str(file), **({"epoch": epoch} if epoch else {}), "split": split}
+    print_result({**about, **values}, as_json=as_json)
     if point is not None:
         why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
         say(f"Precision, recall and F1 are at the confidence {point.words}: {why}.", quiet=as_json)
