@@ -8,10 +8,12 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
@@ -21,6 +23,7 @@ from workbench.core.document import Document
 from workbench.ui import garbage_collector, job, theme, window_closing
 from workbench.ui.garbage_collector import GarbageCollector
 from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets import announcements
 
 LONG_ENOUGH = 30_000
 """Milliseconds that a test waits for what must come unless it says how long: beside other programs, 5 s are few."""
@@ -111,6 +114,21 @@ def open_window(qtbot: QtBot) -> Iterator[Open]:
     """
     with _garbage_in_this_thread() if gc.isenabled() else contextlib.nullcontext():
         yield from _opened(qtbot)
+
+
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """What a screen reader would have said of its own accord, and whether at once."""
+    said: list[tuple[str, bool]] = []
+
+    def say(event: QAccessibleAnnouncementEvent) -> None:
+        said.append((event.message(), event.politeness() is QAccessible.AnnouncementPoliteness.Assertive))
+
+    told = SimpleNamespace(
+        isActive=lambda: True, updateAccessibility=say, AnnouncementPoliteness=QAccessible.AnnouncementPoliteness
+    )
+    monkeypatch.setattr(announcements, "QAccessible", told)
+    return said
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTabWidget, QWidget
 
 from tests.ui.label_page_project import labelled
@@ -95,3 +97,24 @@ def test_what_fails_while_a_project_is_closed_is_said(open_window: Open, project
     window.close_project()
     assert corner.isVisible()
     assert text.text() == "The note could not be kept."
+
+
+def test_a_message_is_announced_and_its_button_has_a_key(
+    open_window: Open, project: Path, announced: list[tuple[str, bool]]
+) -> None:
+    window, pressed = open_window(project, "data"), []
+    assert not find(window, QAction, "action-message").isEnabled()
+    announced.clear()
+    window.session.message.emit("warning", "The disk is full.")
+    window.session.inform("40 boxes were imported.")
+    window.session.offered.emit("Undo", lambda: pressed.append("Undo"))
+    assert announced == [("The disk is full.", True), ("40 boxes were imported.", False), ("Undo: F8", False)]
+    assert find(window, QPushButton, "message-button").toolTip() == "Press the button of the message  (F8)"
+    for _ in range(2):
+        QTest.keyClick(window, Qt.Key.Key_F8)
+    assert pressed == ["Undo"]
+    assert not find(window, QWidget, "messages").isVisible()
+    assert not find(window, QAction, "action-message").isEnabled()
+    window.session.offered.emit("Undo", print)
+    window.session.inform("Saved.")
+    assert not find(window, QAction, "action-message").isEnabled()

@@ -58,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("find", "Find a command, image or label…", ("Ctrl+K",), "mdi6.magnify"),
     Command("pause-job", "Pause or resume the training", ("Ctrl+Shift+P",), "mdi6.pause"),
     Command("stop-job", "Stop what is running, the last begun first", ("Ctrl+.",), "mdi6.stop"),
+    Command("message", "Press the button of the message", ("F8",)),
     Command("seen", "What the trainer sees of this image…", ("Ctrl+T",), "mdi6.eye-outline"),
     Command("import-weights", "Import weights…", (), "mdi6.tray-arrow-down"),
     *(Command(f"help-{page}", title, (), "mdi6.help-circle-outline") for page, title in HELP.items()),

@@ -1,14 +1,17 @@
-"""The quiet corner: a sentence at the bottom that stays a while, takes no focus, and is logged."""
+"""The quiet corner: a sentence at the bottom that stays a while, takes no focus, and is logged and announced."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QToolButton
 
-from workbench.ui import theme
+from workbench.ui import keys, theme
+from workbench.ui.actions import key_text, make_action, tell_key
 from workbench.ui.page import Page
+from workbench.ui.widgets.announcements import announce
 
 _OFFERED = {"hint": 60.0}  # seconds that a message with a button stays: the user has to think
 _TAKEN = 20.0
@@ -27,7 +30,7 @@ _GAP = 8  # px above a table
 
 class Messages(QFrame):
     """Lies over its parent's lower edge, in the middle, where pictures and plots are; the sides have buttons.
-    `say` replaces the sentence; `offer` puts a button beside it.
+    `say` replaces the sentence; `offer` puts a button beside it, which has a key, as it takes no focus.
     """
 
     def __init__(self, parent: QStackedWidget) -> None:
@@ -55,6 +58,9 @@ class Messages(QFrame):
         self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._button.clicked.connect(self._do_it)
         self._button.hide()
+        tell_key(self._button, "message")
+        self._answer = make_action(self, "message", self._do_it, context=Qt.ShortcutContext.WindowShortcut)
+        self._answer.setEnabled(False)
         self._act: Callable[[], object] | None = None
         layout.addWidget(self._button, 0, Qt.AlignmentFlag.AlignVCenter)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
@@ -71,10 +77,12 @@ class Messages(QFrame):
         self._text.setText(sentence)
         self._act = None
         self._button.hide()
+        self._answer.setEnabled(False)
         self.setAccessibleName(sentence)
         self._timer.start(int(max(_SECONDS.get(level, 4.0), _PER_LETTER * len(sentence)) * 1000))
         self.show()
         self.place()
+        announce(self, sentence, urgent=level in ("warning", "error"))
 
     @Slot(str, object)
     def offer(self, word: str, act: Callable[[], object]) -> None:
@@ -82,8 +90,10 @@ class Messages(QFrame):
         self._act = act
         self._button.setText(word)
         self._button.show()
+        self._answer.setEnabled(True)
         self._timer.start(int(_OFFERED.get(self._level, _TAKEN) * 1000))
         self.place()
+        announce(self, ": ".join([word, *map(key_text, keys.of("message")[:1])]))
 
     @Slot()
     def _do_it(self) -> None:
@@ -97,6 +107,11 @@ class Messages(QFrame):
         """The project closes: drop messages about it; any shown while it closes stays for its time."""
         self._timer.stop()
         self.hide()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        if not event.spontaneous():  # a minimised window's message is still there
+            self._answer.setEnabled(False)
+        super().hideEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
