@@ -44,6 +44,8 @@ class Numbers(QAbstractListModel):
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = 0) -> Any:
         self.asked.add(index.row())
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"tile {index.row()}\nunlabelled"
         return f"tile {index.row()}" if role == Qt.ItemDataRole.DisplayRole else None
 
     def now(self, count: int) -> None:
@@ -261,3 +263,14 @@ def test_hovering_paints_the_two_tiles_whose_mark_changes(view: TileView, monkey
     assert hover(2) == {1, 2}
     assert hover(2) == set()
     assert 2 in hover(2, QEvent.Type.HoverLeave)  # Qt paints more then
+
+
+def test_a_screen_reader_says_the_tile_that_the_keyboard_comes_to(
+    view: TileView, announced: list[tuple[str, bool]]
+) -> None:
+    view.clearFocus()
+    view.setCurrentIndex(view.model().index(2, 0))
+    assert announced == []
+    view.setFocus()
+    QTest.keyClick(view, Key.Key_Down)
+    assert announced == [("tile 2, unlabelled, 3 of 22", False), ("tile 6, unlabelled, 7 of 22", False)]

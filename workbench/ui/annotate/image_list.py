@@ -20,6 +20,7 @@ from workbench.ui import theme
 from workbench.ui.images import image_queues, thumbnails
 from workbench.ui.images.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
 from workbench.ui.session import Session
+from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
@@ -153,6 +154,8 @@ class ImageList(QWidget):
             selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
             for near in (max(row - 1, 0), min(row + 1, count - 1), row):  # show both neighbours in either direction
                 self._view.scrollTo(self.model.index(near), QAbstractItemView.ScrollHint.EnsureVisible)
+            if self._view.isVisible() and not self._view.hasFocus():
+                announce(self._view, index.data(Qt.ItemDataRole.AccessibleTextRole))
         elif row < 0:
             selection.clear()
         self._count.setText(f"{row + 1:,} of {count:,}" if row >= 0 else counted(count, "image"))

@@ -24,6 +24,7 @@ from workbench.core.box_faults import FAULTS
 from workbench.core.project import FLAGS, Box, Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import label_keys
+from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.rows import HEIGHT, ROW, ListRow, RowsView, ranges
@@ -141,7 +142,7 @@ class BoxesPanel(QWidget):
             "None here. Drag on the picture ({draw}), or let a trained run suggest some ({suggest}).",
         )
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self._following = False
+        self._following, self._said = False, ""
         layout = _column(self, "Boxes here (px)")
         layout.addWidget(self._view, 1)
         self._view.selectionModel().selectionChanged.connect(self._changed)
@@ -176,6 +177,12 @@ class BoxesPanel(QWidget):
         if rows:
             self._view.scrollTo(self._view.rows.index(rows[-1]))
         self._following = False
+        before, self._said = self._said, self._words(rows)
+        if self._said != before and not self._view.hasFocus():
+            announce(self._view, self._said)
+
+    def _words(self, rows: Sequence[int]) -> str:
+        return f"{len(rows):,} boxes selected" if rows[1:] else "".join(self._view.rows.rows[row].tip for row in rows)
 
     @Slot()
     def _changed(self) -> None:

@@ -17,6 +17,7 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, SetNote, walk
+from workbench.core.formatting import count
 from workbench.core.image_queue import QueueOrder
 from workbench.core.image_table import IdRows
 from workbench.core.project import FINISHED, FLAGS, Image, Split, State
@@ -249,13 +250,15 @@ class ImagesModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DecorationRole:
             return self._thumbnails.get(image)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tooltip(image)
+            return self._about(image, image.path)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return self._about(image, f"{image.name}, {count(self._count(image.id), 'box')}")
         return None
 
-    def _tooltip(self, image: Image) -> str:
+    def _about(self, image: Image, first: str) -> str:
         size = f"{image.width} × {image.height}" if image.width else "size unknown"
         about = f"{size} · {image.state} · split: {image.split}"
-        lines = (image.path, image.note, about, self._losses.losses.words(image.id), self._unread.problem(image))
+        lines = (first, image.note, about, self._losses.losses.words(image.id), self._unread.problem(image))
         return "\n".join(line for line in lines if line)
 
     # --- finding one's way ---
@@ -364,11 +367,9 @@ class ImagesModel(QAbstractListModel):
     def touched(self, ids: Collection[int]) -> None:
         """What these images show may have changed."""
         rows = self._rows.of_all(np.fromiter(ids, np.int64, len(ids)))
-        if len(rows) > _MANY:
-            self.dataChanged.emit(self.index(int(rows.min())), self.index(int(rows.max())))
-            return
-        for row in rows.tolist():
-            self.dataChanged.emit(self.index(row), self.index(row))
+        ranges = [(rows.min(), rows.max())] if len(rows) > _MANY else zip(rows, rows, strict=True)
+        for first, last in ranges:
+            self.dataChanged.emit(self.index(int(first)), self.index(int(last)))
 
     def _may_move(self, applied: AppliedEdit) -> bool:
         """Whether the edit can add or remove rows under the current filter."""
@@ -394,6 +395,5 @@ class ImagesModel(QAbstractListModel):
 
     @Slot(int)
     def _thumbnail_made(self, id: int) -> None:
-        row = self.row_of(id)
-        if row >= 0:
+        if (row := self.row_of(id)) >= 0:
             self.dataChanged.emit(self.index(row), self.index(row), [Qt.ItemDataRole.DecorationRole])

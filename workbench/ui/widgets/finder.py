@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from workbench.ui import theme
+from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.rows import ListRow, RowsView
 
 HELP, LABEL, PROJECT, IMAGE, SETTING = KINDS = ("help", "label", "project", "image", "setting")
@@ -78,7 +79,7 @@ class Finder(QFrame):
     def _fill(self, text: str) -> None:
         self._found = _matching([*self._entries, *self._more(text.split())], text)
         self._list.rows.set_rows([ListRow(number, t.words, t.beside) for number, t in enumerate(self._found)])
-        self._list.setCurrentIndex(self._list.rows.index(0))
+        self._go_to(0)
         self._list.setVisible(bool(self._found))
         self._none.setVisible(not self._found)
 
@@ -87,8 +88,7 @@ class Finder(QFrame):
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
             if step:
-                row = self._list.currentIndex().row() + step
-                self._list.setCurrentIndex(self._list.rows.index(max(0, min(len(self._found) - 1, row))))
+                self._go_to(max(0, min(len(self._found) - 1, self._list.currentIndex().row() + step)))
                 return True
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 self._choose(self._list.currentIndex())
@@ -97,6 +97,10 @@ class Finder(QFrame):
                 self.close()
                 return True
         return False
+
+    def _go_to(self, row: int) -> None:
+        self._list.setCurrentIndex(self._list.rows.index(row))
+        announce(self._list, self._list.currentIndex().data(Qt.ItemDataRole.AccessibleTextRole) or _NONE)
 
     @Slot(QModelIndex)
     def _choose(self, index: QModelIndex) -> None:

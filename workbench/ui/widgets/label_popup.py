@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidge
 from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.icons import swatch
+from workbench.ui.widgets.announcements import announce
 
 _WIDTH, _ROWS, _ROW = 260, 12, 22
 
@@ -63,6 +64,7 @@ class LabelPopup(QFrame):
             room = below.heightForWidth(_WIDTH - 2 * theme.GRID) + theme.GRID
         self._field.textChanged.connect(self._fill)
         self._list.itemClicked.connect(self._take)
+        self._list.currentTextChanged.connect(lambda name: announce(self._list, name))
         self._fill("")
         rows = min(_ROWS, max(1, len(labels) + 1))
         self.resize(_WIDTH, 56 + room + rows * _ROW)

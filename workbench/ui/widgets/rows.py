@@ -74,7 +74,12 @@ class RowsModel(QAbstractListModel):
         if not index.isValid():
             return None
         row = self.rows[index.row()]
-        texts = {Qt.ItemDataRole.DisplayRole: row.words, Qt.ItemDataRole.ToolTipRole: row.tip or row.words}
+        texts = {
+            Qt.ItemDataRole.DisplayRole: row.words,
+            Qt.ItemDataRole.ToolTipRole: row.tip or row.words,
+            Qt.ItemDataRole.AccessibleTextRole: row.tip
+            or ", ".join(filter(None, (row.words, row.beside, row.before and f"key {row.before}"))),
+        }
         return row if role == ROW else texts.get(Qt.ItemDataRole(role))
 
 

@@ -19,10 +19,21 @@ from PySide6.QtCore import (
     QTimer,
     Slot,
 )
-from PySide6.QtGui import QCursor, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtGui import (
+    QCursor,
+    QFocusEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QRegion,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, QWidget
 
 from workbench.ui import theme
+from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.rows import MOVING_KEYS
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -196,6 +207,24 @@ class TileView(QAbstractItemView):
             super().keyPressEvent(event)
         else:
             event.ignore()
+
+    # --- screen readers, for which Qt knows no items in a view of this kind ---
+
+    def currentChanged(self, current: _Index, previous: _Index) -> None:
+        super().currentChanged(current, previous)
+        if self.hasFocus():
+            self._announce(current)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        before = self.currentIndex().row()
+        super().focusInEvent(event)
+        if self.currentIndex().row() == before:
+            self._announce(self.currentIndex())
+
+    def _announce(self, index: _Index) -> None:
+        if index.isValid():
+            words = index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data(Qt.ItemDataRole.ToolTipRole) or ""
+            announce(self, ", ".join([*words.splitlines(), f"{index.row() + 1:,} of {self._count():,}"]))
 
     # --- the rubber band, which may extend beyond the view ---
 
