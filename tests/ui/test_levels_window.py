@@ -140,6 +140,13 @@ def test_an_image_that_is_black_for_its_bits_says_once_how_it_becomes_visible(
     assert said.text() == ""
 
 
+def test_a_window_that_may_only_read_says_why_instead(qtbot: QtBot, open_window: Open, thermal: Path) -> None:
+    with Document.open(thermal):
+        window = open_window(thermal)
+        WindowDriver(qtbot, window)
+        assert "being edited by" in find(window, QLabel, "message-text").text()
+
+
 def test_a_dark_photograph_of_8_bits_is_as_it_is(qtbot: QtBot, open_window: Open, project: Path) -> None:
     cv2.imwrite(str(project.parent / "photographs" / "a.png"), np.zeros((100, 200, 3), np.uint8))
     window = open_window(project)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QSize, Qt, Slot
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
-from workbench.core.document import Document
 from workbench.core.name_forms import short
 from workbench.errors import WorkbenchError
 from workbench.ui.actions import make_action
@@ -30,7 +30,7 @@ class CanvasMenus(QObject):
     def __init__(self, session: Session, canvas: Canvas, draw: QAction, page: QWidget) -> None:
         super().__init__(page)
         self._session, self._canvas, self._draw, self._page = session, canvas, draw, page
-        self._told: Document | None = None
+        self._told: Path | None = None  # the folder of the project in which it was said
         self._shapes = ShapeMenu(page)
         self._adjustments = AdjustmentsMenu(make_action(page, "levels", self.show_levels), page)
         self._style = StyleMenu(page)
@@ -66,11 +66,16 @@ class CanvasMenus(QObject):
         window.raise_()
 
     def offer_levels(self, picture: Picture | None) -> None:
-        """Where a picture of more than 8 bits is nearly black, say once in a project how it becomes visible."""
+        """Where a picture of more than 8 bits is nearly black, say once in a project how it becomes visible.
+
+        Not in a window that may only read: it has to say why, and can't change it.
+        """
         document, image = self._session.document, self._session.image
         if picture is None or not picture.about or not picture.levels or document is None or image is None:
             return
-        if document is self._told or document.window() is not None or _lightest(picture.levels[-1]) >= _DARK:
+        if document.folder == self._told or document.read_only or document.window() is not None:
+            return
+        if _lightest(picture.levels[-1]) >= _DARK:
             return
         from workbench.core import images  # a cost only for who needs it
 
@@ -79,7 +84,7 @@ class CanvasMenus(QObject):
         except WorkbenchError:  # gone since it was read
             return
         if bits > 8:
-            self._told = document
+            self._told = document.folder
             self._session.inform(f"{short(image.name)} has {bits} bits, and its values are all near black.")
             self._session.offered.emit("Choose what is white", self.show_levels)
 
