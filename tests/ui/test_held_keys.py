@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.label_page_project import labelled
@@ -14,12 +15,14 @@ from tests.ui.test_review import Bench, bench, session
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.project import State
+from workbench.ui.data.box_gallery import BoxGallery
 
 __all__ = ["bench", "labelled", "session"]  # fixtures
+NONE = Qt.KeyboardModifier.NoModifier
 
 
 def send(place: QWidget, kind: QEvent.Type, ms: int, is_told: bool = False, key: Qt.Key = Qt.Key.Key_N) -> None:
-    event = QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, "", is_told)
+    event = QKeyEvent(kind, key, NONE, chr(key).lower(), is_told)
     event.setTimestamp(ms)
     QApplication.sendEvent(place, event)
 
@@ -67,6 +70,36 @@ def test_a_held_key_makes_one_copy_of_a_box(qtbot: QtBot, open_window: Open, lab
     hand.key(Qt.Key.Key_Tab)
     hold(hand.canvas, find(hand.window, QAction, "action-duplicate"))
     assert len(hand.canvas.layer.boxes) == 2
+
+
+def test_a_held_key_takes_one_image_out_of_the_project(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    qtbot.waitUntil(lambda: gallery.model().rowCount() == 3)
+    gallery.setCurrentIndex(gallery.model().index(0, 0))
+    hold(gallery, find(window, QAction, "action-remove-images"))
+    assert gallery.model().rowCount() == 2
+
+
+def test_a_held_key_deletes_or_relabels_one_of_the_boxes_shown_one_by_one(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(labelled, "data")
+    find(window, QAction, "action-box-tiles").trigger()
+    gallery = window.findChild(BoxGallery)
+    view = gallery.view
+    qtbot.waitUntil(lambda: view.model().rowCount() == 1)
+    view.setCurrentIndex(view.model().index(0, 0))
+    made: list[object] = []
+    monkeypatch.setattr(window.session, "do", made.append)
+    hold(view, find(window, QAction, "action-boxes-delete"))
+    QApplication.processEvents()
+    assert len(made) == 1
+    monkeypatch.setattr(gallery, "_relabel", made.append)
+    for pressed in (3000, 3660, 3705):
+        send(view, QEvent.Type.KeyPress, pressed, key=Qt.Key.Key_2)  # which sends ShortcutOverride before
+        send(view, QEvent.Type.KeyRelease, 3660 if pressed == 3000 else 3705, key=Qt.Key.Key_2)
+    assert made[1:] == ["2"]
 
 
 def test_a_held_key_decides_one_item_of_the_review(bench: Bench) -> None:

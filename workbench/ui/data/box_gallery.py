@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
@@ -24,6 +25,7 @@ from workbench.ui.annotate.label_keys import digit_of, label_keys
 from workbench.ui.background import Background
 from workbench.ui.data.box_entries import add_box_entries, relabel, split_off
 from workbench.ui.data.box_tiles import TILE, BoxTileDelegate, BoxTilesModel
+from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images.crops import Crops
 from workbench.ui.session import Session
 from workbench.ui.widgets.label_popup import LabelPopup
@@ -72,8 +74,9 @@ class BoxGallery(QWidget):
         for order in BoxOrder:
             self._order.addItem(order.value.capitalize(), order.value)
         only = Qt.ShortcutContext.WidgetShortcut
+        self._held = HeldKeys(self)  # the next box takes the place of one that goes
         make_action(self.view, "boxes-label", self.ask_label, context=only)
-        make_action(self.view, "boxes-delete", self.delete, context=only)
+        make_action(self.view, "boxes-delete", self._held.once(self.delete), context=only)
         self._lay_out()
         self._later = QTimer(self, singleShot=True, interval=READ_AFTER)
         self._later.timeout.connect(self.list_boxes)
@@ -220,11 +223,14 @@ class BoxGallery(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """The number of a label gives it to the selected boxes."""
-        digit, document = digit_of(event), self._session.document
-        if not digit or document is None:
+        if digit := digit_of(event):
+            self._held.once(partial(self._relabel, digit))()
+        else:
             super().keyPressEvent(event)
-            return
-        if not (ids := self._chosen()):
+
+    def _relabel(self, digit: str) -> None:
+        document = self._session.document
+        if document is None or not (ids := self._chosen()):
             return
         label = label_keys(document.labels()).get(digit)
         if label is None:

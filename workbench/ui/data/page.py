@@ -26,6 +26,7 @@ from workbench.ui.data.image_adder import ImageAdder
 from workbench.ui.data.image_notes import ask_for_note
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
+from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images.images_model import Filter
 from workbench.ui.page import Page
 from workbench.ui.session import Session
@@ -69,8 +70,9 @@ class DataPage(Page):
             make_action(self, "check-data", self.show_health),
         )
         self._note = make_action(self, "note-images", self.note_images)
-        self._remove = make_action(self, "remove-images", self.remove_images)
-        self._trash = make_action(self, "trash-images", self.trash_images)
+        held = HeldKeys(self)  # the next image takes the place of one that goes
+        self._remove = make_action(self, "remove-images", held.once(self.remove_images))
+        self._trash = make_action(self, "trash-images", held.once(self.trash_images))
         self._build()
         self._gallery.opened.connect(self._open)
         self._gallery.switched.connect(self._switched)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QTabWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import nameless, unreachable
+from tests.ui.test_held_keys import hold
 from tests.ui.train.queue.train_queue_driver import (
     ANCHORS,
     heard,
@@ -104,6 +106,11 @@ def test_a_removed_one_comes_back_by_undo(qtbot: QtBot, in_list: TrainPage, sess
     assert on_disk(session) == rows(in_list) == ["first", "second", "third"]
     session.redo_last()
     assert on_disk(session) == ["first", "third"]
+
+
+def test_a_held_key_removes_one(in_list: TrainPage, session: Session) -> None:
+    hold(table(in_list), find(in_list, QAction, "action-queue-remove"))
+    assert on_disk(session) == ["second", "third"]
 
 
 def test_the_epochs_are_those_that_the_images_of_now_make_them(qtbot: QtBot, page: TrainPage, session: Session) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
 from tests.training.test_runs import STARTED, leave
+from tests.ui.test_held_keys import hold
 from tests.ui.train.runs.run_list_driver import Bench, bench
 from tests.ui.train.train_page_driver import label_all, press, session, text
 from tests.ui.window_driver import find
@@ -188,6 +189,15 @@ def test_deleted_runs_come_back_by_undo(bench: Bench, by_key: bool) -> None:
     bench.runs.table.setFocus()
     bench.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert undone == [True]
+
+
+def test_a_held_key_deletes_once(bench: Bench) -> None:
+    asked: list[object] = []
+    bench.runs.delete_requested.connect(asked.append)
+    bench.click("tiny-10")
+    hold(bench.table, find(bench.runs, QAction, "action-delete-runs"))
+    assert len(asked) == 1
+    bench.wait_for("other", "tiny-2")
 
 
 def test_a_run_that_is_trained_is_neither_renamed_nor_deleted(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
@@ -25,6 +26,7 @@ from workbench.training.settings import TrainingSettings
 from workbench.training.training_queue import TrainingQueue
 from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
+from workbench.ui.held_keys import HeldKeys
 from workbench.ui.train.form.training_data import length_now, lengthened
 from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.buttons import push_button
@@ -65,7 +67,10 @@ class QueueList(QWidget):
         self._earlier = self._command("queue-earlier", "Earlier", lambda key: self.move_requested.emit(key, -1))
         self._later = self._command("queue-later", "Later", lambda key: self.move_requested.emit(key, 1))
         self._edit = self._command("queue-edit", "Edit", self.edit_requested.emit)
-        self._remove = self._command("queue-remove", "Remove", self.remove_requested.emit)
+        once = HeldKeys(self).once
+        self._remove = self._command(
+            "queue-remove", "Remove", lambda key: once(partial(self.remove_requested.emit, key))()
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.GRID, 0, 0)
         column.addWidget(self.table, 1)

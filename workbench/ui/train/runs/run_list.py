@@ -15,6 +15,7 @@ from workbench.training.run_actions import KEPT_DAYS, DeletedRun
 from workbench.training.runs import RunInfo, format_time
 from workbench.ui import actions, theme
 from workbench.ui.commands import BY_NAME
+from workbench.ui.held_keys import HeldKeys
 from workbench.ui.train import refusals
 from workbench.ui.train.runs.runs_table import NAME, NOTE, RunsTable
 from workbench.ui.widgets.buttons import push_button
@@ -89,7 +90,7 @@ class RunList(QWidget):
         self._do_note = actions.make_action(self, "note-run", self._type_note)
         self._do_extend = actions.make_action(self, "extend-run", self._ask_extend)
         self._do_fork = actions.make_action(self, "fork-run", self._ask_fork)
-        self._do_delete = actions.make_action(self, "delete-runs", self._ask_delete)
+        self._do_delete = actions.make_action(self, "delete-runs", HeldKeys(self).once(self._ask_delete))
 
     def _make_menu(self) -> None:
         self.menu = Menu(self, toolTipsVisible=True)
