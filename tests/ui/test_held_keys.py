@@ -15,6 +15,7 @@ from tests.ui.test_review import Bench, bench, session
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.project import State
+from workbench.ui.annotate.suggestion_commands import SuggestionCommands
 from workbench.ui.data.box_gallery import BoxGallery
 
 __all__ = ["bench", "labelled", "session"]  # fixtures
@@ -33,6 +34,12 @@ def hold(place: QWidget, command: QAction) -> None:
         send(place, QEvent.Type.ShortcutOverride, pressed, is_told)
         command.trigger()  # as the window system does for its key
         send(place, QEvent.Type.KeyRelease, max(pressed, 1660))
+
+
+def hold_2(place: QWidget) -> None:
+    for pressed, released in ((3000, 3660), (3660, 3705), (3705, 3750)):
+        send(place, QEvent.Type.KeyPress, pressed, key=Qt.Key.Key_2)  # which sends ShortcutOverride before
+        send(place, QEvent.Type.KeyRelease, released, key=Qt.Key.Key_2)
 
 
 def test_a_held_key_marks_one_image_as_done(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
@@ -72,6 +79,28 @@ def test_a_held_key_makes_one_copy_of_a_box(qtbot: QtBot, open_window: Open, lab
     assert len(hand.canvas.layer.boxes) == 2
 
 
+def test_a_held_number_is_for_the_next_boxes_and_not_also_for_the_one_just_drawn(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.key("w")
+    hand.drag((100, 30), (140, 60))
+    before = [box.label for box in hand.canvas.layer.boxes]
+    hold_2(hand.canvas)
+    assert hand.window.session.label.name == "plate"
+    assert [box.label for box in hand.canvas.layer.boxes] == before
+
+
+def test_a_held_key_takes_one_suggestion(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[object] = []
+    monkeypatch.setattr(SuggestionCommands, "take_marked", lambda _: taken.append(1))
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hold(hand.canvas, find(hand.window, QAction, "action-take-suggestion"))
+    assert len(taken) == 1
+
+
 def test_a_held_key_takes_one_image_out_of_the_project(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
     gallery = find(window, QAbstractItemView, "gallery")
@@ -96,9 +125,7 @@ def test_a_held_key_deletes_or_relabels_one_of_the_boxes_shown_one_by_one(
     QApplication.processEvents()
     assert len(made) == 1
     monkeypatch.setattr(gallery, "_relabel", made.append)
-    for pressed in (3000, 3660, 3705):
-        send(view, QEvent.Type.KeyPress, pressed, key=Qt.Key.Key_2)  # which sends ShortcutOverride before
-        send(view, QEvent.Type.KeyRelease, 3660 if pressed == 3000 else 3705, key=Qt.Key.Key_2)
+    hold_2(view)
     assert made[1:] == ["2"]
 
 

@@ -73,9 +73,7 @@ class Session(QObject):
         self.document: Document | None = None
         self.image_id = 0
         self.label_id = 0
-        self.recent_labels: tuple[
-            int, ...
-        ] = ()  # ids of the labels chosen since the project was opened, the last first
+        self.recent_labels: tuple[int, ...] = ()  # ids, chosen since the project was opened, the last first
         self.page = ""  # the shown page, or else the last project's; "" before any was shown
         self.anchorless = ""  # the title of the detector that the Train page has chosen, if it takes no anchors
         self.jobs: list[Job] = []

@@ -6,6 +6,7 @@ It turns what the canvas, the lists and the keys ask for into edits of the sessi
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
@@ -88,7 +89,7 @@ class AnnotatePage(Page):
         self._previous = make_action(self, "previous-image", lambda: navigation.go(-1))
         make_action(self, "next-unlabelled", lambda: navigation.go_unlabelled(1))
         make_action(self, "previous-unlabelled", lambda: navigation.go_unlabelled(-1))
-        held = HeldKeys(self)
+        held = self._held = HeldKeys(self)
         self._verifying = make_action(self, "verify", held.once(lambda: navigation.finish(State.VERIFIED)))
         self._done = make_action(self, "done", held.once(lambda: navigation.finish(State.DONE)))
         make_action(self, "cancel", canvas.cancel)
@@ -109,7 +110,7 @@ class AnnotatePage(Page):
         self._suggest.setIconText("Suggest")
         make_action(self, "train-and-suggest", self._train_and_suggest)
         self._takes = (
-            make_action(canvas, "take-suggestion", suggestions.take_marked, context=only_canvas),
+            make_action(canvas, "take-suggestion", held.once(suggestions.take_marked), context=only_canvas),
             make_action(canvas, "take-suggestions", suggestions.take_all, context=only_canvas),
         )
 
@@ -372,9 +373,8 @@ class AnnotatePage(Page):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:
             self.canvas.keyPressEvent(event)
-        elif digit_of(event):
-            if not event.isAutoRepeat():
-                self._number(digit_of(event))
+        elif digit := digit_of(event):
+            self._held.once(partial(self._number, digit))()
         elif event.key() in _UP_DOWN and self._suggest_bar.push(_UP_DOWN[Qt.Key(event.key())]):
             return
         elif not list_keys.trigger_action(event, self._takes):
