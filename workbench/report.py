@@ -12,7 +12,9 @@ from typing import Any
 from workbench import health
 from workbench.console import progress_bar, say
 from workbench.core import formatting
-from workbench.core.confidence import tally
+from workbench.core.confidence import Tally, tally
+from workbench.core.matching import DetectionSet, GroundTruth, match
+from workbench.core.run_comparison import OVERLAP
 from workbench.errors import WorkbenchError
 from workbench.inference.events import (
     EvaluationDone,
@@ -175,13 +177,12 @@ def show_health(events: Iterable[health.FilesExamined | health.Health], *, quiet
 def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[str, Any]:
     """An evaluation as plain values: its NMS, the twelve COCO numbers, and those of each label and fold.
 
-    Precision, recall and F1, of all labels together and of each, are taken at the confidences of `point`; None: where
-    F1 of all labels together is highest.
+    Precision, recall and F1, of all labels together and of each, are those of the detections at `point`, with its NMS;
+    None: where F1 of all labels together is highest, with the NMS of the evaluation.
     """
-    evaluation = done.evaluation
-    best = best_confidence(evaluation) if point is None else point.confidence
-    at = best if point is None else point.confidences(evaluation.labels)
-    counts = tally(evaluation.matching, at)
+    evaluation, rules = done.evaluation, done.rules
+    point = point or OperatingPoint(best_confidence(evaluation), (), rules.iou, rules.kind, rules.limit)
+    counts = _counts(done, point)
     used = {name: _number(float(getattr(counts.overall, name))) for name in ("precision", "recall", "f1")}
     columns = {
         "ap": evaluation.per_label_ap, "ap50": evaluation.per_label_ap50,
@@ -195,15 +196,23 @@ def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[s
         for row, name in enumerate(evaluation.labels)
     }
     plain = {name: _number(value) for name, value in evaluation.numbers().items()}
-    nms = {"nms": done.rules.kind, "iou": done.rules.iou}
+    nms = {"nms": rules.kind, "iou": rules.iou}
     about = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
-    own = {"confidence_of_labels": dict(point.own)} if point is not None and point.own else {}
-    here = {"confidence": best, **own, **used}
+    own = {"confidence_of_labels": dict(point.own)} if point.own else {}
+    here = {"confidence": point.confidence, **own, **used}
     folds = [
         {"fold": one.fold, "run": one.run, "images": one.images, "ap": _number(one.ap), "ap50": _number(one.ap50)}
         for one in done.folds
     ]
     return {**about, **nms, **plain, **here, "per_label": per_label, **({"folds": folds} if folds else {})}
+
+
+def _counts(done: EvaluationDone, point: OperatingPoint) -> Tally:
+    """(C,) by label, of what is detected at `point`."""
+    found = [point.detections(one, done.evaluation.labels) for one in done.candidates]
+    truth = GroundTruth.of(done.truth, done.rules.difficult)
+    most = max((len(one.scores) for one in found), default=0)  # all: that only 100 count is AP's rule
+    return tally(match(truth, DetectionSet.of(found, most), [OVERLAP]), 0.0)
 
 
 def _number(value: float) -> float | None:

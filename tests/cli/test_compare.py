@@ -190,6 +190,23 @@ def test_test_images_are_judged_at_the_operating_point_that_was_kept(project: Pa
     assert "are at the confidence 0.3 (dog 0.85): the operating point kept with the run." in told
 
 
+def test_the_nms_of_the_operating_point_that_was_kept_counts_too(
+    project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on the Inspect page and as predicting does; precision was that of the published NMS at its confidence."""
+    twice = [([(10, 10, 30, 30), (12, 12, 32, 32)], [0.9, 0.8], [0, 0]), ([], [], [])]  # their IoU is 0.68
+    monkeypatch.setitem(SEEN, "old", twice)
+    with Document.open(project) as document:
+        document.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
+    command = ["evaluate", str(project), "--run", "old", "--split", "test"]
+    for overlap, precision in ((0.75, 0.5), (0.5, 1.0)):
+        operating_point.write(project / "runs" / "old", OperatingPoint(0.3, iou=overlap))
+        assert main([*command, "--json"]) == console.DONE
+        assert json.loads(capsys.readouterr().out)["precision"] == precision
+    assert main(command) == console.DONE
+    assert "are at the confidence 0.3 and NMS per label at 0.5: the" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_damaged_operating_point_is_told_before_test_images_are_looked_at(
     project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

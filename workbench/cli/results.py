@@ -36,6 +36,7 @@ from workbench.cli.options import (
 from workbench.console import print_result, print_table, say
 from workbench.core import formatting
 from workbench.core.files import check_writable
+from workbench.core.nms import TITLES
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 
@@ -90,7 +91,9 @@ def evaluate(
     print_result({**about, **values}, as_json=as_json)
     if point is not None:
         why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
-        say(f"Precision, recall and F1 are at the confidence {point.words}: {why}.", quiet=as_json)
+        differs = (point.kind, point.iou) != (done.rules.kind, done.rules.iou)
+        nms_too = f" and NMS {TITLES[point.kind]} at {point.iou:g}" if differs else ""
+        say(f"Precision, recall and F1 are at the confidence {point.words}{nms_too}: {why}.", quiet=as_json)
     if folder is not None and done.file is None and split != FOLDS:
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
     seen = data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth))
