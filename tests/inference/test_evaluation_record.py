@@ -65,6 +65,20 @@ def test_the_confidence_that_is_used_is_chosen_on_validation_images_alone(
     assert saved_evaluation.best_point(run[1]) == point is not None
 
 
+def test_looking_at_all_images_changes_nothing_that_validation_images_decided(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    """Most were learnt from. Without validation images they decide, but not how the test is judged."""
+    predictor, folder = run
+    for split, images in ((None, "all images"), (Split.VALIDATION, "validation images"), (None, "validation images")):
+        done, _ = finish(evaluate_run(predictor, truth, split, folder))
+        assert done.file == folder / ("evaluation.json" if split else "evaluation-all.json")
+        assert saved_evaluation.deciding_images(folder, "best.safetensors") == images
+        assert saved_evaluation.best_point(folder) is not None
+        judges = saved_evaluation.validation_point(folder, "best.safetensors", Split.TEST)
+        assert (judges is None) is (images == "all images")
+
+
 def test_an_evaluation_of_weights_that_the_training_has_replaced_since_is_neither_used_nor_quoted(
     run: tuple[Predictor, Path], truth: Snapshot
 ) -> None:

@@ -95,7 +95,8 @@ def _present(folder: Path, checkpoint: str, former: FormerNames, *, complete: bo
         return kept, "kept with the run"
     best = saved_evaluation.best_point(folder, checkpoint)
     if best is not None:
-        return best, "where F1 is highest on its validation images; nothing was kept yet"
+        images = saved_evaluation.deciding_images(folder, checkpoint)
+        return best, f"where F1 is highest on {images}; nothing was kept yet"
     kind, iou = _published(folder)
     why = "what its detector's authors do: the run was not evaluated on validation images, and nothing was kept yet"
     return OperatingPoint(0.25, (), iou, kind), why

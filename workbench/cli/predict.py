@@ -279,7 +279,8 @@ def _point(
     kind, iou = predictor.detector.published_nms
     point = kept or best or OperatingPoint(0.25, (), iou, kind)
     if (kept or best) and options.confidence is None:
-        why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
+        images = saved_evaluation.deciding_images(run_folder, file.name) if run_folder is not None else ""
+        why = "the operating point kept with the run" if kept else f"where its F1 on {images} is best"
         say(f"Confidence {point.words}: {why}.", quiet=quiet)
     elif options.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
         say(f"Confidence {point.confidence:g}: this run was not evaluated on its validation images yet.", quiet=quiet)

@@ -48,7 +48,7 @@ def evaluate_run(
     run_folder: Path | None = None,
     rules: ScoringRules | None = None,
 ) -> Iterator[EvaluateEvent]:
-    """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json (see saved_evaluation.py).
+    """Evaluate on the images of `split` (None: all) and write its file (see saved_evaluation.py) into `run_folder`.
 
     Without `rules`, NMS is as published by the detector's authors.
 
@@ -243,7 +243,7 @@ def _write(
     skipped: int,
     trained_on: int | None,
 ) -> Path:
-    """Write evaluation.json: every number with the rules behind it."""
+    """Write the evaluation's file: every number with the rules behind it."""
     best, ids = best_confidence(result), {label.name: label.id for label in truth.labels}
     record = {
         "split": split.value if split else None,

@@ -31,7 +31,7 @@ from workbench.inference.graph import build_graph
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.predict import Predictor, fold_batch_norms
 from workbench.inference.runtimes import RuntimeProcess
-from workbench.inference.saved_evaluation import read_evaluation
+from workbench.inference.saved_evaluation import deciding_evaluation, read_evaluation
 from workbench.inference.verification import NAME, Sample, make_samples, noise_samples, verify
 from workbench.inference.verification_images import CHECKED
 from workbench.settings import with_values
@@ -80,7 +80,7 @@ def export(
         predictor.header.provenance["run"] = run.name  # which may have been renamed since it was trained
     if settings is None:
         settings = with_values(ExportSettings(), model_card.suggested_settings(run, name))
-    context = RunContext(snapshot, read_evaluation(run, name, Split.TEST) or read_evaluation(run, name), point)
+    context = RunContext(snapshot, read_evaluation(run, name, Split.TEST) or deciding_evaluation(run, name), point)
     yield from export_predictor(predictor, folder, formats, images, settings, context)
 
 

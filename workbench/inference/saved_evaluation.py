@@ -1,8 +1,8 @@
 """The results of a run's evaluation, and the operating point at which the run is used until the user keeps another.
 
 The Inspect page opens with it, and predicting and exporting take it from here, so what was evaluated is what is used.
-It is chosen on validation images only, so that looking at the test split does not influence the test. No torch here,
-so that the window can import it before torch is loaded.
+It is chosen on validation images, so that looking at others changes neither it nor the test; without an evaluation of
+these, on all images. No torch here, so that the window can import it before torch is loaded.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from workbench.training.header import read_header
 
 
 def evaluation_file(run_folder: Path, split: Split | None) -> Path:
-    """The file of an evaluation on `split` (None: all images). Training and test have files of their own."""
-    own = split in (Split.TRAIN, Split.TEST)
-    return run_folder / (f"evaluation-{split}.json" if own else "evaluation.json")
+    """The file of an evaluation on `split` (None: all images). That of validation images is evaluation.json; looking at
+    other images leaves it as it is.
+    """
+    return run_folder / ("evaluation.json" if split is Split.VALIDATION else f"evaluation-{split or 'all'}.json")
 
 
-def read_evaluation(run_folder: Path, checkpoint: str = "", split: Split | None = None) -> dict[str, Any] | None:
+def read_evaluation(
+    run_folder: Path, checkpoint: str = "", split: Split | None = Split.VALIDATION
+) -> dict[str, Any] | None:
     """The evaluation in evaluation_file(), or None if there is none, or it is of another checkpoint or of the weights
     that the checkpoint's file had before the training went on.
     """
@@ -46,15 +49,31 @@ def _is_of_these_weights(evaluation: dict[str, Any], run_folder: Path) -> bool:
     return True
 
 
-def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
-    """The confidence with the highest F1 in the evaluation of validation images, with the NMS that it was found with.
+def deciding_evaluation(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | None:
+    """That of the validation images, else of all images, else of those without a split. None if there is none."""
+    for split in _IMAGES:
+        found = read_evaluation(run_folder, checkpoint, split)
+        if found is not None and found.get("split") in _IMAGES:  # evaluation.json of earlier versions: others, too
+            return found
+    return None
 
-    An evaluation of all images, or of those without a split, serves as well. None if there is neither.
-    """
-    found = read_evaluation(run_folder, checkpoint) or {}
-    if found.get("split") in (Split.TRAIN, Split.TEST):
-        return None
+
+def deciding_images(run_folder: Path, checkpoint: str = "") -> str:
+    """Those of `deciding_evaluation`, in words."""
+    return _IMAGES[(deciding_evaluation(run_folder, checkpoint) or {}).get("split", Split.VALIDATION)]
+
+
+_IMAGES = {Split.VALIDATION: "validation images", None: "all images", Split.NONE: "images without a split"}
+
+
+def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
+    """The confidence with the highest F1 in the deciding evaluation, with the NMS that it was found with."""
+    return _point(deciding_evaluation(run_folder, checkpoint))
+
+
+def _point(evaluation: dict[str, Any] | None) -> OperatingPoint | None:
     try:
+        found = evaluation or {}
         rules = found["rules"]
         return OperatingPoint(
             float(found["best_confidence"]), iou=float(rules["iou"]), kind=rules["kind"], limit=int(rules["limit"])
@@ -64,10 +83,11 @@ def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
 
 
 def validation_point(run_folder: Path, checkpoint: str, split: Split | None) -> OperatingPoint | None:
-    """The point to judge test images at: the best point of the validation images. None for other
+    """The point to judge test images at: the best point of the validation images alone. None for other
     splits, or without one.
     """
-    return best_point(run_folder, checkpoint) if split is Split.TEST else None
+    found = read_evaluation(run_folder, checkpoint) or {}
+    return _point(found) if split is Split.TEST and found.get("split") == Split.VALIDATION else None
 
 
 def point_in_use(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
