@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import typer
@@ -51,9 +54,22 @@ def test_of_one_detector_it_is_said_where_they_are_and_nothing_is_fetched(
     shown = capsys.readouterr()
     assert (shown.out + shown.err).count(said["url"]) == 1
     assert "Fetch them: workbench weights fcos --download" in shown.err
-    monkeypatch.setattr(typer, "confirm", lambda _: False)
+    monkeypatch.setattr(typer, "confirm", lambda _, err: False)
     assert main(["weights", "fcos", "--download"]) == console.DONE
     assert "Nothing was fetched." in capsys.readouterr().err
+
+
+def test_a_question_that_nobody_answers_is_a_sentence(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under cron, systemd or Slurm there is no terminal; a program that reads --json must not find the question."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["weights", "fcos", "--download", "--json"]) == console.FAILED
+    shown = capsys.readouterr()
+    assert shown.out.strip() == ""
+    assert "Fetch it without one: workbench weights fcos --download --yes" in shown.err
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(readline=Mock(side_effect=KeyboardInterrupt)))
+    assert main(["weights", "fcos", "--download"]) == console.INTERRUPTED
+    assert "Stopped." in capsys.readouterr().err
 
 
 def test_weights_nobody_publishes_are_refused(capsys: Capture) -> None:

@@ -44,13 +44,26 @@ def weights(
         else:
             say(f"Fetch them: workbench weights {detector} --download", quiet=as_json)
         return
-    if not yes and not typer.confirm(f"Fetch it to {file}?"):
+    if not yes and not _is_wanted(file, detector):
         say("Nothing was fetched.", quiet=as_json)
         return
     with console.progress_bar(f"Fetching {file.name}", quiet=as_json) as progress:
         for event in published_weights.download(found):
             progress.to(event.done, event.total)
     _result(detector, found, file, as_json)
+
+
+def _is_wanted(file: Path, detector: str) -> bool:
+    """Ask on stderr. WorkbenchError if nobody can answer."""
+    try:
+        return typer.confirm(f"Fetch it to {file}?", err=True)
+    except typer.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise WorkbenchError(
+            "Nobody answered the question, so nothing was fetched. Fetch it without one: workbench weights"
+            f" {detector} --download --yes"
+        ) from None
 
 
 def _result(detector: str, found: Pretrained, file: Path, as_json: bool) -> None:
