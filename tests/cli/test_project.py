@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -197,6 +198,8 @@ def test_the_help_lists_the_commands_in_the_order_of_the_work(capsys: Capture) -
     assert main(["--help"]) == console.DONE
     shown = capsys.readouterr().out
     assert "--safe-mode" in shown
+    for name in ("DONE", "FAILED", "MISUSED", "PROBLEMS", "INTERRUPTED"):
+        assert re.search(rf"Exit codes:.* {getattr(console, name)} ", shown, re.DOTALL), name
     lines = shown.splitlines()
     first = [line.strip("│| ").split()[0] for line in lines if line.startswith(("│ ", "| ")) and line[2:3].strip()]
     assert [name for name in first if name in known] == options.ORDER

@@ -82,6 +82,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="From a folder of photographs to a trained object detector, on your own machine."
     " Without a command (or with a project's folder) the window opens.",
+    epilog="Results go to standard output, all else to standard error. With --json the result is one JSON object, and"
+    " an error is still a sentence on standard error. Exit codes: 0 done, 1 failed, 2 the command was not understood,"
+    " 3 check found problems, 130 stopped by Ctrl-C or another signal.",
 )
 
 
