@@ -8,6 +8,7 @@ import contextlib
 import math
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 
 from tests.raising import interrupt
 from workbench import __main__, console, report
+from workbench.cli import main
 from workbench.inference.events import (
     EvaluationDone,
     EvaluationProgress,
@@ -282,3 +284,25 @@ def test_a_folder_that_was_completed_with_a_backslash_is_found_on_windows(
     monkeypatch.setattr("workbench.cli.main", taken.extend)
     __main__.main()
     assert taken == ["train", meant]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["new", ""], ["new", "p", "--images", ""], ["predict", "p", "a.png", "--out", ""], ["evaluate", "p", "--run", ""]],
+)
+def test_an_empty_argument_is_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a script's variable that is not set: `new ""` made a project of the folder in which the script ran."""
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == console.FAILED
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"as if a variable were not set: {shlex.join(['workbench', *arguments])}. Leave it out" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell can't close stdout")
+def test_a_command_whose_stdout_is_closed_does_its_work() -> None:
+    command = shlex.join([sys.executable, "-m", "workbench", "weights", "--json"])
+    done = subprocess.run(f"{command} >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (console.DONE, "")

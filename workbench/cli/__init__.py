@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import shlex
 import sys
 from typing import Annotated
 
@@ -35,9 +36,12 @@ from workbench.errors import WorkbenchError
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code (see console.py). Failures are sentences on stderr."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    if sys.stdout is None:  # closed by the caller (>&-)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the program ends
     if getattr(sys.stdout, "errors", "") == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a Windows code page lacks most letters; stderr is so anyway
     try:
+        _refuse_empty(sys.argv[1:] if arguments is None else arguments)
         code = app(args=arguments, prog_name="workbench", standalone_mode=False)
         if code == console.INTERRUPTED:  # typer turns KeyboardInterrupt into this code silently
             console.err.print("Stopped.")
@@ -68,6 +72,20 @@ def main(arguments: list[str] | None = None) -> int:
         _suggest(error)
         show()
         return int(getattr(error, "exit_code", console.MISUSED))
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """WorkbenchError for an empty argument: a script's variable that is not set.
+
+    As a path it would be the present folder, as a run the newest. Only a note may be empty, and the name at --resume.
+    """
+    for index, argument in enumerate(arguments):
+        before = arguments[max(index - 2, 0) : index]
+        if not argument and "--note" not in before and before[-1:] != ["--resume"]:
+            raise WorkbenchError(
+                f"An argument is empty, as if a variable were not set: {shlex.join(['workbench', *arguments])}. Leave"
+                " it out, or say what it should be."
+            )
 
 
 ELSEWHERE = {
