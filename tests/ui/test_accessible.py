@@ -16,11 +16,13 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QGraphicsView,
     QHeaderView,
     QKeySequenceEdit,
     QLineEdit,
     QPlainTextEdit,
     QProgressBar,
+    QScrollArea,
     QScrollBar,
     QSpinBox,
     QTabBar,
@@ -42,8 +44,8 @@ from workbench.ui.train.compare.tables import Table
 from workbench.ui.widgets.keys_sheet import KeyDialog
 
 CONTROLS = (
-    QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit,
-    QTextEdit,
+    QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QGraphicsView, QLineEdit,
+    QPlainTextEdit, QScrollArea, QTextEdit,
 )  # fmt: skip
 # parts of other controls, which those speak for; a header or scroll bar is moved by its list's own keys
 PARTS = (QScrollBar, QHeaderView, QTabBar)
@@ -52,6 +54,7 @@ PARTS = (QScrollBar, QHeaderView, QTabBar)
 def controls(window: QWidget) -> list[QWidget]:
     """What can be seen and used in a window, without the parts of larger controls."""
     found = [widget for widget in window.findChildren(QWidget) if isinstance(widget, CONTROLS) and widget.isVisible()]
+    found = [widget for widget in found if widget.focusPolicy() or not isinstance(widget, QGraphicsView | QScrollArea)]
 
     def is_part(widget: QWidget) -> bool:
         parent = widget.parentWidget()

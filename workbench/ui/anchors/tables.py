@@ -79,6 +79,7 @@ class ScalesView(QWidget):
         self._scroll = QScrollArea(widgetResizable=True)
         self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         self._scroll.setObjectName("anchors-scales-scroll")
+        self._scroll.setAccessibleName("Boxes by scale")
         self._scroll.setWidget(self.words)
         self._scroll.setMinimumHeight(72)
         self._scroll.viewport().setBackgroundRole(QPalette.ColorRole.Base)  # like the tables above and beside it

@@ -70,6 +70,7 @@ class KeysSheet(QDialog):
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(content)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its buttons take the focus
         head = QHBoxLayout()
         head.setContentsMargins(theme.GRID * 2, theme.GRID, theme.GRID * 2, 0)
         head.addWidget(QLabel("Keys as in"))

@@ -126,6 +126,7 @@ class _Area(QScrollArea):
     def __init__(self) -> None:
         super().__init__(widgetResizable=True)
         self.setObjectName("train-checks-list")
+        self.setAccessibleName("What is odd about this training")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
