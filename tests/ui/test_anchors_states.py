@@ -244,6 +244,7 @@ def test_a_point_is_as_wide_as_high_however_the_axes_are_stretched(qtbot: QtBot,
     qtbot.addWidget(plot)
     plot.resize(300, 300)
     plot.setBackground("white")
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it gets no frame when it is active
     plot.hideAxis("left")
     plot.hideAxis("bottom")
     points = Points()

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.label_page_project import labelled
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.project import Label
+from workbench.ui import theme
 from workbench.ui.annotate.image_list import ImageTable
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.rows import RowsView
@@ -35,7 +36,7 @@ def test_on_the_picture_the_next_image_and_the_selected_box_are_said(
     assert words(announced) == ["cell: 60 × 40 at 20, 20"]
     driver.key(Qt.Key.Key_Right)
     driver.key(Qt.Key.Key_Escape)
-    assert words(announced) == ["cell: 60 × 40 at 21, 20"]
+    assert words(announced) == ["cell: 60 × 40 at 21, 20", "No box is selected"]
     driver.key("D")
     assert words(announced) == ["b.png, 0 boxes\n200 × 100 · unlabelled · split: none"]
 
@@ -75,3 +76,11 @@ def test_the_labels_that_typing_finds_are_said(qtbot: QtBot, announced: Announce
     QTest.keyClicks(field, "x")
     assert words(announced) == ["cell", "plate", "New label 'x'"]
     popup.close()
+
+
+def test_a_picture_with_the_keyboard_has_a_frame(open_window: Open, labelled: Path, qtbot: QtBot) -> None:
+    driver = WindowDriver(qtbot, open_window(labelled))
+    accent = theme.colour("accent").rgb()
+    assert driver.canvas.grab().toImage().pixel(0, 100) == accent
+    driver.key(Qt.Key.Key_F6)
+    assert driver.canvas.grab().toImage().pixel(0, 100) != accent

@@ -256,3 +256,18 @@ def test_in_rising_numbers_the_same_point_is_found(qtbot: QtBot, x: float) -> No
     assert values_text(plot._curves, ("step", "loss"), x, 1.0, rises=True) == values_text(
         plot._curves, ("step", "loss"), x, 1.0
     )
+
+
+def test_a_plot_that_the_keyboard_comes_to_has_a_frame_and_tells_its_last_values(qtbot: QtBot) -> None:
+    theme.apply("light")
+    plot = shown(qtbot, Plot("epoch", "AP"))
+    plot.curve("AP50", np.array([0.0, 5.0]), np.array([0.25, 0.5]))
+    plot.curve("AP", np.array([0.0, 5.0]), np.array([0.125, 0.375]))
+    plot.show_curve("AP", on=False)
+    accent = theme.colour("accent").rgb()
+    plot.clearFocus()
+    assert plot.grab().toImage().pixel(0, 100) != accent
+    plot.setFocus()
+    qtbot.waitUntil(plot.hasFocus)
+    assert plot.grab().toImage().pixel(0, 100) == accent
+    assert plot.accessibleDescription() == "AP50 0.5; last epoch 5"

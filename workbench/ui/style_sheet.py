@@ -172,6 +172,7 @@ def _views(c: Colours) -> str:
     QHeaderView {{ background: {c.surface}; border: none; }}
     QTableView#labels-table::item {{ padding: 0 4px; }}
     QAbstractItemView[role="flat"] {{ border: 1px solid {c.surface}; background: {c.surface}; }}
-    QAbstractItemView:focus, QTextEdit:focus, QPlainTextEdit:focus {{ border-color: {c.accent}; }}
+    QGraphicsView {{ border: 1px solid {c.plot}; }}
+    QAbstractItemView:focus, QGraphicsView:focus, QTextEdit:focus, QPlainTextEdit:focus {{ border-color: {c.accent}; }}
     QAbstractItemView[role="flat"]:focus {{ border-color: {c.accent}; }}
     """

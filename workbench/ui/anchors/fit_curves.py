@@ -36,8 +36,10 @@ class FitCurves(QWidget):
         self._other: tuple[str, float] | None = None  # name and mean IoU of the shown set, unless it is the fit
         self.steps = Plot("step", "%", corner=BOTTOM_RIGHT, above=True, integer_x=True)
         self.steps.setObjectName("anchors-curves")
+        self.steps.setAccessibleName("The fit, step by step")
         self.by_count = Plot("number of anchors", "%", corner=BOTTOM_RIGHT, above=True, integer_x=True)
         self.by_count.setObjectName("anchors-by-count")
+        self.by_count.setAccessibleName("Fit by number of anchors")
         self.mark, self.stage = pg.InfiniteLine(angle=90), pg.InfiniteLine(angle=90)
         self.by_count.addItem(self.mark, ignoreBounds=True)
         self.by_count.scene().sigMouseClicked.connect(self._clicked)

@@ -71,6 +71,7 @@ class Histogram(pg.PlotWidget):  # type: ignore[misc]
         self.setMenuEnabled(False)
         self.hideButtons()
         self.setMouseEnabled(False, False)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         (self.setXLink if axis == 0 else self.setYLink)(of)
         (self.setFixedHeight if axis == 0 else self.setFixedWidth)(BAR_ROOM)
         if axis == 0:  # leaves the width of the plot's left axis, so that bars line up with their boxes

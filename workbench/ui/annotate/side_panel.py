@@ -29,7 +29,7 @@ from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.rows import HEIGHT, ROW, ListRow, RowsView, ranges
 
-_HIDDEN = "hidden  "
+_HIDDEN, _NONE = "hidden  ", "No box is selected"
 
 
 _FOR_A_WHILE = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
@@ -179,7 +179,7 @@ class BoxesPanel(QWidget):
         self._following = False
         before, self._said = self._said, self._words(rows)
         if self._said != before and not self._view.hasFocus():
-            announce(self._view, self._said)
+            announce(self._view, self._said or _NONE)
 
     def _words(self, rows: Sequence[int]) -> str:
         return f"{len(rows):,} boxes selected" if rows[1:] else "".join(self._view.rows.rows[row].tip for row in rows)
@@ -267,7 +267,7 @@ class DetailsPanel(QWidget):
                 f"{width} × {height} px at {x}, {y}" if are_selected else f"Just drawn: {width} × {height} px"
             )
         else:
-            self._about.setText(f"{len(boxes):,} boxes" if boxes else "No box is selected")
+            self._about.setText(f"{len(boxes):,} boxes" if boxes else _NONE)
         self._about.setToolTip("" if are_selected else JUST_DRAWN)
         for flag, check in self._flags.items():
             values = {bool(getattr(box, flag)) for box in boxes}

@@ -226,6 +226,10 @@ class PictureView(QWidget):
             self._backdrop = self._made_backdrop()
         painter.drawImage(QPointF(0, 0), self._backdrop)
         self.paint_overlay(painter)
+        if self.hasFocus():
+            painter.setPen(theme.colour("accent"))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
         painter.end()
 
     def _made_backdrop(self) -> QImage:

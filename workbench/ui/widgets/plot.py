@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt, QTimer, Slot
-from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtGui import QAction, QFocusEvent, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.formatting import count
@@ -22,7 +22,7 @@ from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, EDGE, TOP_RIG
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot_curve import PlotCurve
 from workbench.ui.widgets.plot_note import PlotNote
-from workbench.ui.widgets.plot_values import PlotValues
+from workbench.ui.widgets.plot_values import PlotValues, last_values
 from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.quick_axis import QuickAxis
 
@@ -106,6 +106,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._name_axes()
         for curve in self._curves.values():
             curve.restyle()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self.setAccessibleDescription(last_values(self._curves, self._axes[0]))
+        super().focusInEvent(event)
 
     def viewportEvent(self, event: QEvent) -> bool:
         """A resting pointer makes the scene ask for its tooltip, which would remove that of the values."""

@@ -1,4 +1,4 @@
-"""The values of a plot's curves at the pointer, in a tooltip that follows it."""
+"""The values of a plot's curves: at the pointer, in a tooltip that follows it; the last ones, for screen readers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QObject, QPointF, QRect, Slot
 from PySide6.QtWidgets import QToolTip
 
+from workbench.core.formatting import named
 from workbench.ui.widgets.plot_curve import PlotCurve
 
 MOST = 12  # curves listed; the others are only counted
@@ -69,6 +70,16 @@ def values_text(
         return ""
     more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
     return "<br>".join([f"{html.escape(axes[0])} {_number(at)}", *lines[:MOST], *more])
+
+
+def last_values(curves: Mapping[str, PlotCurve], x: str) -> str:
+    """Each shown curve's last value, at which `x`: "mean IoU 89.7, recall 99.2; last step 11"; "" without points."""
+    shown = {name: curve for name, curve in curves.items() if curve.shown and len(curve.x)}
+    if not shown:
+        return ""
+    ends = [f"{name} {_number(float(curve.numbers[-1]))}" for name, curve in shown.items()]
+    end = max(float(curve.x[-1]) for curve in shown.values())
+    return f"{named(ends, MOST)}; last {x} {_number(end)}"
 
 
 def _next_rising(values: np.ndarray, x: float) -> int:

@@ -104,9 +104,6 @@ class LivePicture(PointedView):
             self._paint_remark(painter)
 
     def paint_overlay(self, painter: QPainter) -> None:
-        if self.hasFocus():
-            painter.setPen(theme.colour("accent"))
-            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
         self._paint_plates(painter, self.pointed)
 
     def _paint(
