@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.anchors import SizePool
+from workbench.anchors import SizePool, best
 from workbench.anchors import size_pool as pools
 from workbench.errors import WorkbenchError
 
@@ -119,3 +119,18 @@ def test_an_edit_beyond_all_others_gets_a_cell_of_its_own() -> None:
     pool = SizePool.of(drawn(50_000)).replaced([], [(100_000, 0.01)])
     far = pool.sizes[pool.sizes[:, 0] > 50_000]
     np.testing.assert_allclose(far, [[100_000, 0.01]])
+
+
+def test_equal_boxes_are_one_size_whatever_arithmetic_rounds_in_other_places() -> None:
+    sizes = np.tile([52.0, 52.0], (40, 1))
+    sizes[:7, 0] -= 7e-15
+    sizes[7:15, 1] += 7e-15
+    pool = SizePool.of(sizes)
+    assert pool.keys.tolist() == [52 + 52j]
+    assert pool.replaced(sizes[:7], [[52 + 7e-15, 52]]).weights.tolist() == [34]
+    assert SizePool.of([(1e-12, 1e-12)]).keys.real > 0, "a size without area can't be compared with others"
+
+
+def test_k_means_ends_where_single_precision_tells_no_size_from_another() -> None:
+    sizes = [(52, 52), (52 - 2e-6, 52), (52, 52 + 3e-6)]
+    assert best(sizes, 3).counts.sum() == 3

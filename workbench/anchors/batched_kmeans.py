@@ -87,10 +87,10 @@ class BatchedKMeans:
         found = np.bincount((label + k * np.arange(count)[:, None]).ravel(), minlength=count * k).reshape(count, k)
         for index in np.flatnonzero((found == 0).any(axis=1)):
             few = centres[index]
+            label[index], quality = best_centres(self.pool.sizes, few)  # single precision may not tell such rows apart
             while len(empty := np.flatnonzero(np.bincount(label[index], minlength=k) == 0)):
-                quality = best_centres(self.pool.sizes, few)[1]
                 few[empty[0]] = self.pool.sizes[int((self.pool.weights * (1 - quality)).argmax())]
-                label[index] = self._nearest(few[None])[0]
+                label[index], quality = best_centres(self.pool.sizes, few)
         return label
 
     def _moved(self, centres: Doubles, held: _Held) -> Doubles:

@@ -17,6 +17,7 @@ from workbench.errors import WorkbenchError
 
 EXACT = 4_096  # distinct sizes up to which every one is kept
 BINS = 128  # per axis over the range of the sizes: at most 0.01 points of mean IoU from the exact sizes
+DECIMALS = 9  # of a px to which sizes are rounded: equal boxes in other places differ by what arithmetic rounds
 FEWEST_CELLS = 512  # a histogram with fewer is too coarse: the distinct sizes are used instead
 MOST_EXACT = 2 * EXACT  # to which edits may bring it before it is recounted
 _CHUNK = 1 << 18
@@ -27,9 +28,9 @@ _ROW = 1 << 20  # cells per row in the numbering: far more than any edited box c
 class SizePool:
     """m rows, each with the number of boxes it stands for and the sums of their widths and heights.
 
-    `keys` (m,) are sorted and say which row a size belongs to: the size itself as a complex number or, where `bin` is
-    above 0, the number of its cell in a grid with that step in the logarithm of either side. Frozen: an edit returns a
-    new pool.
+    `keys` (m,) are sorted and say which row a size belongs to: the size itself, rounded, as a complex number
+    or, where `bin` is above 0, the number of its cell in a grid with that step in the logarithm of either side. Frozen:
+    an edit returns a new pool.
     """
 
     keys: NDArray[np.generic]
@@ -43,7 +44,7 @@ class SizePool:
         rows = rows_of(sizes)
         usable = is_usable(rows)
         rows = rows if usable.all() else rows[usable]
-        some = rows[: 16 * exact]  # a sample is enough, and complex numbers sort faster than pairs
+        some = _rounded(rows[: 16 * exact])  # a sample is enough, and complex numbers sort faster than pairs
         if len(some) > exact and len(np.unique(some[:, 0] + math.pi * some[:, 1])) > exact:
             for finer in (1, 4, 16):  # boxes that share one width or height fill only a line of the grid
                 pool = _histogram(rows, _step(rows, bins * finer))
@@ -64,7 +65,7 @@ class SizePool:
         """
         gone, new = rows_of(removed), rows_of(added)
         gone, new = gone[is_usable(gone)], new[is_usable(new)]
-        changes = np.concatenate([gone, new])
+        changes = np.concatenate([gone, new]) if self.bin else _rounded(np.concatenate([gone, new]))
         sign = np.repeat([-1.0, 1.0], [len(gone), len(new)])
         if not len(changes):
             return self
@@ -127,6 +128,11 @@ def pool_of(given: SizePool | ArrayLike) -> SizePool:
     return given if isinstance(given, SizePool) else SizePool.of(given)
 
 
+def _rounded(sizes: Doubles) -> Doubles:
+    """(n, 2) sizes to DECIMALS, never 0."""
+    return np.maximum(np.round(sizes, DECIMALS), 10.0**-DECIMALS)
+
+
 def _step(sizes: Doubles, bins: int) -> float:
     """The step in the logarithm at which the longer of the two ranges has that many bins."""
     if not len(sizes):
@@ -145,6 +151,7 @@ def _cells(sizes: Doubles, step: float) -> NDArray[np.int64]:
 
 def _counted(rows: Doubles) -> SizePool:
     """Equal sizes merged; complex numbers sort by real, then imaginary part."""
+    rows = _rounded(rows)
     keys, weights = np.unique(rows[:, 0] + 1j * rows[:, 1], return_counts=True)
     return SizePool(keys, weights.astype(np.float64), weights[:, None] * np.column_stack([keys.real, keys.imag]))
 
