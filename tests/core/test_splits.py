@@ -261,6 +261,7 @@ def test_what_divided_images_is_known_by_its_title() -> None:
     edit = divide(snapshot([[0]] * 1200), 0)
     assert edit is not None
     assert is_division(edit.title)
+    assert is_division("Split 1 image by rules")
     assert not is_division("Split off 'cat'")
 
 

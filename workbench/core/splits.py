@@ -71,7 +71,7 @@ def _edit(parts: dict[Split, list[int]], title: str) -> Edit:
 
 def is_division(title: str) -> bool:
     """Whether a journal entry of this title divided images. (Splitting off a label begins with "Split", too.)"""
-    return re.fullmatch(r"Split [0-9,]+ images (at random|by rules)", title) is not None
+    return re.fullmatch(r"Split [0-9,]+ images? (at random|by rules)", title) is not None
 
 
 _ROBOFLOW = re.compile(r"(_(jpe?g|png|bmp|webp|tiff?))?\.rf\.[0-9a-z]{16,}$", re.IGNORECASE)
