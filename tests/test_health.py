@@ -102,7 +102,7 @@ def test_a_picture_that_is_nearly_another_leaks_into_another_split(folder: Path)
         (leak,) = (finding for finding in examine(document).findings if finding.kind == "leak")
         assert leak.images == (ids["2.png"], ids["copy of 2.jpg"])
         assert (
-            leak.sentence == "Nearly the same picture is in test and train: 2.png, copy of 2.jpg. AP will be too good."
+            leak.sentence == "Nearly the same picture is in train and test: 2.png, copy of 2.jpg. AP will be too good."
         )
         edit = health.repair(document, leak)
         assert edit is not None
@@ -268,3 +268,42 @@ def test_a_huge_image_is_told_as_labelled_only_and_not_as_unreadable(
     (folder / "4.jpg").write_bytes((folder / "4.jpg").read_bytes()[:500])
     with Document.open(folder.parent / "p") as document:
         assert [f.kind for f in examine(document).findings].count("unreadable") == 1
+
+
+def test_labels_that_are_rare_or_without_a_box_are_one_finding_each_however_many_they_are(folder: Path) -> None:
+    with sound(folder) as document:
+        ids = [image.id for image in document.images()]
+        document.do(edits.AddLabels(tuple(Label(0, f"{n}a" if n < 7 else f"{n}b") for n in range(14))))
+        rare = [label.id for label in document.labels() if label.name.endswith("b")]
+        boxes = [Box(0, ids[3], label, (1, 1, 9, 9)) for label in rare]
+        document.do(edits.AddBoxes((*boxes, Box(0, ids[3], rare[0], (9, 9, 19, 19)))))
+        found = {one.kind: one for one in examine(document).findings}
+        assert found["unused label"].sentence == "7 labels without a box: '0a', '1a', '2a', '3a', '4a' and 2 more."
+        assert (
+            found["rare label"].sentence == "7 labels with fewer than 10 boxes: '8b' (1), '9b' (1), '10b' (1),"
+            " '11b' (1), '12b' (1) and 2 more; 50 are a fair start."
+        )
+        assert (
+            found["not in train"].sentence
+            == "No box of '7b', '8b', '9b', '10b', '11b' and 2 more is in the train split."
+        )
+        document.do(edits.AddLabels((Label(0, "later"),)))
+        document.do(edits.AddBoxes((Box(0, ids[3], 2, (1, 1, 9, 9)),)))
+        edit = health.repair(document, found["unused label"])
+        assert edit is not None
+        document.do(edit)
+        assert document.undo_title == "Delete 6 labels without a box"
+        left = [label.name for label in document.labels()]
+        assert left == ["cat", "0a", *(f"{n}b" for n in range(7, 14)), "later"]
+
+
+def test_a_leak_names_the_splits_in_their_order(folder: Path) -> None:
+    photographs(folder)
+    for name in ("copy", "again"):
+        (folder / f"{name}.png").write_bytes((folder / "2.png").read_bytes())
+    with sound(folder) as document:
+        ids = {image.name: image.id for image in document.images()}
+        for name, split in (("2.png", Split.TRAIN), ("copy.png", Split.VALIDATION), ("again.png", Split.TEST)):
+            document.do(edits.SetSplit((ids[name],), split))
+        (leak,) = (finding for finding in examine(document).findings if finding.kind == "leak")
+    assert " picture is in train, validation and test: " in leak.sentence

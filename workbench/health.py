@@ -24,11 +24,12 @@ from workbench.core.edits import Edit
 from workbench.core.fingerprint import fingerprint, near_groups
 from workbench.core.image_files import read_file
 from workbench.core.images import ImageInfo
-from workbench.core.project import FINISHED, Box, Image, Snapshot, Split, State
-from workbench.core.splits import random_split
+from workbench.core.project import FINISHED, Box, Image, Label, Snapshot, Split, State
+from workbench.core.splits import PARTS, random_split
 from workbench.errors import WorkbenchError
 
 UNEVEN = 50  # times as many boxes of one label as of another
+FEW = 10  # boxes: a label with fewer is rare
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -49,6 +50,7 @@ class HealthFinding:
     sentence: str
     images: tuple[int, ...] = ()
     boxes: tuple[int, ...] = ()
+    labels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +240,20 @@ def _labels(snapshot: Snapshot) -> Iterator[HealthFinding]:
         yield HealthFinding(
             "hint", "names alike", f"{similar_names.sentence(group)} Then merge them in the list of labels."
         )
-    for label, count in zip(snapshot.labels, counts, strict=False):
-        if not count:
-            yield HealthFinding("hint", "unused label", f"The label '{label.name}' has no boxes.")
-        elif count < 10:
-            few = formatting.count(int(count), "box")
-            yield HealthFinding("hint", "rare label", f"The label '{label.name}' has only {few}; 50 are a fair start.")
+    unused = [label for label, count in zip(snapshot.labels, counts, strict=True) if not count]
+    if unused:
+        sentence = f"{formatting.count(len(unused), 'label')} without a box: {_named(unused)}."
+        yield HealthFinding("hint", "unused label", sentence, labels=tuple(label.id for label in unused))
+    rows = np.argsort(counts, kind="stable")
+    few = [f"'{snapshot.labels[row].name}' ({counts[row]})" for row in rows if 0 < counts[row] < FEW]
+    if few:
+        labels = formatting.count(len(few), "label")
+        sentence = f"{labels} with fewer than {FEW} boxes: {formatting.named(few)}; 50 are a fair start."
+        yield HealthFinding("hint", "rare label", sentence)
+
+
+def _named(labels: Sequence[Label]) -> str:
+    return formatting.named([f"'{label.name}'" for label in labels])
 
 
 def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[HealthFinding]:
@@ -263,9 +273,9 @@ def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[HealthFinding]:
         inside = np.array([image.split is split for image in snapshot.images])
         if inside.any():
             here = np.bincount(snapshot.label_index[inside[owners]], minlength=len(counts))
-            names = ", ".join(f"'{snapshot.labels[i].name}'" for i in np.flatnonzero((here == 0) & (counts > 0))[:5])
-            if names:
-                yield HealthFinding("hint", f"not in {split}", f"No box of {names} is in the {split} split.")
+            missing = [snapshot.labels[i] for i in np.flatnonzero((here == 0) & (counts > 0))]
+            if missing:
+                yield HealthFinding("hint", f"not in {split}", f"No box of {_named(missing)} is in the {split} split.")
 
 
 def _splits(snapshot: Snapshot) -> Iterator[HealthFinding]:
@@ -302,11 +312,11 @@ def _alike(snapshot: Snapshot, files: Sequence[_OpenedFile]) -> Iterator[HealthF
             flat[file.digest].append(index)
     for rows in (*groups, *(rows for rows in flat.values() if len(rows) > 1)):
         what = "The same picture" if len({files[row].digest for row in rows}) == 1 else "Nearly the same picture"
-        splits = {snapshot.images[row].split for row in rows} - {Split.NONE}
+        splits = [split for split in PARTS if any(snapshot.images[row].split is split for row in rows)]
         names = formatting.named([snapshot.images[row].path for row in rows], 4)
         ids = tuple(snapshot.images[row].id for row in rows)
         if len(splits) > 1:
-            where = " and ".join(sorted(splits))
+            where = f"{', '.join(splits[:-1])} and {splits[-1]}"
             yield HealthFinding("problem", "leak", f"{what} is in {where}: {names}. AP will be too good.", ids)
         else:
             kind = "same picture" if what == "The same picture" else "like picture"
@@ -344,8 +354,9 @@ def repair(document: Document, finding: HealthFinding) -> Edit | None:
             return random_split(images_, seed=0)
         case "unused label":
             used = document.label_counts()
-            labels = [one for one in document.labels() if not used.get(one.id) and f"'{one.name}'" in finding.sentence]
-            return edits.RemoveLabel(labels[0].id) if labels else None
+            gone = [one.id for one in document.labels() if one.id in finding.labels and not used.get(one.id)]
+            title = f"Delete {formatting.count(len(gone), 'label')} without a box"
+            return edits.Batch(tuple(map(edits.RemoveLabel, gone)), title) if gone else None
     return None
 
 
@@ -354,7 +365,7 @@ REPAIRS = {
     "outside": "Cut them at the border", "unreadable": "Take it out of the project",
     "files gone": "Take them out of the project", "leak": "Put them into one split",
     "same picture": "Keep the one with most boxes", "no split": "Split them at random",
-    "unused label": "Delete the label",
+    "unused label": "Delete the labels without boxes",
 }  # fmt: skip
 """What repair() does, by kind of finding."""
 
