@@ -142,12 +142,14 @@ class Model:
         return names[row] if 0 <= row < len(names) else self.shown
 
     def unlabelled(self, step: int) -> str:
+        """The next one in that state; if there is none, the next in work."""
         names = self.names
         start = names.index(self.shown)
-        for away in range(1, len(names)):
-            name = names[(start + step * away) % len(names)]
-            if self.held.states[name] == UNLABELLED:
-                return name
+        others = [names[(start + step * away) % len(names)] for away in range(1, len(names))]
+        for state in (UNLABELLED, IN_WORK):
+            for name in others:
+                if self.held.states[name] == state:
+                    return name
         return self.shown
 
     def reopened(self) -> None:
