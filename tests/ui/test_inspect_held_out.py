@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,9 +22,11 @@ from tests.ui.inspect_page_driver import (
 from workbench.core import edits
 from workbench.core.project import Snapshot, Split, State
 from workbench.inference.events import EvaluationDone
+from workbench.training.runs import RunInfo
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
+from workbench.ui.inspect.run_picker import RunPicker
 from workbench.ui.session import Session
 
 __all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]
@@ -45,6 +48,26 @@ def test_where_no_image_has_the_split_validation_those_that_the_run_held_out_can
     press(qtbot, page, "inspect-look")
     qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
     assert (evaluate.requests[-1].split, evaluate.requests[-1].held_out_of) == (Split.VALIDATION, folder)
+
+
+@pytest.mark.parametrize(("judged_by", "chosen"), [("4f1f", "held out"), ("", "all images (2)")])
+def test_where_no_image_has_the_split_validation_those_held_out_are_chosen_at_first(
+    judged_by: str, chosen: str, qtbot: QtBot, session: Session, tmp_path: Path
+) -> None:
+    """Whoever splits nothing saw an AP, and got a confidence, of images that the run had learnt from."""
+    assert session.document is not None
+    session.do(edits.SetSplit(tuple(session.document.images().ids.tolist()), Split.NONE))
+    choice = RunPicker()
+    qtbot.addWidget(choice)
+    choice.list_splits(session.document.images())
+    run = RunInfo("one", tmp_path, "yolov4-tiny", "", "finished", 1.0, 5, 5, 50, 0.5, 0.7, judged_by=judged_by)
+    choice.list_runs((run,))
+    combo = choice.findChild(QComboBox, "inspect-split")
+    assert isinstance(combo, QComboBox)
+    assert combo.currentText() == chosen
+    combo.setCurrentIndex(0)
+    choice.list_runs((run,))
+    assert combo.currentText() == "all images (2)", "what a person chose stays"
 
 
 def test_where_no_image_of_the_split_validation_is_done_that_is_said_and_those_held_out_can_be_chosen(

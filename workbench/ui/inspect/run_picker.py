@@ -120,12 +120,17 @@ class RunPicker(QWidget):
     def list_runs(self, found: Sequence[RunInfo]) -> None:
         """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, even if renamed.
 
-        At first that is the newest which is not being trained: of one that just began, nearly everything is missed.
+        At first that is the newest which is not being trained: of one that just began, nearly everything is missed. Of
+        a project without validation images, those that it held out are then chosen: it has learnt from most others.
         """
         chosen = self.run
         first = next((run for run in found if not run.is_running), None)
         names, place = [run.name for run in found], place_of(chosen or first, found)
         list_runs(self._run, found, place)
+        if chosen is None and self.run is not None and self.run.judged_by and self._split.currentData() is None:
+            self._split.blockSignals(True)
+            self._split.setCurrentIndex(max(self._split.findData(_HELD_OUT), 0))
+            self._split.blockSignals(False)
         if chosen is not None and chosen.name in names:
             list_checkpoints(self._checkpoint, self.run)
         else:  # its files have moved
