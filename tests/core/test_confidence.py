@@ -41,6 +41,17 @@ def test_the_best_confidence_is_above_the_false_alarms_and_at_or_below_the_right
     assert curves.labels.right[[0, 39, 79]].tolist() == [[1, 1, 0], [1, 1, 0], [1, 0, 0]]
 
 
+def test_the_best_confidence_counts_more_than_a_hundred_objects_of_an_image() -> None:
+    """Of 150 right ones the first 100 counted, as for AP, and 0.01 was best, with the 150 false alarms at 0.2."""
+    squares = [[20.0 * n, 0, 20.0 * n + 10, 10] for n in range(150)]
+    truth = truth_of([(0, 0, square, False) for square in squares], 1, 1)
+    right = [(0, 0, square, 0.9 - n / 500) for n, square in enumerate(squares)]
+    wrong = [(0, 0, [20.0 * n, 50, 20.0 * n + 10, 60], 0.2) for n in range(150)]
+    evaluation = metrics.evaluate(truth, found_of([*right, *wrong], 1))
+    assert confidence_curves(evaluation.matching).best_overall == 0.21
+    assert (evaluation.ap50, evaluation.ar100) == pytest.approx((67 / 101, 2 / 3)), "of 100, as in COCO"
+
+
 def test_tallies_are_the_counts_of_the_matching_with_one_confidence_or_one_per_label() -> None:
     truth, candidates = split_scene(images=12, candidates=60, labels=4, seed=1, crowd=0.2)
     matching = match(truth, DetectionSet.of(candidates), metrics.THRESHOLDS.tolist())

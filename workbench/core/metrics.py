@@ -75,12 +75,14 @@ NUMBERS = (
 def evaluate(truth: Snapshot, detections: Sequence[DetectionArrays], *, difficult: Difficult = "count") -> Evaluation:
     """Compare `detections`, one entry per image of `truth`, with its boxes.
 
-    Labels of detections are indices into truth.labels. Scores may come in any order.
+    Labels of detections are indices into truth.labels. Scores may come in any order. All are matched, as for the
+    sliders; AP takes the first MOST[-1] of each image and label.
     """
     if len(detections) != len(truth):
         raise ValueError(f"{len(truth)} images but detections of {len(detections)}")
     names = tuple(label.name for label in truth.labels)
-    return evaluate_arrays(GroundTruth.of(truth, difficult), DetectionSet.of(detections, most=MOST[-1]), names)
+    most = max((len(one.scores) for one in detections), default=0)
+    return evaluate_arrays(GroundTruth.of(truth, difficult), DetectionSet.of(detections, most), names)
 
 
 def evaluate_arrays(truth: GroundTruth, found: DetectionSet, names: tuple[str, ...]) -> Evaluation:
