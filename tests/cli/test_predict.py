@@ -126,7 +126,7 @@ def test_sources_are_looked_at_before_a_word_is_said_and_a_run_nobody_judged_is_
     assert main(["predict", str(checkpoint), str(pictures), *out]) == console.DONE
     told = capsys.readouterr().err
     (checkpoint.parent / "events.jsonl").unlink()
-    assert "Confidence 0.25: this run was not evaluated on its validation images yet." in told
+    assert "Confidence 0.25: these weights were not evaluated on validation images yet." in told
     assert f"Predicting with {checkpoint.parent.name}, best, at" in told
 
 

@@ -257,12 +257,12 @@ def test_weights_that_the_training_has_saved_since_make_it_stale_and_keep_no_poi
     (folder / "best.safetensors").write_bytes(b"better weights")
     press(qtbot, page, "inspect-keep")  # before the page is told
     assert not (folder / "operating_point.json").exists()
-    assert "saved other weights since" in text(page, "inspect-words")
+    assert "The weights have changed since" in text(page, "inspect-words")
     press(qtbot, page, "inspect-look")
     qtbot.waitUntil(lambda: text(page, "inspect-words") == "2 images, 2 labelled boxes.")
     (folder / "best.safetensors").write_bytes(b"the best weights")
     session.runs_changed.emit()
-    qtbot.waitUntil(lambda: "saved other weights since" in text(page, "inspect-words"))
+    qtbot.waitUntil(lambda: "The weights have changed since" in text(page, "inspect-words"))
 
 
 def test_what_is_said_of_the_networks_labels_makes_the_comparison_stale(

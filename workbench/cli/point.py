@@ -98,7 +98,7 @@ def _present(folder: Path, checkpoint: str, former: FormerNames, *, complete: bo
         images = saved_evaluation.deciding_images(folder, checkpoint)
         return best, f"where F1 is highest on {images}; nothing was kept yet"
     kind, iou = _published(folder)
-    why = "what its detector's authors do: the run was not evaluated on validation images, and nothing was kept yet"
+    why = "what its detector's authors do: its weights were not evaluated on validation images; nothing was kept yet"
     return OperatingPoint(0.25, (), iou, kind), why
 
 

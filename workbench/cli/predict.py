@@ -283,7 +283,7 @@ def _point(
         why = "the operating point kept with the run" if kept else f"where its F1 on {images} is best"
         say(f"Confidence {point.words}: {why}.", quiet=quiet)
     elif options.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
-        say(f"Confidence {point.confidence:g}: this run was not evaluated on its validation images yet.", quiet=quiet)
+        say(f"Confidence {point.confidence:g}: these weights were not evaluated on validation images yet.", quiet=quiet)
     own = point.own if options.confidence is None else ()
     if options.nms:
         chosen = parse_nms(options.nms)

@@ -122,7 +122,7 @@ def status_text(
     a new evaluation is needed, as labels, images or the checkpoint's weights have changed since.
     """
     if has_new_weights:
-        return "The training has saved other weights since. Look again to see what they find."
+        return "The weights have changed since. Look again to use them."
     if is_stale:
         return "Labels have changed since. Look again to compare with them."
     if has_others:
