@@ -65,6 +65,7 @@ def test_values_are_parsed_by_kind(name: str, given: object, kept: object) -> No
         ("mirror", "maybe", "'mirror' must be yes or no, not 'maybe'."),
         ("device", "cudda", "'device' must be one of auto, cpu, cuda, not 'cudda'. Did you mean 'cuda'?"),
         ("epoch", 3, "There is no setting called 'epoch'. Did you mean 'epochs'?"),
+        ("banana", 3, "There is no setting called 'banana'. There are: epochs, rate, mirror, device, batch, steps."),
     ],
 )
 def test_a_wrong_value_gets_a_sentence(name: str, given: object, sentence: str) -> None:

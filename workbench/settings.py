@@ -117,11 +117,17 @@ ELSEWHERE = {
 """What other programs, and commands that know nothing of detectors, call a setting."""
 
 
+FEW = 12
+"""So many names are listed where none is near: all settings of an export."""
+
+
 class UnknownSetting(WorkbenchError):
-    """No setting has this name; the nearest one that exists is suggested."""
+    """No setting has this name; the nearest one that exists is suggested, or all if they are few."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"There is no setting called '{name}'.{_nearest(name, known)}")
+        names = list(known)
+        listed = f" There are: {', '.join(names)}." if len(names) <= FEW else ""
+        super().__init__(f"There is no setting called '{name}'.{_nearest(name, names) or listed}")
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

@@ -299,6 +299,7 @@ def test_a_flag_that_is_a_detectors_setting_is_told_as_set(command: str, capsys:
         (["train", "p", "--model", "ssd300"], "--detector"),
         (["evaluate", "p", "--model", "a"], "--run"),
         (["predict", "p", "--conf", "0.3"], "--confidence"),
+        (["export", "p", "to", "--confidence", "0.3"], "--set score=VALUE"),
     ],
 )
 def test_a_flag_of_another_program_is_told_as_what_it_is_here(arguments: list[str], flag: str, capsys: Capture) -> None:

@@ -96,6 +96,8 @@ ELSEWHERE = {
 """Option names of other programs (ultralytics, MMDetection, detectron2), and what they may be called here."""
 SIZES = ("imgsz", "img", "img_size", "image_size", "size")
 """Their names for `input_px`."""
+OF_EXPORT = {"confidence": "score", "conf": "score", "score_thr": "score", "nms": "nms_kind"}
+"""What other commands and programs call a setting of `export`."""
 
 
 def _suggest(error: Exception) -> None:
@@ -113,6 +115,13 @@ def _suggest(error: Exception) -> None:
     there = {flag for parameter in context.command.params for flag in parameter.opts}
     if known := [flag for flag in ELSEWHERE.get(name, []) if flag in there]:
         error.possibilities = known  # type: ignore[attr-defined]
+        return
+    if context.info_name == "export":
+        from workbench.inference.exporters import ExportSettings
+
+        name = OF_EXPORT.get(name, name)
+        if any(row.name == name for row in settings.rows(ExportSettings)):
+            error.possibilities = [f"--set {name}=VALUE"]  # type: ignore[attr-defined]
         return
     if context.info_name not in ("train", "estimate", "import-weights"):
         return
