@@ -41,7 +41,7 @@ MORE = {
     "seen": "--set width=0.05",
     "evaluate": "--device cpu --run yolov4-tiny-1",
     "point": "--run yolov4-tiny-1",
-    "predict": "--device cpu --run yolov4-tiny-1 --tiles 64 --overlap 0.3",
+    "predict": "--device cpu --run yolov4-tiny-1 --tiles 64 --tile-overlap 0.3",
     "compare": "--device cpu --draws 5",
     "import-weights": "--set input_px=64 --set width=0.05",
 }

@@ -181,8 +181,10 @@ def test_what_was_found_fast_is_not_gone_on_with_exactly(predict: Callable[..., 
         (["--shard", "two"], "--shard takes I/N, such as 1/8"),
         (["--format", "xml"], "--format must be one of json, coco"),
         (["--nms", "hard"], "--nms must be one of published"),
-        (["--tiles", "10"], "expected at least 64 pixels, found 10"),
+        (["--tiles", "10", "--tile-overlap", "0.3"], "expected at least 64 pixels, found 10"),
+        (["--tiles", "10", "--overlap", "0.3"], "expected at least 64 pixels, found 10"),  # its former name
         (["--webcam", "0"], "A webcam can't be combined"),
+        (["--frames", "5"], "--frames is for --webcam. Leave it out; --every takes fewer frames of a video."),
         (["--merge"], "There is nothing to merge in"),
     ],
 )

@@ -112,6 +112,7 @@ def predict(
     overlap: Annotated[
         float | None,
         typer.Option(
+            "--tile-overlap",
             "--overlap",
             help=f"Of tiles, as a share of their side; objects should fit; default: as trained, else {OVERLAP:g}.",
             min=0,

@@ -46,6 +46,8 @@ def check(options: Options, file: Path) -> None:
     read_shard(options.shard)
     if options.webcam is None:
         check_sources(options.sources)
+        if options.frames:
+            raise WorkbenchError("--frames is for --webcam. Leave it out; --every takes fewer frames of a video.")
     if options.ids is not None:
         if "coco" not in options.formats:
             raise WorkbenchError("--coco-ids is for --format coco. Add that, or leave out --coco-ids.")
