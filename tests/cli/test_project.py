@@ -129,6 +129,7 @@ def test_anchors_are_kept_when_asked_for(cells: Path, capsys: Capture) -> None:
         (["train", "nowhere", "--epochs", "many"], console.MISUSED, "Invalid value for '--epochs'"),
         (["trian"], console.MISUSED, "No such command"),
         (["anchors", "nowhere", "--k", "0"], console.MISUSED, "--k"),
+        (["restore", "nowhere", "--text", "--copy", "a"], console.FAILED, "--text and --copy name two things"),
     ],
 )
 def test_what_goes_wrong_is_a_sentence_and_an_exit_code(
@@ -256,6 +257,8 @@ def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:
         assert all(document.file(image).is_file() for image in document.images())
     assert main(["add-video", str(tmp_path / "p"), str(tmp_path / "no.avi")]) == console.FAILED
     assert "video does not exist" in capsys.readouterr().err
+    assert main(["add-video", str(tmp_path / "p"), str(tmp_path)]) == console.FAILED
+    assert "this is a folder. Name a video in it." in capsys.readouterr().err
     whole = write_clip(tmp_path / "long.avi", 80).read_bytes()
     clip.write_bytes(whole[: len(whole) // 2])
     assert main(["add-video", str(tmp_path / "p"), str(clip)]) == console.DONE

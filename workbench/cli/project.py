@@ -65,6 +65,8 @@ def restore(
     """
     from workbench.core import backups, mirror
 
+    if copy and text:
+        raise WorkbenchError("--text and --copy name two things to go back to. Leave out one of them.")
     project = project.parent if project.name == FILE else project  # the file's path, accepted as in every other command
     made = [*backups.backups(project), *backups.replaced(project)]
     if show:

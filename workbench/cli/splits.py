@@ -53,6 +53,8 @@ def split(
 
     parts = _shares(shares)
     grouping = check_choice("by", by, ["image", "folder", "name", "similar"])
+    if pattern and grouping != "name":
+        raise WorkbenchError("--pattern is for --by name. Add that, or leave out --pattern.")
     with project_of(project, write=True) as document:
         before = {image.id: image.split for image in document.images()}
         if undo:

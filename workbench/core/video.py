@@ -191,6 +191,8 @@ def open_video(file: Path) -> cv2.VideoCapture:
         os.fspath(file).encode("utf-8")  # cv2 crashes the process on a name that is not UTF-8
     except UnicodeEncodeError as error:
         raise Refused(printable(os.fspath(file)), "rename this video: its name is not UTF-8.") from error
+    if file.is_dir():
+        raise Refused(file, "this is a folder. Name a video in it.")
     if not file.is_file():
         raise Refused(file, "this video does not exist.")
     if file.stat().st_size == 0:
