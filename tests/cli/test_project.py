@@ -129,6 +129,8 @@ def test_anchors_are_kept_when_asked_for(cells: Path, capsys: Capture) -> None:
         (["train", "nowhere", "--epochs", "many"], console.MISUSED, "Invalid value for '--epochs'"),
         (["trian"], console.MISUSED, "No such command"),
         (["anchors", "nowhere", "--k", "0"], console.MISUSED, "--k"),
+        (["restore", "nowhere", "--list", "--json"], console.FAILED, "There is no folder nowhere. Choose a project's."),
+        (["restore", ".", "--list"], console.DONE, "There is no copy in backups. One is made in every hour"),
         (["restore", "nowhere", "--text", "--copy", "a"], console.FAILED, "--text and --copy name two things"),
     ],
 )

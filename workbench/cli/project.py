@@ -68,10 +68,14 @@ def restore(
     if copy and text:
         raise WorkbenchError("--text and --copy name two things to go back to. Leave out one of them.")
     project = project.parent if project.name == FILE else project  # the file's path, accepted as in every other command
+    if not project.is_dir():
+        raise WorkbenchError(f"There is no folder {project}. Choose a project's.")
     made = [*backups.backups(project), *backups.replaced(project)]
     if show:
         if as_json:
             print_result({"copies": [{"name": b.file.name, "made": b.words} for b in made]}, as_json=True)
+        elif not made:
+            say(f"There is no copy in {project / backups.FOLDER}. One is made in every hour with changes.")
         else:
             print_table(["Copy", "made"], [[b.file.name, b.words] for b in made])
         return
