@@ -126,7 +126,7 @@ def test_every_command_does_what_it_is_shown_for(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SLURM_JOB_ID", "1812")
-    monkeypatch.setattr(typer, "confirm", lambda _: False)  # nothing is downloaded
+    monkeypatch.setattr(typer, "confirm", lambda _, err: False)  # nothing is downloaded
     materials(tmp_path)
     for command in HERE:
         words = [FOLDERS.get(word, os.path.expandvars(os.path.expanduser(word))) for word in shlex.split(command)]
