@@ -65,7 +65,7 @@ def test_import_of_yolo_mends_wrong_paths_and_says_so(test_data: Path, tmp_path:
 def test_a_dry_run_changes_nothing(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
     main(["new", str(tmp_path / "p"), "--images", str(test_data / "data/bccd/BCCD/JPEGImages")])
     assert main(["import", str(tmp_path / "p"), str(test_data / "data/bccd/BCCD"), "--dry-run"]) == console.DONE
-    assert "Would import" in capsys.readouterr().err
+    assert "Would import" in capsys.readouterr().out
     with Document.open(tmp_path / "p", read_only=True) as document:
         assert document.labels() == ()
 
@@ -89,9 +89,9 @@ def test_a_label_of_the_files_comes_in_as_another_one_of_the_project(
     text(tmp_path / "new" / "x.xml", voc_file(voc_object("rbc", (2, 3, 20, 25)), filename="x.jpg"))
     command = ["import", str(cells), str(tmp_path / "new"), "--dry-run"]
     assert main(command) == console.DONE
-    assert "1 new label" in capsys.readouterr().err
+    assert "1 new label" in capsys.readouterr().out
     assert main([*command, "--label", "rbc=RBC"]) == console.DONE
-    assert "1 new label" not in capsys.readouterr().err
+    assert "1 new label" not in capsys.readouterr().out
     assert main([*command, "--label", "rbc"]) == console.FAILED
     assert "--label rbc: write it as THEIRS=OURS, such as" in capsys.readouterr().err
 
@@ -313,7 +313,7 @@ def test_a_zip_of_labels_comes_in_with_its_images(tmp_path: Path, capsys: pytest
     project = tmp_path / "p"
     Document.create(project).close()
     assert main(["import", str(project), str(tmp_path / "labels.zip"), "--dry-run"]) == console.DONE
-    assert "Would import" in capsys.readouterr().err
+    assert "Would import" in capsys.readouterr().out
     assert not list((project / "imports").glob("labels*")), "nothing was done"
     assert main(["import", str(project), str(tmp_path / "labels.zip")]) == console.DONE, capsys.readouterr().err
     with Document.open(project) as document:
@@ -322,7 +322,7 @@ def test_a_zip_of_labels_comes_in_with_its_images(tmp_path: Path, capsys: pytest
         assert document.file(image).is_relative_to(project)
         assert len(document.boxes(image.id)) == 1
     assert main(["import", str(project), str(tmp_path / "labels.zip")]) == console.DONE
-    assert "1 image the same already" in capsys.readouterr().err
+    assert "1 image the same already" in capsys.readouterr().out
     with Document.open(project) as document:
         assert document.file(document.images()[0]).is_file()
 

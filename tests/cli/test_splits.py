@@ -107,11 +107,11 @@ def test_an_import_tells_which_splits_it_takes_and_which_stay(tested: Path, tmp_
         document.do(edits.SetSplit(tuple(ids[1:3]), Split.NONE))
     command = ["import", str(tested), str(tmp_path / "voc")]
     assert main([*command, "--dry-run"]) == console.DONE
-    assert "splits taken: 1 train, 1 test; 1 image in another split here (kept)" in capsys.readouterr().err
+    assert "splits taken: 1 train, 1 test; 1 image in another split here (kept)" in capsys.readouterr().out
     assert main([*command, "--json"]) == console.DONE
     assert said(capsys)["splits"] == {"train": 1, "test": 1}
     assert main(command) == console.DONE
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "splits taken" not in told
     assert "1 image in another split here (kept)" in told
 

@@ -282,7 +282,7 @@ def test_the_command_line_keeps_them_up_to_date_after_each_command(
     project = str(document.folder)
     document.close()
     assert main(["autosync", project, "--format", "yolo"]) == 0
-    assert "1 label file written" in capsys.readouterr().err
+    assert "1 label file written" in capsys.readouterr().out
     (photographs / "a.txt").unlink()
     assert main(["split", project]) == 0
     assert "a.txt" in files(photographs)

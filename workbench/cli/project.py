@@ -160,7 +160,7 @@ def import_(
         )
         return
     _remarks(done.remarks, everything=verbose)
-    say(("Would import " if dry_run else "") + done.sentence)
+    console.out.print(console.printable(("Would import " if dry_run else "") + done.sentence))
 
 
 def _matches(given: Sequence[str]) -> dict[str, str]:
@@ -287,7 +287,7 @@ def autosync(
     for name, files in named.items():
         for file in files[:20]:
             say(f"{name}: {file}")
-    say(synced.sentence)
+    console.out.print(console.printable(synced.sentence))
 
 
 @app.command()
