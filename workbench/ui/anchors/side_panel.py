@@ -12,7 +12,7 @@ from workbench.ui.anchors.controls import ChoicesForm, PlaybackBar
 from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.result_panel import ResultPanel
 
-WIDTH = 344  # px
+WIDTH = 344  # px, at least: with a large font the form needs more
 HELP = "reading-the-anchors-page"
 
 
@@ -35,7 +35,6 @@ class SidePanel(QWidget):
         theme.set_icon(self.again, "mdi6.refresh")
         self.panel.refused.connect(self.progress.setText)
         self.panel.copied.connect(self.progress.setText)
-        self.setFixedWidth(WIDTH)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
@@ -44,6 +43,7 @@ class SidePanel(QWidget):
         column.addWidget(self.bar)
         column.addWidget(self.progress)
         column.addWidget(self.panel, 1)
+        self.setFixedWidth(max(WIDTH, self.form.minimumSizeHint().width()))
 
     def _row(self) -> QHBoxLayout:
         help = QToolButton()

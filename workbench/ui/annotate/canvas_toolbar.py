@@ -170,7 +170,7 @@ def _wide_button(action: QAction) -> QPushButton:
     button.setProperty("command", name)
     tell_key(button, name)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    button.setFixedWidth(72)
+    button.setFixedWidth(max(72, button.sizeHint().width()))
     button.clicked.connect(action.trigger)
     return button
 

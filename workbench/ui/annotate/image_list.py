@@ -23,7 +23,7 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.escape_filter import EscapeFilter
-from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
+from workbench.ui.widgets.image_delegates import ImageRow, row_height
 from workbench.ui.widgets.image_filter import ORDERS, ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
 
@@ -181,7 +181,7 @@ class ImageTable(QTableView):
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.verticalHeader().setDefaultSectionSize(row_height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Handle only keys that move in a list: letters and Space are the page's commands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.formatting import count
@@ -22,35 +22,45 @@ STATE_ICONS = {
     State.DONE: ("mdi6.check-circle-outline", "accent"),
     State.VERIFIED: ("mdi6.check-decagram", "ok"),
 }
-ROW_HEIGHT = 56
 TILE = QSize(184, 188)
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+
+
+def row_height() -> int:
+    """Pixels of an ImageRow: two lines of a name and one of numbers, in the application's font."""
+    return 2 + 2 * _line(QFontMetrics(theme.font())) + max(20, QFontMetrics(theme.font(theme.SMALL)).height() + 4)
+
+
+def _line(metrics: QFontMetrics) -> int:
+    return max(17, metrics.lineSpacing())
 
 
 class ImageRow(QStyledItemDelegate):
     """A thumbnail on the left; on its right the name in one or two lines, then state and number of boxes."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        return QSize(120, ROW_HEIGHT)
+        return QSize(120, row_height())
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         shown: ListedImage = index.data(LISTED_IMAGE)
         area = QRectF(option.rect)  # type: ignore[attr-defined]
         painter.save()
         chosen = paint_background(painter, option, area)
-        _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), shown)
+        _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, row_height() - 8), shown)
         paint_strip(painter, QRectF(area.x() + 8, area.bottom() - 4, 64, STRIP - 2), shown.loss)
         left = area.x() + 80
         wide = area.right() - left - 8
         lines = [line for line in in_two_lines(shown.image.name, painter.fontMetrics(), int(wide)) if line]
-        top, below = (8, 29) if len(lines) == 1 else (2, 36)
+        high = _line(painter.fontMetrics())
+        top, below = (8, 12 + high) if len(lines) == 1 else (2, 2 + 2 * high)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
         for number, line in enumerate(lines):
-            painter.drawText(QRectF(left, area.y() + top + 17 * number, wide, 20), _MIDDLE, line)
+            painter.drawText(QRectF(left, area.y() + top + high * number, wide, high + 3), _MIDDLE, line)
         _state(painter, QPointF(left, area.y() + below + 2), shown.image, chosen)
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
-        painter.drawText(QRectF(left + 20, area.y() + below, wide - 20, 18), _MIDDLE, _numbers(shown))
+        words = QRectF(left + 20, area.y() + below, wide - 20, max(18, painter.fontMetrics().height()))
+        painter.drawText(words, _MIDDLE, _numbers(shown))
         if shown.image.note:
             _note(painter, QPointF(area.right() - 22, area.y() + below + 2), chosen)
         painter.restore()

@@ -24,7 +24,6 @@ class Rail(QFrame):
         super().__init__(parent)
         self.setObjectName("rail")
         self.setProperty("role", "bar")
-        self.setFixedWidth(WIDTH)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.GRID, 0, theme.GRID)
         layout.setSpacing(0)
@@ -40,6 +39,7 @@ class Rail(QFrame):
             self._buttons[name] = button
             layout.addWidget(button)
         layout.addStretch(1)
+        self.setFixedWidth(layout.sizeHint().width())
 
     def show_page(self, name: str) -> None:
         """Mark the page's button; "" marks none (the start page). Tab then stops at the marked one.
@@ -71,7 +71,8 @@ class RailButton(QAbstractButton):
         theme.set_icon(self, icon)
 
     def sizeHint(self) -> QSize:
-        return QSize(WIDTH, HEIGHT)
+        words = self.fontMetrics().boundingRect(self.text()).size()  # larger than usual with a large font
+        return QSize(max(WIDTH, words.width() + theme.GRID), max(HEIGHT, 10 + ICON + 2 + words.height() + 10))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

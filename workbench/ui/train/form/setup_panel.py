@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -42,7 +42,7 @@ from workbench.ui.widgets.forms import Form
 from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE, TwoLineDelegate
 
 LOADING = "Loading PyTorch …"
-WIDTH = 320  # px
+WIDTH = 320  # px, at least: with a large font the buttons below the form need more
 FIRST_DETECTOR = "yolov4-tiny"  # as the help page on choosing one says
 
 
@@ -104,6 +104,10 @@ class SetupPanel(QWidget):
         self.start_from.activated.connect(self._fit_width)
         self.start_from.activated.connect(self.changed)
         self._enable(False)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self.setFixedWidth(max(WIDTH, self.check_buttons.minimumSize().width()))  # others have added buttons by now
+        super().showEvent(event)
 
     def _lay_out(self) -> None:
         head = QFormLayout()
