@@ -195,3 +195,8 @@ def test_the_field_that_waits_for_a_key_has_a_name(qtbot: QtBot) -> None:
 
 def test_what_runs_is_told_to_be_a_progress(open_window: Open) -> None:
     assert spoken(find(open_window(), QProgressBar, "job-progress")) == "Progress of what is running"
+
+
+def test_the_pages_are_told_to_be_one_choice(open_window: Open) -> None:
+    rail = find(open_window(), QAbstractButton, "rail-label")
+    assert QAccessible.queryAccessibleInterface(rail).role() == QAccessible.Role.RadioButton

@@ -65,6 +65,7 @@ class RailButton(QAbstractButton):
         super().__init__()
         self.setText(title)
         self.setCheckable(True)
+        self.setAutoExclusive(True)  # for screen readers, as Qt else tells them of a check box
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setFont(theme.font(theme.SMALL))
