@@ -200,3 +200,10 @@ def test_what_runs_is_told_to_be_a_progress(open_window: Open) -> None:
 def test_the_pages_are_told_to_be_one_choice(open_window: Open) -> None:
     rail = find(open_window(), QAbstractButton, "rail-label")
     assert QAccessible.queryAccessibleInterface(rail).role() == QAccessible.Role.RadioButton
+
+
+def test_the_colour_of_a_label_is_told(labelled: Path, open_window: Open) -> None:
+    table = QAccessible.queryAccessibleInterface(find(open_window(labelled, "data"), QTableView, "labels-table"))
+    told = [table.child(number).text(QAccessible.Text.Name) for number in range(table.childCount())]
+    assert "Colour" in told
+    assert "colour #e69f00" in told

@@ -117,6 +117,8 @@ class LabelsModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return _TITLES[section]
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return _TITLES[section] or "Colour"
         return _SIDES[section] if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
@@ -131,6 +133,8 @@ class LabelsModel(QAbstractTableModel):
             return self._draft if shown and self._is_draft(index) else None
         if role == Qt.ItemDataRole.DecorationRole and index.column() == COLOUR:
             return swatch(label.colour, 14)
+        if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == COLOUR:
+            return f"colour {label.colour}"
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             texts = ("", self._keys.get(label.id, ""), label.name, f"{self.count(label):,}")
             return texts[index.column()]
