@@ -85,8 +85,9 @@ def spoken(widget: QWidget) -> str:
 
 
 def nameless(window: QWidget) -> list[str]:
-    """A number or a sign alone is no name."""
-    return [described(one) for one in controls(window) if not any(letter.isalpha() for letter in spoken(one))]
+    """A number or a sign alone is no name. What shows a progress comes and goes: hidden ones count, too."""
+    named = [*controls(window), *window.findChildren(QProgressBar)]
+    return [described(one) for one in named if not any(letter.isalpha() for letter in spoken(one))]
 
 
 def is_command(widget: QWidget) -> bool:

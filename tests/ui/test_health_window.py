@@ -257,3 +257,15 @@ def test_a_check_that_fails_once_its_window_is_closed_does_not_pass_for_one_that
     assert words(health) == ""
     assert checked(qtbot, window) is health
     assert words(health).startswith("3 images, 3 boxes")
+
+
+def test_a_screen_reader_is_told_the_result_and_what_the_sign_of_a_finding_means(
+    qtbot: QtBot, open_window: Open, ailing: Path, announced: list[tuple[str, bool]]
+) -> None:
+    health = checked(qtbot, open_window(ailing, "data"))
+    assert announced[-1] == (words(health), False)
+    tree = find(health, QTreeWidget, "health-tree")
+    rows = range(tree.topLevelItemCount())
+    spoken = [tree.topLevelItem(row).data(0, Qt.ItemDataRole.AccessibleTextRole) for row in rows]
+    assert spoken[0] == f"problem: {findings(health)[0]}"
+    assert spoken[-1] == f"hint: {findings(health)[-1]}"

@@ -34,6 +34,7 @@ from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.images import unread_images
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.tables import align_heads
 
@@ -60,7 +61,7 @@ class HealthWindow(QDialog):
         self._files.setChecked(True)
         self._words = QLabel(wordWrap=True)
         self._words.setObjectName("health-words")
-        self._bar = QProgressBar(textVisible=False)
+        self._bar = QProgressBar(textVisible=False, accessibleName="Progress of the check")
         self._bar.setFixedHeight(theme.GRID)
         room = self._bar.sizePolicy()
         room.setRetainSizeWhenHidden(True)
@@ -185,6 +186,7 @@ class HealthWindow(QDialog):
         self._job = None
         if self._words.text().endswith("opened"):
             self._words.setText("Stopped.")
+        announce(self._words, self._words.text())
         self._reset_bar()
 
     def show_health(self, found: Health) -> None:
@@ -197,6 +199,7 @@ class HealthWindow(QDialog):
             item = QTreeWidgetItem([finding.sentence, count])
             item.setData(0, _FINDING, finding)
             item.setToolTip(0, finding.sentence)
+            item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{finding.level}: {finding.sentence}")
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             name, colour = _ICONS[finding.level]
             item.setIcon(0, theme.icon(name, getattr(theme.colours(), colour)))

@@ -26,7 +26,7 @@ class InspectHeader(QWidget):
         tell_key(self._go, "look", "{}\nRun the detector over these images. What it finds is kept beside the run.")
         self._stop = QPushButton("Stop")
         self._stop.setObjectName("inspect-stop")
-        self._bar = QProgressBar(textVisible=False)
+        self._bar = QProgressBar(textVisible=False, accessibleName="Progress of the look")
         self._bar.setMaximumWidth(160)
         self._bar.setObjectName("inspect-progress")
         self._bar.setFixedHeight(theme.GRID)

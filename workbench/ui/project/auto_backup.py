@@ -206,7 +206,7 @@ class _WaitingDialog(QDialog):
         self.setWindowModality(Qt.WindowModality.ApplicationModal)
         lines = QVBoxLayout(self)
         lines.addWidget(QLabel(f"{title} ..."))
-        lines.addWidget(QProgressBar(maximum=0))
+        lines.addWidget(QProgressBar(maximum=0, accessibleName="Progress of the copy"))
 
     def reject(self) -> None:
         """Ignore Esc and the close button."""

@@ -54,7 +54,7 @@ class ProgressPanel(QWidget):
         self.failure.setObjectName("train-failure")
         self.failure.setProperty("role", "error")
         self.failure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.bar = QProgressBar(textVisible=False)
+        self.bar = QProgressBar(textVisible=False, accessibleName="Progress of the training")
         self.bar.setObjectName("train-progress")
         self.bar.setFixedHeight(theme.GRID)
         self.pause = push_button("train-pause", "Pause", icon="mdi6.pause")

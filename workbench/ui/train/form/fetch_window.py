@@ -48,7 +48,7 @@ class FetchWindow(QDialog):
         self._words = QLabel("Only this file is fetched; nothing of yours is sent.", wordWrap=True)
         self._words.setObjectName("fetch-words")
         self._words.setProperty("role", "muted")
-        self._bar = QProgressBar(textVisible=False)
+        self._bar = QProgressBar(textVisible=False, accessibleName="Progress of the download")
         self._bar.setFixedHeight(theme.GRID)
         self._bar.hide()
         self._go = QPushButton("Fetch")
