@@ -139,7 +139,8 @@ class ExportPage(Page):
     def _right(self) -> QVBoxLayout:
         self._words = QLabel(NOTHING_YET, wordWrap=True)
         self._words.setObjectName("export-words")
-        self._bar = QProgressBar(textVisible=False, accessibleName="Progress of the export")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setAccessibleName("Progress of the export")
         self._bar.setObjectName("export-progress")
         self._bar.setFixedHeight(theme.GRID)
         self._bar.hide()

@@ -206,7 +206,9 @@ class _WaitingDialog(QDialog):
         self.setWindowModality(Qt.WindowModality.ApplicationModal)
         lines = QVBoxLayout(self)
         lines.addWidget(QLabel(f"{title} ..."))
-        lines.addWidget(QProgressBar(maximum=0, accessibleName="Progress of the copy"))
+        bar = QProgressBar(maximum=0)
+        bar.setAccessibleName("Progress of the copy")
+        lines.addWidget(bar)
 
     def reject(self) -> None:
         """Ignore Esc and the close button."""
