@@ -307,3 +307,15 @@ def test_a_leak_names_the_splits_in_their_order(folder: Path) -> None:
             document.do(edits.SetSplit((ids[name],), split))
         (leak,) = (finding for finding in examine(document).findings if finding.kind == "leak")
     assert " picture is in train, validation and test: " in leak.sentence
+
+
+def test_boxes_of_two_labels_in_one_place_are_found_and_left_to_a_person(folder: Path) -> None:
+    with sound(folder) as document:
+        document.do(edits.AddLabels((Label(0, "dog"),)))
+        ids = [image.id for image in document.images()]
+        dog = (Box(0, ids[0], 2, (0, 0, 20, 20.5)), Box(0, ids[1], 2, (30, 0, 50, 20)), Box(0, ids[1], 2, (0, 0, 9, 9)))
+        document.do(edits.AddBoxes(dog))
+        (found,) = (finding for finding in examine(document).findings if finding.kind == "two labels")
+        assert found.sentence == "1 box has a box of another label in the same place. Keep the right one."
+        assert (found.level, found.images, found.boxes) == ("hint", (ids[0],), (11,))
+        assert health.repair(document, found) is None

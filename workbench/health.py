@@ -199,8 +199,9 @@ def _boxes(snapshot: Snapshot) -> Iterator[HealthFinding]:
     owners = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
     sizes = np.array([(image.width, image.height) for image in snapshot.images], float).reshape(-1, 2)[owners]
     wrong = box_faults.faults(snapshot.boxes, sizes)
-    doubled = np.zeros(len(owners), bool)
+    doubled, disputed = np.zeros((2, len(owners)), bool)
     doubled[box_faults.twins(snapshot.boxes, owners * (len(snapshot.labels) + 1) + snapshot.label_index)] = True
+    disputed[box_faults.twins(snapshot.boxes, owners)] = True
     checks = (
         (
             "problem",
@@ -215,6 +216,12 @@ def _boxes(snapshot: Snapshot) -> Iterator[HealthFinding]:
             "drawn twice",
             doubled & ~wrong[:, 0],
             "{} a twin of the same label in the same place. Delete one of them.",
+        ),
+        (
+            "hint",
+            "two labels",
+            disputed & ~doubled & ~wrong[:, 0],
+            "{} a box of another label in the same place. Keep the right one.",
         ),
     )
     for level, kind, rows, sentence in checks:
