@@ -139,6 +139,22 @@ def test_names_of_lines_stand_in_sight_and_apart(plot: SizesPlot, area: tuple[fl
         assert not [other for other, taken in names[:number] if taken.intersects(spot)], name
 
 
+def test_names_of_lines_make_room_for_the_key_and_come_back(plot: SizesPlot) -> None:
+    plot._area.setRange(QRectF(0, 0, 100, 100), padding=0)
+    plot.grab()
+    before = plot._lines.names()
+    plot.ring(np.array([[10.0, 10.0]]))
+    plot._key.show_colours([("a name of twenty-two ..", "#000000")] * 4)
+    plot.grab()
+    key = QRectF(plot._key.geometry())
+    assert [name for name, spot in before if spot.intersects(key)], "there is something to make room"
+    assert not [name for name, spot in plot._lines.names() if spot.intersects(key)]
+    plot.ring(np.zeros((0, 2)))
+    plot._key.show_colours([])
+    plot.grab()
+    assert plot._lines.names() == before
+
+
 # --- curves ---
 
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtWidgets import QLabel
 
 from workbench.ui import theme
@@ -18,7 +18,12 @@ EDGE = 8  # px from the plot's sides
 
 
 class ColourKey(QLabel):
-    """Lies over its plot's upper right corner and lets the mouse through."""
+    """Lies over its plot's upper right corner and lets the mouse through.
+
+    `placed`: the part of the view that it covers, in px.
+    """
+
+    placed = Signal(QRectF)
 
     def __init__(self, plot: pg.PlotWidget) -> None:
         super().__init__(plot, textFormat=Qt.TextFormat.RichText)
@@ -63,3 +68,5 @@ class ColourKey(QLabel):
         field = plot.getPlotItem().vb.sceneBoundingRect()
         self.adjustSize()
         self.move(int(field.right()) - self.width() - EDGE, int(field.top()) + EDGE)
+        there = QRectF(self.geometry()).translated(-field.topLeft())
+        self.placed.emit(there if self._colours or self._ring else QRectF())

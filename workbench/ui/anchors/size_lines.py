@@ -39,6 +39,7 @@ class SizeLines:
     def __init__(self, box: pg.ViewBox) -> None:
         self._box = box  # not the plot: two objects that refer to each other are freed late, and in any thread
         self._lines: list[_Line] = []
+        self._covered = QRectF()
         self._box.sigRangeChanged.connect(self.place_names)
         self._box.sigResized.connect(self.place_names)
 
@@ -74,12 +75,17 @@ class SizeLines:
             self._box.addItem(item, ignoreBounds=True)
         self._lines.append(_Line(x, y, drawn, words, name, first))
 
+    def avoid(self, covered: QRectF) -> None:
+        """Keep the names out of this part of the view (in its px), where something else is written."""
+        self._covered = covered
+        self.place_names()
+
     def place_names(self, *_: object) -> None:
         """Place each near the end of its line's visible part; hide one that has no room."""
         (left, right), (low, high) = self._box.viewRange()
         wide, tall = float(self._box.width()), float(self._box.height())
         metrics = QFontMetricsF(theme.font(theme.SMALL))
-        taken: list[QRectF] = []
+        taken = [self._covered]
         for line in self._lines:
             across = (line.x - left) / max(right - left, 1e-12) * wide
             down = (high - line.y) / max(high - low, 1e-12) * tall

@@ -106,6 +106,7 @@ class SizesPlot(Plot):
         self._ringed: NDArray[np.float64] = np.zeros((0, 2))
         self._key = ColourKey(self)
         self._lines, self._arrows = SizeLines(self._area), EdgeArrows(self._area)
+        self._key.placed.connect(self._lines.avoid)
         self._handles: list[pg.TargetItem] = []
         self._is_setting = False
         self._density.setZValue(-10)
