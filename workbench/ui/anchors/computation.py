@@ -214,7 +214,7 @@ Event = PreparedBoxes | Pooled | StepComputed | ByCount | AllCounts | Fitted | F
 
 def compute(project: Path, choices: AnchorChoices, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Yields the project's boxes as they are on disk; the steps; a ByCount for each number of anchors the boxes allow;
-    and a Fitted. Failed if there are too few boxes."""
+    and a Fitted. Failed if there are too few boxes: what is there comes after it, without steps and Fitted."""
     try:
         yield from _computed(project, choices, stopped)
     except WorkbenchError as error:
@@ -225,19 +225,30 @@ def _computed(project: Path, choices: AnchorChoices, stopped: Callable[[], bool]
     with Document.open(project, read_only=True, check=False) as document:
         snapshot, fell_back = chosen_images(document.snapshot(), choices.part)
     boxes = boxes_of(snapshot, choices)
-    yield prepare(boxes, fell_back)
+    prepared = prepare(boxes, fell_back)
+    yield prepared
     if stopped():
         return
     pool = SizePool.of(boxes.sizes)
     yield Pooled(pool)
-    for event in _fitting(pool, choices):
-        yield event
-        if stopped():
-            return
+    is_enough = True
+    try:
+        for event in _fitting(pool, choices):
+            yield event
+            if stopped():
+                return
+    except WorkbenchError as error:
+        is_enough = False
+        yield Failed(error.sentence)
+        if len(pool):
+            yield Pooled(pool)
+            yield prepared
     for step in anchors.curve(pool, MOST_ANCHORS, choices.seed, choices.update):
         yield ByCount(step)
         if stopped():
             return
+    if not is_enough:
+        return
     order = np.argsort(boxes.images, kind="stable")
     fit = AnchorFit(pool, choices.k, choices.seed, choices.update, choices.starts)
     yield Fitted(fit, order, boxes.images[order], fell_back)
