@@ -32,7 +32,8 @@ def test_of_many_names_the_first_are_said_and_the_others_counted(names: list[str
 @pytest.mark.parametrize(
     ("share", "digits", "said"),
     [(0.886, 1, "88.6 %"), (0.886, 0, "89 %"), (0, 1, "0.0 %"), (1, 0, "100 %"), (0.9999, 1, "99.9 %"),
-     (0.999, 0, "99 %"), (0.00001, 1, "0.1 %"), (0.001, 0, "1 %"), (0.00126, 2, "0.13 %"), (1.5, 0, "150 %")],
+     (0.999, 0, "99 %"), (0.00001, 1, "0.1 %"), (0.001, 0, "1 %"), (0.00126, 2, "0.13 %"), (1.5, 0, "150 %"),
+     (1 - 5e-12, 1, "100.0 %")],
 )  # fmt: skip
 def test_only_all_is_a_hundred_percent_and_only_nothing_is_none(share: float, digits: int, said: str) -> None:
     assert formatting.percent(share, digits) == said

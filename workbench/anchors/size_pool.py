@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 
 EXACT = 4_096  # distinct sizes up to which every one is kept
 BINS = 128  # per axis over the range of the sizes: at most 0.01 points of mean IoU from the exact sizes
-DECIMALS = 9  # of a px to which sizes are rounded: equal boxes in other places differ by what arithmetic rounds
+DECIMALS = 10  # of a px to which sizes are rounded: equal boxes in other places differ by what arithmetic rounds
 FEWEST_CELLS = 512  # a histogram with fewer is too coarse: the distinct sizes are used instead
 MOST_EXACT = 2 * EXACT  # to which edits may bring it before it is recounted
 _CHUNK = 1 << 18

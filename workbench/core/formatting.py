@@ -31,7 +31,7 @@ def percent(share: float, digits: int = 1) -> str:
     """ "88.6 %"; less than all is never rounded to 100 %, and more than nothing never to 0 %."""
     scale = 10**digits
     tenths = round(100 * float(share) * scale)
-    if tenths >= 100 * scale and share < 1:
+    if tenths >= 100 * scale and share < 1 - 1e-9:  # an IoU of 1 may be computed a little less
         tenths = 100 * scale - 1
     if tenths <= 0 < share:
         tenths = 1
