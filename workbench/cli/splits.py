@@ -22,7 +22,7 @@ from workbench.errors import WorkbenchError
 @app.command()
 def split(
     project: Project,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same split.", min=0)] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same split.", min=0)] = 0,
     shares: Annotated[
         str, typer.Option("--shares", help="Ratio of train, validation and test, such as 80,10,10 or 8,1,1.")
     ] = "80,10,10",
