@@ -164,8 +164,7 @@ class Store:
         """Create a new, empty project file; WorkbenchError if there is one already."""
         with _sentences(file):
             try:
-                with open(file, "xb"):  # one only of two that make it at the same time
-                    pass
+                file.touch(exist_ok=False)  # one only of two that make it at the same time
             except FileExistsError as error:
                 raise WorkbenchError(
                     f"There is already a project in {file.parent}. Open it, or choose another folder.", error
