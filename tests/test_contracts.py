@@ -79,10 +79,11 @@ def test_plugins_import_the_api_only() -> None:
 def test_files_are_written_atomically_everywhere() -> None:
     """Only core/files.py opens a file for writing, or code that got the temporary path of its `atomic_path`.
 
-    The exceptions only append, hold a lock or note a process's progress in its own file: the event log of a run,
-    predictions so far, a crash's stacks, the lock itself, which image is being read, what processes say, pixels
-    whose rows are known only once the table beside them is replaced; or write into the null device. The files of a zip are written into a hidden
-    folder that is renamed when complete, those of an export into one from which each is moved once verified.
+    The exceptions only append, hold a lock, note a process's progress in its own file or write where nothing is kept:
+    the event log of a run, predictions so far, a crash's stacks, the lock itself, which image is being read, what
+    processes say, pixels whose rows are known only once the table beside them is replaced, the null device. The files
+    of a zip are written into a hidden folder that is renamed when complete, those of an export into one from which each
+    is moved once verified.
     """
     allowed = {
         "cli/__init__.py",
