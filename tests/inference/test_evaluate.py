@@ -365,7 +365,8 @@ def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Pre
     for kind, same in kinds.items():
         told, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1], ScoringRules(kind=kind)))
         assert told.rules.kind == kind
-        counts = [done.evaluation.matching.counts(0.001).total for done in (default, told)]
+        looks = [done.evaluation.matching for done in (default, told)]
+        counts = [[one.counts(share / 1000).total for share in range(1, 1000)] for one in looks]
         assert (counts[0] == counts[1]) is same
 
 

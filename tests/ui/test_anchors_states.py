@@ -174,7 +174,7 @@ def test_that_all_images_are_shown_for_want_of_training_images_is_said(hand: Anc
     hand.window.session.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
     find(hand.window, QPushButton, "anchors-run").click()
     hand.wait()
-    assert "No training image has a box, so these are all." in hand.text("anchors-about")
+    assert "No training image has a box: these are all." in hand.text("anchors-about")
     assert "all images, as no training image has a box" in hand.page._source()
     hand.window.session.do(edits.SetSplit((document.images()[1].id,), Split.TRAIN))
     hand.qtbot.waitUntil(lambda: hand.text("anchors-about").startswith("6 boxes of 1 image. Click"))

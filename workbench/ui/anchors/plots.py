@@ -157,12 +157,13 @@ class Plots(QWidget):
         if self._prepared is None:
             return
         text = f"{formatting.count(self._prepared.count, 'box')} of {formatting.count(self._prepared.images, 'image')}."
-        whole = f"{text} No training image has a box, so these are all." if self._prepared.fell_back else text
+        whole = f"{text} No training image has a box: these are all." if self._prepared.fell_back else text
+        short = f"{text} None is to train on." if self._prepared.fell_back else text
         if self._outside:
             outside = f"{outside_sentence(self._outside)}."
-            self.bar.tell(f"{whole} {outside}", f"{text} {outside}", outside)
+            self.bar.tell(f"{whole} {outside}", f"{short} {outside}", outside)
         else:
-            self.bar.tell(f"{whole} Click one to see it on its image.", whole, text)
+            self.bar.tell(f"{whole} Click one to see it on its image.", whole, short, text)
 
     @Slot()
     def _ask_for_images(self) -> None:
