@@ -29,13 +29,12 @@ from workbench.core.evaluation_data import (
     DetectionSet,
     GroundTruth,
     OverlapPairs,
-    first_of_each,
     pairs,
     ranks,
 )
 from workbench.core.greedy_matching import Bools, Rows
 from workbench.core.matching import ANY_AREA, Matching, match, ranked_pairs
-from workbench.core.metrics import AREAS, MOST, THRESHOLDS, Evaluation, evaluation_of
+from workbench.core.metrics import AREAS, THRESHOLDS, Evaluation, evaluation_of
 from workbench.core.nms import NmsKind, Overlaps
 from workbench.core.nms_table import NmsTable
 
@@ -190,7 +189,6 @@ class Sliders:
         rows = rows[ranks(old.images[rows]) < (self.views * limit)[old.images[rows]]]
         rows = rows[np.lexsort((old.labels[rows], old.images[rows]))]  # stable: scores descend within a label
         rank = ranks(old.images[rows], old.labels[rows])
-        rows, rank = rows[rank < MOST[-1]], rank[rank < MOST[-1]]
         return DetectionSet(old.boxes[rows], scores[rows], old.labels[rows], old.images[rows], rank, old.source[rows])
 
     def matching_at(
@@ -221,12 +219,8 @@ class Sliders:
             found = self._softened(iou, limit)
             near = pairs(self.truth, found, float(THRESHOLDS[0]))
             return {name: match(self.truth, found, THRESHOLDS.tolist(), area, near) for name, area in areas.items()}
-        present = self._looked_at(self.kept(iou, kind, limit, least))
+        present = self.kept(iou, kind, limit, least)
         return {name: self._matched(present, area) for name, area in areas.items()}
-
-    def _looked_at(self, kept: Bools) -> Bools:
-        """Those COCO considers: a hundred detections per image and label."""
-        return kept if self.found.longest < MOST[-1] else first_of_each(kept, self.found.rank, MOST[-1])
 
     def _matched(self, present: Bools, area: tuple[float, float]) -> Matching:
         counted, outside = self.truth.inside(area), self.found.outside(area)
