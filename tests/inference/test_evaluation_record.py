@@ -79,6 +79,20 @@ def test_looking_at_all_images_changes_nothing_that_validation_images_decided(
         assert (judges is None) is (images == "all images")
 
 
+def test_of_all_images_a_new_evaluation_counts_before_one_that_an_earlier_version_kept(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    """That is in evaluation.json, which no other than one of validation images replaces."""
+    done, _ = finish(evaluate_run(run[0], truth, None, run[1]))
+    assert done.file is not None
+    record = json.loads(done.file.read_text("utf-8"))
+    earlier = {**record, "best_confidence": 0.99, "step": None}
+    (run[1] / "evaluation.json").write_text(json.dumps(earlier), "utf-8")
+    assert (saved_evaluation.deciding_evaluation(run[1]) or {})["best_confidence"] == record["best_confidence"] != 0.99
+    done.file.unlink()
+    assert (saved_evaluation.deciding_evaluation(run[1]) or {})["best_confidence"] == 0.99
+
+
 def test_an_evaluation_of_weights_that_the_training_has_replaced_since_is_neither_used_nor_quoted(
     run: tuple[Predictor, Path], truth: Snapshot
 ) -> None:

@@ -50,12 +50,12 @@ def _is_of_these_weights(evaluation: dict[str, Any], run_folder: Path) -> bool:
 
 
 def deciding_evaluation(run_folder: Path, checkpoint: str = "") -> dict[str, Any] | None:
-    """That of the validation images, else of all images, else of those without a split. None if there is none."""
-    for split in _IMAGES:
-        found = read_evaluation(run_folder, checkpoint, split)
-        if found is not None and found.get("split") in _IMAGES:  # evaluation.json of earlier versions: others, too
-            return found
-    return None
+    """That of the validation images, else of all images, else of those without a split. None if there is none.
+
+    evaluation.json of earlier versions may be of any images: of the same ones, a file of their own is newer.
+    """
+    found = [read_evaluation(run_folder, checkpoint, split) for split in reversed(_IMAGES)]
+    return next((one for split in _IMAGES for one in found if one is not None and one.get("split") == split), None)
 
 
 def deciding_images(run_folder: Path, checkpoint: str = "") -> str:
