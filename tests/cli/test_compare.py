@@ -205,6 +205,9 @@ def test_the_nms_of_the_operating_point_that_was_kept_counts_too(
         assert json.loads(capsys.readouterr().out)["precision"] == precision
     assert main(command) == console.DONE
     assert "are at the confidence 0.3 and NMS per label at 0.5: the" in " ".join(capsys.readouterr().err.split())
+    operating_point.write(project / "runs" / "old", OperatingPoint(0.3, iou=0.75))
+    assert main([*command, "--nms", "per label", "--json"]) == console.DONE
+    assert json.loads(capsys.readouterr().out)["precision"] == 1.0, "what is asked for counts, as for AP"
 
 
 def test_a_damaged_operating_point_is_told_before_test_images_are_looked_at(

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,6 +77,8 @@ def evaluate(
     kept = operating_point.read(home, file.name, snapshot.former_names) if images[1] is Split.TEST else None
     done = show_evaluation(look(file, folder, images, split, device, rules), quiet=as_json)
     point = kept or saved_evaluation.validation_point(home, file.name, images[1])
+    if point is not None and rules is not None:  # the NMS that was asked for
+        point = replace(point, kind=rules.kind, iou=rules.iou)
     values = numbers(done, point)
     if not as_json:
         per_label = values["per_label"].items()
