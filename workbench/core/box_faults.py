@@ -16,7 +16,7 @@ from workbench.core import nms
 Fault = Literal["empty", "tiny", "outside"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 LEAST, SEEN, SIDE = 3.0, 4.0, 416.0
-TWIN = 0.9  # IoU above which two boxes of a label are taken for the same object
+TWIN = 0.9  # IoU above which two boxes are taken for the same object
 _SLACK = 0.5  # pixels by which rounding in other tools may have moved a side outside
 
 
@@ -36,7 +36,7 @@ def faults(boxes: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np
 
 
 def twins(boxes: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ascending rows of boxes (n, 4) that coincide with an earlier box of the same group (n,): label and image."""
+    """Ascending rows of boxes (n, 4) that coincide with an earlier box of the same group (n,), such as its image."""
     pairs = nms.overlaps(boxes, groups, floor=TWIN)
     return np.unique(pairs.lower)
 

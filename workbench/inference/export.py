@@ -44,7 +44,7 @@ class RunContext:
     """What may be known about a run besides its checkpoint. `snapshot`: the project's current data."""
 
     snapshot: Snapshot | None = None
-    evaluation: dict[str, Any] | None = None  # on the test images, else the latest other one
+    evaluation: dict[str, Any] | None = None  # on the test images, else the deciding one (saved_evaluation.py)
     point: OperatingPoint | None = None  # the one kept with the run
 
 
