@@ -59,9 +59,12 @@ def test_of_one_detector_it_is_said_where_they_are_and_nothing_is_fetched(
     assert "Nothing was fetched." in capsys.readouterr().err
 
 
-def test_a_question_that_nobody_answers_is_a_sentence(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stdin", [io.StringIO(""), None])
+def test_a_question_that_nobody_answers_is_a_sentence(
+    stdin: io.StringIO | None, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Under cron, systemd or Slurm there is no terminal; a program that reads --json must not find the question."""
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr("sys.stdin", stdin)
     assert main(["weights", "fcos", "--download", "--json"]) == console.FAILED
     shown = capsys.readouterr()
     assert shown.out.strip() == ""

@@ -57,7 +57,7 @@ def _is_wanted(file: Path, detector: str) -> bool:
     """Ask on stderr. WorkbenchError if nobody can answer."""
     try:
         return typer.confirm(f"Fetch it to {file}?", err=True)
-    except typer.Abort as error:
+    except (typer.Abort, RuntimeError) as error:  # the latter if stdin is closed
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise WorkbenchError(
