@@ -271,3 +271,13 @@ def test_a_plot_that_the_keyboard_comes_to_has_a_frame_and_tells_its_last_values
     qtbot.waitUntil(plot.hasFocus)
     assert plot.grab().toImage().pixel(0, 100) == accent
     assert plot.accessibleDescription() == "AP50 0.5; last epoch 5"
+
+
+def test_values_that_are_not_known_are_not_told_as_the_last_ones(qtbot: QtBot) -> None:
+    """A run whose last step told no gradient norm: a click on its plot was an error report."""
+    plot = shown(qtbot, Plot("epoch", "AP"))
+    plot.curve("AP50", [0, 5, 6], [0.25, 0.5, math.nan])
+    plot.curve("AP", [0, 5], [math.nan, math.nan])
+    plot.setFocus()
+    qtbot.waitUntil(plot.hasFocus)
+    assert plot.accessibleDescription() == "AP50 0.5; last epoch 5"

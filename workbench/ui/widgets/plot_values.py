@@ -73,13 +73,14 @@ def values_text(
 
 
 def last_values(curves: Mapping[str, PlotCurve], x: str) -> str:
-    """Each shown curve's last value, at which `x`: "mean IoU 89.7, recall 99.2; last step 11"; "" without points."""
-    shown = {name: curve for name, curve in curves.items() if curve.shown and len(curve.x)}
-    if not shown:
+    """Each shown curve's last known value, at which `x`: "mean IoU 89.7, recall 99.2; last step 11"; "" without any."""
+    known = {name: np.flatnonzero(np.isfinite(one.x) & np.isfinite(one.numbers)) for name, one in curves.items()}
+    ends = {name: int(places[-1]) for name, places in known.items() if curves[name].shown and len(places)}
+    if not ends:
         return ""
-    ends = [f"{name} {_number(float(curve.numbers[-1]))}" for name, curve in shown.items()]
-    end = max(float(curve.x[-1]) for curve in shown.values())
-    return f"{named(ends, MOST)}; last {x} {_number(end)}"
+    values = [f"{name} {_number(float(curves[name].numbers[place]))}" for name, place in ends.items()]
+    end = max(float(curves[name].x[place]) for name, place in ends.items())
+    return f"{named(values, MOST)}; last {x} {_number(end)}"
 
 
 def _next_rising(values: np.ndarray, x: float) -> int:
