@@ -281,3 +281,14 @@ def test_values_that_are_not_known_are_not_told_as_the_last_ones(qtbot: QtBot) -
     plot.setFocus()
     qtbot.waitUntil(plot.hasFocus)
     assert plot.accessibleDescription() == "AP50 0.5; last epoch 5"
+
+
+def test_a_copied_picture_has_no_frame_of_the_keyboard(qtbot: QtBot) -> None:
+    theme.apply("light")
+    plot = shown(qtbot, Plot("epoch", "AP"))
+    plot.setFocus()
+    qtbot.waitUntil(plot.hasFocus)
+    next(action for action in plot.actions() if action.text() == "Copy as picture").trigger()
+    copied = QApplication.clipboard().image()
+    assert copied.width() > 390
+    assert copied.pixelColor(0, 100) == theme.colour("plot")

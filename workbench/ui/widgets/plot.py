@@ -380,7 +380,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     @Slot()
     def _copy_picture(self) -> None:
-        QGuiApplication.clipboard().setPixmap(self.grab())
+        """Without the frame that tells where the keyboard is."""
+        QGuiApplication.clipboard().setPixmap(self.grab(self.viewport().geometry()))
 
     @Slot()
     def _copy_csv(self) -> None:

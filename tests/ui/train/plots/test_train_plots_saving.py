@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton
 from pytestqt.qtbot import QtBot
@@ -14,7 +15,8 @@ from tests.ui.train.plots.train_plots_driver import Make, history, make
 from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
 from workbench.training import tensorboard_log
-from workbench.ui import preferences
+from workbench.ui import preferences, theme
+from workbench.ui.train.plots import plot_files
 from workbench.ui.train.plots.curves import Curves
 
 __all__ = ["make"]  # fixtures
@@ -64,6 +66,19 @@ def test_all_plots_are_saved_as_one_picture_without_their_buttons(qtbot: QtBot, 
     area = image.copy(2 * corner.x(), 2 * (corner.y() + 32), 2 * button.width(), 2 * button.height())
     ground = area.pixelColor(0, 0)
     assert all(area.pixelColor(x, y) == ground for x in range(area.width()) for y in range(area.height()))
+
+
+def test_a_picture_has_no_frame_of_the_keyboard(qtbot: QtBot, make: Make) -> None:
+    curves = make()
+    curves.show_history(history(), "tiny-1")
+    curves.loss.setFocus()
+    qtbot.waitUntil(curves.loss.hasFocus)
+    for widget in (curves.loss, curves.grid.page):
+        image = QImage.fromData(plot_files.picture(widget, "tiny-1"))
+        corner = curves.loss.mapTo(widget, QPoint()) if widget is not curves.loss else QPoint()
+        edge = image.pixelColor(2 * corner.x(), 2 * (corner.y() + plot_files.HEAD + 50))
+        assert edge == theme.colour("plot")
+        assert curves.loss.hasFocus()
 
 
 def test_a_file_that_can_not_be_written_is_told(qtbot: QtBot, make: Make, tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ _KEPT = "train/save-folder"
 
 
 def picture(widget: QWidget, title: str) -> bytes:
-    """`widget` as PNG, without its buttons, below a title."""
+    """`widget` as PNG, without its buttons and the frame that tells where the keyboard is, below a title."""
+    focused = next((one for one in (widget, *widget.findChildren(QWidget)) if one.hasFocus()), None)
+    if focused is not None:
+        focused.clearFocus()
     buttons = [button for button in widget.findChildren(QAbstractButton) if not button.isHidden()]
     for button in buttons:
         button.hide()
@@ -33,9 +36,11 @@ def picture(widget: QWidget, title: str) -> bytes:
     cut = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, int(room.width()))
     painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), cut)
     painter.end()
-    widget.render(image, QPoint(0, HEAD))
+    QWidget.render(widget, image, QPoint(0, HEAD))  # a QGraphicsView's own is another one
     for button in buttons:
         button.show()
+    if focused is not None:
+        focused.setFocus()
     return _png(image)
 
 
