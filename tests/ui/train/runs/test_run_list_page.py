@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
+from tests.ui.inspect_page_driver import make_run
+from tests.ui.label_page_project import labelled
 from tests.ui.train.runs.run_list_driver import ENDED
 from tests.ui.train.train_page_driver import FakeTraining, label_all, press, ready, session, text
 from tests.ui.window_driver import Open, find, shown_page
@@ -25,7 +27,7 @@ from workbench.ui.train.page import TrainPage
 from workbench.ui.train.runs.run_actions import RunActions
 from workbench.ui.train.runs.run_list import RunList
 
-__all__ = ["session"]  # a fixture
+__all__ = ["labelled", "session"]  # fixtures
 
 
 @pytest.fixture
@@ -122,3 +124,16 @@ def test_a_command_on_a_run_says_so_where_none_is_chosen_yet(open_window: Open, 
     window.session.command_requested.emit("train", "resume-run")  # as Ctrl+K does before the page was shown
     assert find(window, QWidget, "page-train").isVisible()
     assert said == ["“Resume the run” is not possible yet: choose on this page what it is for."]
+
+
+def test_the_chosen_run_is_inspected_also_where_the_inspect_page_was_not_shown_yet(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """The newest one was shown, whichever was chosen."""
+    window = open_window(labelled, "train")
+    older = make_run(window.session, "older", 1.0)
+    make_run(window.session, "newer", 2.0)
+    find(window, RunActions, "").inspect(runs.info(older))
+    chosen = find(window, QComboBox, "inspect-run")
+    qtbot.waitUntil(lambda: chosen.count() == 2)
+    assert chosen.currentText().startswith("older")

@@ -300,8 +300,8 @@ class RunActions(QObject):
 
     @Slot(object)
     def inspect(self, run: RunInfo) -> None:
+        self._session.page_requested.emit("inspect")  # which makes the page when it is first needed
         self._session.run_requested.emit(run.name)
-        self._session.page_requested.emit("inspect")
 
     @Slot(object)
     def compare(self, chosen: Sequence[RunInfo]) -> None:
