@@ -50,17 +50,22 @@ def test_where_no_image_has_the_split_validation_those_that_the_run_held_out_can
     assert (evaluate.requests[-1].split, evaluate.requests[-1].held_out_of) == (Split.VALIDATION, folder)
 
 
-@pytest.mark.parametrize(("judged_by", "chosen"), [("4f1f", "held out"), ("", "all images (2)")])
-def test_where_no_image_has_the_split_validation_those_held_out_are_chosen_at_first(
-    judged_by: str, chosen: str, qtbot: QtBot, session: Session, tmp_path: Path
+@pytest.mark.parametrize(
+    ("judged_by", "images", "chosen"),
+    [("4f1f", 18, "held out"), ("", 18, "all images (2)"), ("4f1f", 2, "all images (2)")],
+)
+def test_where_no_image_has_the_split_validation_those_held_out_are_chosen_at_first_if_there_are_some(
+    judged_by: str, images: int, chosen: str, qtbot: QtBot, session: Session, tmp_path: Path
 ) -> None:
-    """Whoever splits nothing saw an AP, and got a confidence, of images that the run had learnt from."""
+    """Whoever splits nothing saw an AP, and got a confidence, of images that the run had learnt from. Of few images
+    none is held out, and there was nothing to look at.
+    """
     assert session.document is not None
     session.do(edits.SetSplit(tuple(session.document.images().ids.tolist()), Split.NONE))
     choice = RunPicker()
     qtbot.addWidget(choice)
     choice.list_splits(session.document.images())
-    run = RunInfo("one", tmp_path, "yolov4-tiny", "", "finished", 1.0, 5, 5, 50, 0.5, 0.7, judged_by=judged_by)
+    run = run_info(tmp_path, "one", judged_by, images)
     choice.list_runs((run,))
     combo = choice.findChild(QComboBox, "inspect-split")
     assert isinstance(combo, QComboBox)
@@ -68,6 +73,29 @@ def test_where_no_image_has_the_split_validation_those_held_out_are_chosen_at_fi
     combo.setCurrentIndex(0)
     choice.list_runs((run,))
     assert combo.currentText() == "all images (2)", "what a person chose stays"
+
+
+def test_of_the_run_that_is_asked_for_the_images_are_chosen_and_no_other_run_before(
+    qtbot: QtBot, session: Session, tmp_path: Path
+) -> None:
+    """Imported weights have held out none: nothing could be looked at, as the newest run had."""
+    assert session.document is not None
+    session.do(edits.SetSplit(tuple(session.document.images().ids.tolist()), Split.NONE))
+    choice, names = RunPicker(), []
+    qtbot.addWidget(choice)
+    choice.changed.connect(lambda: names.append(choice.run.name if choice.run is not None else ""))
+    choice.list_splits(session.document.images())
+    choice.choose_run("imported")
+    choice.list_runs((run_info(tmp_path, "newest", "4f1f", 18), run_info(tmp_path, "imported", "", 0)))
+    assert names == ["imported"]
+    assert choice.findChild(QComboBox, "inspect-split").currentText() == "all images (2)"
+
+
+def run_info(folder: Path, name: str, judged_by: str, images: int) -> RunInfo:
+    return RunInfo(
+        name, folder, "yolov4-tiny", "", "finished", 1.0, 5, 5, 50, 0.5, 0.7,
+        images=images, validation_images=2, judged_by=judged_by,
+    )  # fmt: skip
 
 
 def test_where_no_image_of_the_split_validation_is_done_that_is_said_and_those_held_out_can_be_chosen(

@@ -120,14 +120,16 @@ class RunPicker(QWidget):
     def list_runs(self, found: Sequence[RunInfo]) -> None:
         """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, even if renamed.
 
-        At first that is the newest which is not being trained: of one that just began, nearly everything is missed. Of
-        a project without validation images, those that it held out are then chosen: it has learnt from most others.
+        At first that is the wanted one, or else the newest which is not being trained: of one that just began, nearly
+        everything is missed. Of a project without validation images, those that it held out are then chosen, if they
+        were not too few for that: it has learnt from most others.
         """
         chosen = self.run
-        first = next((run for run in found if not run.is_running), None)
-        names, place = [run.name for run in found], place_of(chosen or first, found)
-        list_runs(self._run, found, place)
-        if chosen is None and self.run is not None and self.run.judged_by and self._split.currentData() is None:
+        names = [run.name for run in found]
+        first = next((run for run in found if run.name == self._wanted), None)
+        first = first or next((run for run in found if not run.is_running), None)
+        list_runs(self._run, found, place_of(chosen or first, found))
+        if chosen is None and self._split.currentData() is None and self.run is not None and _has_held_out(self.run):
             self._split.blockSignals(True)
             self._split.setCurrentIndex(max(self._split.findData(_HELD_OUT), 0))
             self._split.blockSignals(False)
@@ -187,3 +189,8 @@ class RunPicker(QWidget):
             self._split.addItem(f"all {number} folds", _FOLDS)
             about = "Every image, by the run of this cross-validation that has not learnt from it."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
+
+
+def _has_held_out(run: RunInfo) -> bool:
+    """Of few images none is: all of them judge it, and no others."""
+    return bool(run.judged_by) and run.images != run.validation_images
