@@ -265,6 +265,21 @@ def test_weights_that_the_training_has_saved_since_make_it_stale_and_keep_no_poi
     qtbot.waitUntil(lambda: "The weights have changed since" in text(page, "inspect-words"))
 
 
+def test_weights_stay_new_when_a_look_at_them_is_stopped(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    """What is shown is of those before: its point was kept, and nothing was said."""
+    run_evaluation(qtbot, page, session)
+    assert session.document is not None
+    folder = session.document.runs_folder / "first"
+    (folder / "best.safetensors").write_bytes(b"better weights")
+    page.evaluate()
+    page._stop_evaluation()
+    qtbot.waitUntil(lambda: not session.jobs)
+    session.select_image(session.document.images()[1].id)
+    assert "The weights have changed since" in text(page, "inspect-words")
+    press(qtbot, page, "inspect-keep")
+    assert not (folder / "operating_point.json").exists()
+
+
 def test_what_is_said_of_the_networks_labels_makes_the_comparison_stale(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
@@ -32,6 +33,9 @@ from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, show_no_runs
 from workbench.ui.widgets.empty_state import EmptyState
 
+Stamp = tuple[int, int] | None
+"""Of a file, as files.stamp() has it; None: it is not there."""
+
 
 class InspectPage(Page):
     """Evaluates when asked to, or at once if the run's candidates are kept. `evaluate` may be a fake."""
@@ -42,9 +46,10 @@ class InspectPage(Page):
         super().__init__(session, parent)
         self._evaluate = evaluate or evaluation_job.evaluate_split
         self._evaluation: EvaluationResult | None = None
-        self._evaluated_ids = np.zeros(0, np.int64)  # ids of the images selected when the evaluation began
+        self._evaluated_ids = np.zeros(0, np.int64)  # ids of the images selected when the shown evaluation began
         self._has_others = False  # other images are selected by now
-        self._weights: tuple[int, int] | None = None  # the stamp of the checkpoint that was evaluated
+        self._weights: Stamp = None  # of the checkpoint that was evaluated
+        self._begun: tuple[NDArray[np.int64], Stamp] = self._evaluated_ids, None  # of the evaluation that runs
         self._runs = TrainedRuns(self)
         self._rematcher = Rematcher(self)
         self._runner = EvaluationRunner(session, self)
@@ -178,7 +183,7 @@ class InspectPage(Page):
             self._picker.list_splits(self.session.document.images())
         self._picker.list_runs(usable)
         self._compare.list_runs(usable)
-        if self._evaluation is not None and self._has_new_weights:
+        if self._evaluation is not None and self._has_new_weights and not self._runner.is_running:
             self._say_evaluation(self._evaluation)
         self._header.show_busy(self._runner.is_running)
 
@@ -207,7 +212,7 @@ class InspectPage(Page):
         if document is None or (pending := self._picker.request(document.folder)) is None:
             return
         self._rematcher.watch()
-        self._evaluated_ids, self._weights = self._picker.ids(document.images()), _stamp(pending.checkpoint)
+        self._begun = self._picker.ids(document.images()), _stamp(pending.checkpoint)
         self._header.say("Opening the checkpoint …")
         if self._evaluation is None:
             self._middle.picture.say("Looking …", "text")
@@ -253,6 +258,7 @@ class InspectPage(Page):
     # --- what was found ---
 
     def _show_evaluation(self, evaluation: EvaluationResult) -> None:
+        self._evaluated_ids, self._weights = self._begun
         self._evaluation, self._has_others = evaluation, self._chooses_others()
         self.session.inspected = self._picker.run
         self._rematcher.begin(evaluation)
@@ -369,7 +375,7 @@ class InspectPage(Page):
             self._middle.preview_nms(self._right.nms, state.confidences)
 
 
-def _stamp(checkpoint: Path | None) -> tuple[int, int] | None:
+def _stamp(checkpoint: Path | None) -> Stamp:
     try:
         return stamp(checkpoint) if checkpoint is not None else None
     except OSError:
