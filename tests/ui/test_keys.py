@@ -249,6 +249,17 @@ def test_a_key_that_was_given_away_stays_so_when_a_new_command_has_it(open_windo
     assert words(sheet(open_window()), "zoom-boxes") == "–"
 
 
+def test_a_key_that_was_given_to_a_command_of_the_window_is_its_own_on_every_page(open_window: Open) -> None:
+    from workbench.ui import preferences
+
+    preferences.put("keys/changes", '{"log": ["Del"]}')
+    keys.forget()
+    assert keys.of("log") == ("Del",)
+    for name in ("delete-boxes", "boxes-delete", "delete-runs"):
+        assert "Del" in BY_NAME[name].keys
+        assert "Del" not in keys.of(name)
+
+
 @pytest.mark.parametrize("width", [1024, 1600])
 def test_every_key_is_in_sight_in_a_small_window_and_words_are_one_line_where_there_is_room(
     qtbot: QtBot, open_window: Open, project: Path, width: int

@@ -94,11 +94,13 @@ def forget() -> None:
 def conflicts(keys: Keys) -> dict[str, tuple[str, ...]]:
     """Keys that would have several meanings in one place, with the commands that claim them."""
     found: dict[str, tuple[str, ...]] = {}
-    for where in {command.where for command in COMMANDS}:
+    for where in dict.fromkeys(command.where for command in COMMANDS):
         claimed: dict[str, list[str]] = defaultdict(list)
         for command in COMMANDS:
             if command.where in ("Window", where):
                 for key in keys[command.name]:
                     claimed[key].append(command.name)
-        found |= {key: tuple(names) for key, names in claimed.items() if len(names) > 1}
+        for key, names in claimed.items():
+            if len(names) > 1:  # a window's key may be taken on several pages
+                found[key] = tuple(dict.fromkeys((*found.get(key, ()), *names)))
     return found
