@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.label_page_project import labelled
 from tests.ui.window_driver import Open, WindowDriver, find
+from workbench.core import edits
 from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.annotate.image_list import ImageTable
@@ -39,6 +40,17 @@ def test_on_the_picture_the_next_image_and_the_selected_box_are_said(
     assert words(announced) == ["cell: 60 × 40 at 21, 20", "No box is selected"]
     driver.key("D")
     assert words(announced) == ["b.png, 0 boxes\n200 × 100 · unlabelled · split: none"]
+
+
+def test_what_happens_to_boxes_of_a_page_that_is_not_shown_is_not_said(
+    open_window: Open, labelled: Path, qtbot: QtBot, announced: Announced
+) -> None:
+    driver = WindowDriver(qtbot, open_window(labelled))
+    driver.key(Qt.Key.Key_Tab)
+    driver.window.show_page("data")
+    announced.clear()
+    driver.window.session.do(edits.RemoveBoxes(tuple(driver.canvas.selected)))
+    assert "No box is selected" not in words(announced)
 
 
 def test_what_the_arrows_reach_below_a_field_is_said(open_window: Open, labelled: Path, announced: Announced) -> None:
@@ -75,6 +87,15 @@ def test_the_labels_that_typing_finds_are_said(qtbot: QtBot, announced: Announce
     QTest.keyClick(field, Qt.Key.Key_Down)
     QTest.keyClicks(field, "x")
     assert words(announced) == ["cell", "plate", "New label 'x'"]
+    popup.close()
+
+
+def test_that_no_label_is_found_is_said(qtbot: QtBot, announced: Announced) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    popup = LabelPopup((Label(1, "cell"),), parent, may_make=False)
+    QTest.keyClicks(find(popup, QLineEdit, "label-popup-field"), "x")
+    assert words(announced) == ["cell", "No label is called that."]
     popup.close()
 
 

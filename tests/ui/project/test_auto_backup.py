@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox, QProgressBar
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, when_asked
@@ -230,6 +230,8 @@ def test_the_window_is_alive_while_a_project_is_made_of_its_text(
         if threads and waiting is not None and waiting.objectName() == "restore-waiting":
             QTest.keyClick(waiting, Qt.Key.Key_Escape)
             assert waiting.isVisible(), "nobody can do anything else meanwhile"
+            bar = waiting.findChild(QProgressBar)
+            assert bar.accessibleName() == "Going back to what the project was"
             alive.set()
         else:
             QTimer.singleShot(10, check)

@@ -178,7 +178,7 @@ class BoxesPanel(QWidget):
             self._view.scrollTo(self._view.rows.index(rows[-1]))
         self._following = False
         before, self._said = self._said, self._words(rows)
-        if self._said != before and not self._view.hasFocus():
+        if self._said != before and self._view.isVisible() and not self._view.hasFocus():
             announce(self._view, self._said or _NONE)
 
     def _words(self, rows: Sequence[int]) -> str:

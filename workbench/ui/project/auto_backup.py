@@ -207,7 +207,7 @@ class _WaitingDialog(QDialog):
         lines = QVBoxLayout(self)
         lines.addWidget(QLabel(f"{title} ..."))
         bar = QProgressBar(maximum=0)
-        bar.setAccessibleName("Progress of the copy")
+        bar.setAccessibleName(title)
         lines.addWidget(bar)
 
     def reject(self) -> None:

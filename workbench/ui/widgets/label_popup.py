@@ -102,6 +102,7 @@ class LabelPopup(QFrame):
             item = QListWidgetItem("Type a name, then press Enter." if self._may_make else "No label is called that.")
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self._list.addItem(item)
+            announce(self._list, item.text())
             return
         for row in range(self._list.count()):
             self._list.item(row).setSizeHint(QSize(0, _ROW))
