@@ -260,6 +260,14 @@ def test_a_key_that_was_given_to_a_command_of_the_window_is_its_own_on_every_pag
         assert "Del" not in keys.of(name)
 
 
+def test_a_key_that_a_command_has_no_longer_is_not_called_its_own(open_window: Open, project: Path) -> None:
+    keys.use("labelImg", {"done": ("Z",), "split": ("Ctrl+S",)})
+    opened = sheet(open_window(project))
+    asking = ask(opened, "done", "z", Qt.KeyboardModifier.NoModifier)
+    assert find(asking, QLabel, "ask-key-words").text() == "Z is free."
+    assert KeyDialog("draw", opened)._problem("Ctrl+S").startswith("Ctrl+S is “Split")
+
+
 @pytest.mark.parametrize("width", [1024, 1600])
 def test_every_key_is_in_sight_in_a_small_window_and_words_are_one_line_where_there_is_room(
     qtbot: QtBot, open_window: Open, project: Path, width: int

@@ -233,7 +233,8 @@ class KeyDialog(QDialog):
         if key in tuple("1234567890"):
             return "The digits are kept for labels."
         wanted = keys.in_force(keys.profile(), {**keys.changes(), self._name: (key,)})
-        others = [name for name in keys.conflicts(wanted).get(key, ()) if name != self._name]
+        named = (name for name in keys.conflicts(wanted).get(key, ()) if name != self._name)
+        others = [name for name in named if key in keys.of(name)]  # not those that gave it up to a key of one's own
         if others:
             return (
                 f"{key_text(key)} is “{BY_NAME[others[0]].text.rstrip('…')}” already. Give that one another key first."
