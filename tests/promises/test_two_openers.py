@@ -134,7 +134,7 @@ def _as_command_line(folder: Path, note: str) -> None:
                 _add(document, note)
             return
         except WorkbenchError as error:
-            if "being edited by process" not in error.sentence:
+            if "being edited by" not in error.sentence:
                 raise
         time.sleep(0.001 * random.random())
 
