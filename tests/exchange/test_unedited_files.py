@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -16,7 +18,8 @@ from workbench import exchange, formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
-from workbench.exchange import ImportSettings, apply_import, export_labels, keep_files, plan_import
+from workbench.errors import WorkbenchError
+from workbench.exchange import ImportSettings, apply_import, export_labels, keep_files, origins, plan_import
 
 NAMES = sorted(name for name in formats.load_all().names() if hasattr(formats.formats.get(name), "sources"))
 
@@ -322,3 +325,36 @@ def test_voc_files_that_count_from_0_go_out_as_they_came_unless_one_of_them_was_
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").rglob("*.xml") if file.name in came} == came
     anew = [file.read_bytes() for file in (tmp_path / "edited").rglob("*.xml")]
     assert not [data for data in anew if data in came.values()]
+
+
+def test_files_that_hold_their_photographs_do_not_fill_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """labelme puts the picture into each of its files: what was kept of them was as large as all photographs."""
+    folder = foreign(tmp_path, "labelme")
+    for number, file in enumerate(label_files(folder, "labelme")):
+        inside = base64.b64encode(random.Random(number).randbytes(9000)).decode()
+        file.write_text(json.dumps(json.loads(file.read_bytes()) | {"imageData": inside}))
+    monkeypatch.setattr(origins, "LIMIT", 20_000)
+    with Document.create(tmp_path / "second") as document:
+        come_in(document, folder, "labelme")
+        assert not list((document.folder / "imports").iterdir())
+        again = plan_import(document, folder, "labelme")
+        assert {one.changed for one in again.differences} == {exchange.ChangedSide.NOWHERE}
+        report = go_out(document, tmp_path / "out", "labelme", copied=False)
+    assert not [r for r in report.remarks if "byte for byte" in r.sentence]
+    assert len(label_files(tmp_path / "out", "labelme")) == 3
+
+
+def test_a_record_that_could_not_be_written_leaves_no_files_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> bytes:
+        raise WorkbenchError("The disk is full.")
+
+    folder = foreign(tmp_path, "voc")
+    with Document.create(tmp_path / "second") as document:
+        monkeypatch.setattr(origins, "_noted", fail)
+        with pytest.raises(WorkbenchError, match="disk is full"):
+            come_in(document, folder, "voc")
+        assert not list((document.folder / "imports").iterdir())

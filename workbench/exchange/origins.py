@@ -40,7 +40,8 @@ SELECT id FROM origin WHERE format = ?1 AND id NOT IN (
 before it remains. Always whole imports: a file about several images would otherwise seem to be about fewer."""
 _UNASKED = "SELECT archive FROM origin WHERE id NOT IN (SELECT origin FROM imported)"
 LIMIT = 256 << 20
-"""Largest file that is kept, in bytes; larger ones are rewritten by an export."""
+"""Bytes of the largest file that is kept, and of all files of an import together, packed; an export writes others anew.
+Files of LabelMe hold their photographs: kept, these would lie in every project twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,30 @@ def keep(
         return
     archive = _free(project / FOLDER, f"{safe_name(reading.source.stem)} ({reading.format})")
     names = _keep_files(archive, reading, read_at, imported)
+    try:
+        unasked = _record(project, reading, archive.name, names, imported, step)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            archive.unlink(missing_ok=True)  # no record would ever lead to it
+        raise
+    for name in unasked:
+        with contextlib.suppress(OSError):
+            (archive.parent / name).unlink(missing_ok=True)
+
+
+def _record(
+    project: Path,
+    reading: Reading,
+    archive: str,
+    names: Mapping[Path, str],
+    imported: Sequence[ImportedImage],
+    step: int,
+) -> set[str]:
+    """Write what was imported into the project's file; returns the zips that no import needs any more."""
     labels = json.dumps(list(reading.labels), ensure_ascii=False)
     with Store(project / FILE, check=False) as store, store.transaction() as connection:
         newest = connection.execute("SELECT max(seq) FROM journal WHERE undone = 0").fetchone()[0] or 0
-        row = (reading.format, archive.name, labels, step or newest, reading.base)
+        row = (reading.format, archive, labels, step or newest, reading.base)
         made = "INSERT INTO origin (format, archive, labels, step, base) VALUES (?, ?, ?, ?, ?)"
         origin = connection.execute(made, row).lastrowid
         connection.executemany(
@@ -148,10 +169,7 @@ def keep(
             connection.execute(f"DELETE FROM imported WHERE origin IN ({old})", values)
         unasked = {row[0] for row in connection.execute(_UNASKED)}
         connection.execute("DELETE FROM origin WHERE id NOT IN (SELECT origin FROM imported)")
-        unasked -= {row[0] for row in connection.execute("SELECT archive FROM origin")}
-    for name in unasked:
-        with contextlib.suppress(OSError):
-            (archive.parent / name).unlink(missing_ok=True)
+        return unasked - {row[0] for row in connection.execute("SELECT archive FROM origin")}
 
 
 def _is_known(project: Path, reading: Reading, imported: Sequence[ImportedImage]) -> bool:
@@ -202,7 +220,7 @@ def _keep_files(
     is_damaged = any(remark.level == "refused" for remark in reading.remarks)
     whole = [file for file, count in spoken.items() if not left[file] and not (is_damaged and count > 1)]
     root = reading.source if reading.source.is_dir() else reading.source.parent
-    names, given = dict[Path, str](), set[str]()
+    names, given, packed_size = dict[Path, str](), set[str](), 0
     with contextlib.suppress(WorkbenchError), atomic_path(archive) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             for file in whole:
@@ -212,7 +230,10 @@ def _keep_files(
                         name = _text(display_name(file, root)) if file.is_relative_to(root) else ""
                         if not name or name in given:
                             name = f"{len(names)}/{_text(file.name)}"
-                        packed.writestr(_entry(name), file.read_bytes())
+                        packed.writestr(entry := _entry(name), file.read_bytes())
+                        packed_size += entry.compress_size
+                        if packed_size > LIMIT:
+                            raise WorkbenchError("The files of this import are too large to be kept.")
                         names[file] = name
                         given.add(name)
         return names
