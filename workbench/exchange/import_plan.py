@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench import formats
@@ -13,6 +13,7 @@ from workbench.exchange.comparison import ChangedSide, ImageDifference
 from workbench.exchange.matching import MatchedImage
 from workbench.exchange.origins import Stamp
 from workbench.formats import Reading, ReadSettings, Remark
+from workbench.formats.parts.report import Report
 from workbench.settings import setting
 
 _RANK = (State.UNLABELLED, State.IN_WORK, State.DONE, State.VERIFIED)
@@ -131,3 +132,48 @@ def state_after(one: MatchedImage, counts: Mapping[int, int]) -> State:
     is_new = one.instead or not counts.get(one.image.id)
     state = one.state if is_new else higher(one.image.state, State.IN_WORK)
     return state if one.instead or one.image.state is not State.VERIFIED else one.image.state
+
+
+def choose(one: MatchedImage, difference: ImageDifference, on_existing: str, report: Report) -> MatchedImage | None:
+    """How to import an image that has other boxes in the project; None: it is left as it is."""
+    if difference.kept is not None:  # a partly read file does not lower the state
+        one = replace(one, state=higher(one.state, one.image.state))
+        if difference.kept and on_existing != "keep":
+            _tell_kept(one, difference.kept, report)
+    if difference.changed is ChangedSide.NOWHERE:
+        return replace(one, same=True)
+    if on_existing == "add":
+        if difference.twins:
+            _tell_twins(one, difference, report)
+        more = difference.others
+        return replace(one, besides=more) if more else replace(one, same=True)
+    if on_existing == "replace" or (on_existing == "update" and difference.changed is ChangedSide.FILE):
+        more, other, gone = difference.more, difference.other, difference.gone
+        return replace(one, instead=True, besides=more, other=other, gone=gone)
+    if on_existing != "keep":
+        _leave(one, difference, report)
+    return None
+
+
+def _leave(one: MatchedImage, difference: ImageDifference, report: Report) -> None:
+    if difference.changed is ChangedSide.HERE:
+        kind = "images changed here and not in the file, left as they are"
+        report.say("read", one.image.path, f"{difference.sentence} It was left as it is.", kind=kind)
+        return
+    sentence = f"{difference.sentence} It was left as it is; choose to replace its boxes by the file's or to add those."
+    report.say("refused", one.image.path, sentence, kind="images labelled differently here, left as they are")
+
+
+def _tell_kept(one: MatchedImage, count: int, report: Report) -> None:
+    sentence = (
+        f"The file could not be read completely, so boxes that it lacks were kept: {formatting.count(count, 'box')}."
+    )
+    report.say(
+        "read", one.image.path, sentence, kind="images whose file could not be read completely, no boxes removed"
+    )
+
+
+def _tell_twins(one: MatchedImage, difference: ImageDifference, report: Report) -> None:
+    which = formatting.count(len(difference.twins), "box")
+    sentence = f"The file has different marks or notes on {which}; those in the project were left as they are."
+    report.say("read", one.image.path, sentence, kind="images with other marks or notes in the file, left as they are")

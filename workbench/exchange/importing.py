@@ -21,8 +21,8 @@ from workbench.core.project import FINISHED, FLAGS, Box, Image, Label, Split, St
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.autosync import SidecarFiles
-from workbench.exchange.comparison import ChangedSide, Comparison, ImageDifference
-from workbench.exchange.import_plan import ImportPlan, ImportSettings, gets_split, higher, state_after
+from workbench.exchange.comparison import Comparison, ImageDifference
+from workbench.exchange.import_plan import ImportPlan, ImportSettings, choose, gets_split, state_after
 from workbench.exchange.label_names import (
     check_matches,
     clean_names,
@@ -157,7 +157,7 @@ def _plan(
             taken.append(one)
             continue
         differences.append(difference)
-        chosen = _chosen(one, difference, settings.on_existing, report)
+        chosen = choose(one, difference, settings.on_existing, report)
         if chosen is None:
             left += 1
         else:
@@ -197,27 +197,6 @@ def _plan(
     )
 
 
-def _chosen(one: MatchedImage, difference: ImageDifference, on_existing: str, report: Report) -> MatchedImage | None:
-    """How to import an image that has other boxes in the project; None: it is left as it is."""
-    if difference.kept is not None:  # a partly read file does not lower the state
-        one = dataclasses.replace(one, state=higher(one.state, one.image.state))
-        if difference.kept and on_existing != "keep":
-            _tell_kept(one, difference.kept, report)
-    if difference.changed is ChangedSide.NOWHERE:
-        return dataclasses.replace(one, same=True)
-    if on_existing == "add":
-        if difference.twins:
-            _tell_twins(one, difference, report)
-        more = difference.others
-        return dataclasses.replace(one, besides=more) if more else dataclasses.replace(one, same=True)
-    if on_existing == "replace" or (on_existing == "update" and difference.changed is ChangedSide.FILE):
-        more, other, gone = difference.more, difference.other, difference.gone
-        return dataclasses.replace(one, instead=True, besides=more, other=other, gone=gone)
-    if on_existing != "keep":
-        _leave(one, difference, report)
-    return None
-
-
 def _labels_to_import(reading: Reading, chosen: Sequence[MatchedImage], known: int) -> dict[str, None]:
     """The label names to import: at the first import all of a file's, later (some images are `known`) those of the
     boxes added. Otherwise a label that was renamed here would come back empty.
@@ -229,30 +208,6 @@ def _labels_to_import(reading: Reading, chosen: Sequence[MatchedImage], known: i
         if not one.same
     }
     return dict.fromkeys(name for name in reading.labels if not known or name in used) | dict.fromkeys(sorted(used))
-
-
-def _leave(one: MatchedImage, difference: ImageDifference, report: Report) -> None:
-    if difference.changed is ChangedSide.HERE:
-        kind = "images changed here and not in the file, left as they are"
-        report.say("read", one.image.path, f"{difference.sentence} It was left as it is.", kind=kind)
-        return
-    sentence = f"{difference.sentence} It was left as it is; choose to replace its boxes by the file's or to add those."
-    report.say("refused", one.image.path, sentence, kind="images labelled differently here, left as they are")
-
-
-def _tell_kept(one: MatchedImage, count: int, report: Report) -> None:
-    sentence = (
-        f"The file could not be read completely, so boxes that it lacks were kept: {formatting.count(count, 'box')}."
-    )
-    report.say(
-        "read", one.image.path, sentence, kind="images whose file could not be read completely, no boxes removed"
-    )
-
-
-def _tell_twins(one: MatchedImage, difference: ImageDifference, report: Report) -> None:
-    which = formatting.count(len(difference.twins), "box")
-    sentence = f"The file has different marks or notes on {which}; those in the project were left as they are."
-    report.say("read", one.image.path, sentence, kind="images with other marks or notes in the file, left as they are")
 
 
 def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
