@@ -27,7 +27,8 @@ def voc_set(folder: Path, *names: str) -> Path:
 
 def content(document: Document) -> object:
     """All that a person could lose, to compare before and after."""
-    return (document.labels(), tuple(document.images()), [document.boxes(image.id) for image in document.images()])
+    boxes = [document.boxes(image.id) for image in document.images()]
+    return document.roots(), document.labels(), tuple(document.images()), boxes
 
 
 def test_bccd_comes_in_as_it_is(test_data: Path, tmp_path: Path) -> None:

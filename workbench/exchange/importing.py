@@ -6,8 +6,9 @@ transaction, one undo step. A damaged file stops the whole import, with all dama
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -217,13 +218,17 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
     """
     if document.read_only:
         raise ReadOnly(document.why_read_only)
-    batch = _Batch(document, plan)
-    made = batch.build()
+    batch, folders = _Batch(document, plan), document.roots().keys()
     what = formatting.count(plan.boxes, "box") if plan.boxes else "labels"
     step = 0
-    if made:
-        document.do(edits.Batch(tuple(made), f"Import {what} from {plan.reading.source.name}"))
-        step = int(document.store.rows("SELECT max(seq) FROM journal")[0][0])
+    try:
+        made = batch.build()
+        if made:
+            document.do(edits.Batch(tuple(made), f"Import {what} from {plan.reading.source.name}"))
+            step = int(document.store.rows("SELECT max(seq) FROM journal")[0][0])
+    except BaseException:
+        _forget(document, document.roots().keys() - folders)
+        raise
     return ImportReport(
         format=plan.reading.format,
         images=plan.matched + plan.added,
@@ -239,6 +244,13 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
         ids=tuple(image.id for image in batch.images),
         step=step,
     )
+
+
+def _forget(document: Document, folders: Collection[int]) -> None:
+    """Take folders of images (by id) out of the project again: new images would be looked for in them."""
+    with contextlib.suppress(WorkbenchError), document.store.transaction() as connection:
+        asked = "DELETE FROM root WHERE id = ? AND id NOT IN (SELECT root FROM image)"
+        connection.executemany(asked, [(id,) for id in folders])
 
 
 def keep_files(project: Path, plan: ImportPlan, report: ImportReport) -> None:
