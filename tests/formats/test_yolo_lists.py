@@ -57,3 +57,15 @@ def test_a_split_of_many_folders_looks_at_each_image_once(tmp_path: Path, monkey
     assert found == {f"{folder}/a.jpg": [("cat", "dog")[n % 2]] for n, folder in enumerate(folders)}
     assert {image.split for image in reading.images if image.boxes} == {Split.TRAIN}
     assert [remark.sentence for remark in reading.remarks] == ["The image is in two splits; it stays in train."]
+
+
+def test_a_list_whose_paths_all_lead_up_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    """As Darknet's are, seen from where it was trained: each line was a remark of its own."""
+    for number in range(50):
+        picture(tmp_path / "images" / f"{number}.jpg")
+    text(tmp_path / "train.txt", "".join(f"../images/{number}.jpg\n" for number in range(50)))
+    text(tmp_path / "data.yaml", "names: [cat]\ntrain: train.txt\n")
+    reading = yolo.read(tmp_path)
+    assert len([image for image in reading.images if image.file]) == 50
+    assert reading.remarks[-1].sentence == "30 more like this: image names that lead outside the folder"
+    assert len(reading.remarks) == 21
