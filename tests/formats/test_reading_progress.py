@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
 
+from workbench.formats.parts.coco_json import parse_coco
+from workbench.formats.parts.openimages_csv import parse_boxes
 from workbench.formats.parts.reading_progress import ReadingStopped, report_steps, step
 
 
@@ -34,3 +37,17 @@ def test_another_thread_is_not_watched() -> None:
         other.start()
         other.join()
     assert told == []
+
+
+def test_a_table_and_a_document_of_very_many_boxes_can_be_stopped_half_way() -> None:
+    """Each is one file: nothing was told of it, and nothing could end it, until all was read."""
+    row = "a,/m/1,0.1,0.2,0.1,0.2\n"
+    table = f"ImageID,LabelName,XMin,XMax,YMin,YMax\n{row * 2500}".encode()
+    box = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    document = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "cat"}]}
+    many = json.dumps(document | {"annotations": [box] * 2500}).encode()
+    told: list[str] = []
+    with report_steps(told.append):
+        assert len(parse_boxes(table, "a.csv").boxes["a"]) == 2500
+        assert len(parse_coco(many, "a.json").images[0].boxes) == 2500
+    assert told == ["thousand rows read"] * 2 + ["thousand boxes read"] * 2

@@ -17,6 +17,7 @@ from workbench.formats import Id, ReadBox
 from workbench.formats.parts.corners import SANE, rotated_bounds
 from workbench.formats.parts.json_values import is_clean, is_number
 from workbench.formats.parts.layout import parse_number, to_extra
+from workbench.formats.parts.reading_progress import counted
 
 _STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
 _FLAGS = ("difficult", "truncated", "occluded")
@@ -87,7 +88,7 @@ class _Document:
         boxes: dict[Id, list[ReadBox]] = {id: [] for id in entries}
         damaged: set[Id] = set()
         seen: set[Id] = set()
-        for at, annotation in enumerate(self.root.get("annotations", [])):
+        for at, annotation in enumerate(counted(self.root.get("annotations", []), "thousand boxes read")):
             place = f"annotations[{at}]"
             try:
                 image, box = self.annotation(annotation, place, labels, boxes.keys(), seen)

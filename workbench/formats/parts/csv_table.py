@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from workbench.errors import Refused
+from workbench.formats.parts.reading_progress import counted
 
 LINE_LIMIT = 1 << 20  # bytes; the longest line seen (Open Images' list of images) has 700
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -27,6 +28,10 @@ def rows(source: bytes | IO[bytes], file: str) -> Iterator[tuple[int, list[str]]
 
     Raises Refused (file, line) at anything that is not CSV: the beginning of the next row is then unknown.
     """
+    return counted(_rows(source, file), "thousand rows read")
+
+
+def _rows(source: bytes | IO[bytes], file: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(_lines(as_stream(source), file), strict=True)
     line = 1
     while True:

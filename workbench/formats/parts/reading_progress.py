@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class ReadingStopped(Exception):
@@ -35,3 +38,11 @@ def step(what: str) -> None:
     """Announce one more of `what`, such as "annotation files read"."""
     if _watcher.callback is not None:
         _watcher.callback(what)
+
+
+def counted(items: Iterable[T], what: str) -> Iterator[T]:
+    """`items`, announcing each thousand of them as `what`, such as "thousand rows read"."""
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % 1000 == 0:
+            step(what)
