@@ -1,4 +1,4 @@
-"""YOLO's lists of images: Darknet's obj.data, and images without a split, which no list names."""
+"""YOLO: what lists beside the label files tell: obj.data, lists of images, images without a split, data.yaml above."""
 
 from __future__ import annotations
 
@@ -69,3 +69,13 @@ def test_a_list_whose_paths_all_lead_up_is_told_in_a_few_lines(tmp_path: Path) -
     assert len([image for image in reading.images if image.file]) == 50
     assert reading.remarks[-1].sentence == "30 more like this: image names that lead outside the folder"
     assert len(reading.remarks) == 21
+
+
+def test_a_part_of_a_data_set_of_key_points_has_the_boxes_of_the_whole(tmp_path: Path) -> None:
+    """As of Ultralytics' tiger-pose: two numbers for a point look like an outline, which begins at the box's centre."""
+    text(tmp_path / "data.yaml", "names: [tiger]\ntrain: images/train\nkpt_shape: [3, 2]\n")
+    picture(tmp_path / "images" / "train" / "a.jpg")
+    text(tmp_path / "labels" / "train" / "a.txt", "0 0.5 0.5 0.5 0.5 0.1 0.1 0.2 0.9 0.9 0.9\n")
+    for given in (tmp_path, tmp_path / "labels" / "train"):
+        read = yolo.read(given, [tmp_path]).images
+        assert [box.xyxy for image in read for box in image.boxes] == [(10, 7.5, 30, 22.5)], given

@@ -42,6 +42,7 @@ from workbench.formats.parts.yolo_layout import (
     from_yaml,
     is_data_yaml,
     is_label_file,
+    read_keypoints,
 )
 from workbench.formats.parts.yolo_names import names_above
 from workbench.formats.parts.yolo_txt import YoloFile, parse_yolo, to_line
@@ -175,7 +176,7 @@ class _Reader:
             layout = from_folders(self.path, self.root, self.lookup)
             above = names_above(self.root) if layout.names is None else None
             if above is not None and above.names:
-                layout.names = above.names
+                layout.names, layout.keypoints = above.names, read_keypoints(above.file)
                 sentence = f"The names of the labels come from {above.file}, because this folder has none."
                 self.report.say("read", self.path.name, sentence)
             return layout

@@ -314,6 +314,12 @@ def names_in(file: Path, root: Path) -> tuple[str, ...]:
     return tuple(_label(text, name, line) for line, text in enumerate(lines, start=1))
 
 
+def read_keypoints(file: Path) -> int:
+    """How many numbers follow each box by the data.yaml `file`; 0 for a list of names. Refused if it can't be read."""
+    is_yaml = file.suffix.lower() in (".yaml", ".yml")
+    return _keypoints(strict_yaml.parse(read_bytes(file, file.name), file.name)) if is_yaml else 0
+
+
 def read_names(file: Path) -> tuple[str, ...]:
     """The names in a data.yaml or in a list of names, by number. Refused if it can't be read."""
     if file.suffix.lower() in (".yaml", ".yml"):
