@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.formats.cvat_documents import PLAIN, VIDEO, at, extra, image, only_box, parse, task, track, video
-from workbench.core.project import State
+from tests.formats.making import snapshot
+from workbench.core.project import Box, Image, Split, State
 from workbench.errors import Refused
-from workbench.formats.parts.cvat_xml import parse_cvat
+from workbench.formats.parts.cvat_writer import to_xml
+from workbench.formats.parts.cvat_xml import SIZE_LIMIT, parse_cvat
 
 # elements as CVAT 2.x writes them; the boxes are worked out by hand
 OUTLINES = {
@@ -195,3 +197,11 @@ def test_a_frame_without_a_number_is_refused(number: str) -> None:
     except Refused as error:
         broken = (error,)
     assert [(one.line, "needs the number of its frame" in one.sentence) for one in broken] == [(16, True)]
+
+
+def test_a_document_that_we_write_of_a_million_boxes_is_not_too_large_to_be_read() -> None:
+    images = [Image(n, f"folder/photograph {n:07}.jpg", 4000, 3000, State.DONE, Split.TRAIN) for n in range(100)]
+    edges = (1234.5678, 1234.5678, 2345.6789, 2345.6789)
+    boxes = [Box(0, n // 10, 0, edges, occluded=True, note="half hidden") for n in range(1000)]
+    written = to_xml(snapshot(["traffic light"], images, boxes), [image.path for image in images])
+    assert len(written.encode()) * 1000 < SIZE_LIMIT

@@ -20,7 +20,7 @@ from workbench.formats.parts.layout import parse_number
 _CONTAINERS = ("task", "project", "job")  # what <meta> may describe
 _TOP = {"version", "meta", "image", "track"}
 _LAST_FRAME = 10**9
-SIZE_LIMIT = 128 << 20  # bytes: a document holds a whole project; reading takes 8 times its size in memory
+SIZE_LIMIT = 256 << 20  # bytes: a document holds a whole project; reading takes 8 times its size in memory
 
 
 @dataclass
