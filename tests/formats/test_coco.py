@@ -164,6 +164,21 @@ def test_sizes_that_stand_as_texts_are_numbers() -> None:
         assert error.reason == f"images[0].width: expected a number of pixels, found '{wrong}'"
 
 
+def test_images_of_lvis_are_named_by_their_address(tmp_path: Path) -> None:
+    """As of lvis_v1_val.json: no "file_name", which all of COCO's own files have."""
+    listed = [
+        {"id": 70, "coco_url": "http://images.cocodataset.org/train2017/000000391895.jpg", "width": 40, "height": 30},
+        {"id": 3, "coco_url": "http://images.cocodataset.org/val2017/a.jpg", "file_name": "b.jpg"},
+    ]
+    there = picture(tmp_path / "images" / "train2017" / "000000391895.jpg")
+    text(tmp_path / "lvis_v1_val.json", json.dumps(document(images=listed)))
+    reading = coco.read(tmp_path)
+    assert [image.name for image in reading.images] == ["train2017/000000391895.jpg", "b.jpg"]
+    assert (reading.images[0].file, len(reading.images[0].boxes)) == (there, 1)
+    (error,) = parse(images=[{"id": 70, "coco_url": "http://[nowhere"}], annotations=[]).broken
+    assert error.reason.startswith("images[0].coco_url: expected text")
+
+
 ROBOFLOW = [
     {"id": 0, "name": "cells", "supercategory": "none"},
     {"id": 90, "name": "RBC", "supercategory": "cells"},

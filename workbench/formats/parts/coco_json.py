@@ -182,7 +182,14 @@ class _Document:
             sides.append(int(value))
         state = entry.get("state")
         known = State(state) if isinstance(state, str) and state in set(State) else State.DONE
-        return self.text(entry, "file_name", place), sides[0], sides[1], known
+        return self.image_name(entry, place), sides[0], sides[1], known
+
+    def image_name(self, entry: dict[str, Any], place: str) -> str:
+        """LVIS names no files, but addresses: http://images.cocodataset.org/train2017/000000391895.jpg."""
+        url = entry.get("coco_url")
+        if "file_name" in entry or not isinstance(url, str):
+            return self.text(entry, "file_name", place)
+        return self.text({"coco_url": url.partition("://")[2].partition("/")[2]}, "coco_url", place)
 
     def annotation(
         self, entry: Any, place: str, labels: dict[Id, str], images: Any, seen: set[Id]
