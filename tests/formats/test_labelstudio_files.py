@@ -182,3 +182,10 @@ def test_other_documents_are_not_recognised(tmp_path: Path, other: str) -> None:
     assert labelstudio.sniff(tmp_path) == 0
     with pytest.raises(Refused):
         labelstudio.read(tmp_path)
+
+
+def test_whole_pixels_come_back_as_whole_pixels(tmp_path: Path) -> None:
+    """Else an export to a format of whole pixels tells that it rounds fractions, of which there are none."""
+    boxes = [Box(0, 0, 0, (float(n), 3.0 * n, n + 7.0, 3.0 * n + 11)) for n in range(100)]
+    labelstudio.write(snapshot(["cat"], [Image(1, "a.jpg", 641, 427, State.DONE)], boxes), tmp_path)
+    assert [box.xyxy for box in labelstudio.read(tmp_path).images[0].boxes] == [box.xyxy for box in boxes]

@@ -27,7 +27,7 @@ from workbench.core import strict_xml
 from workbench.core.files import atomic_write
 from workbench.core.formatting import count
 from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_nfc, upload_name
-from workbench.core.project import Snapshot, State
+from workbench.core.project import XYXY, Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
@@ -98,6 +98,12 @@ def _config_labels(data: bytes, file: str) -> list[str]:
     return [label for label in labels if label]
 
 
+def _rounded(xyxy: XYXY) -> XYXY:
+    """To a millionth of a pixel: 25.000000000000004 percent would only look like a fraction of one."""
+    x0, y0, x1, y1 = xyxy
+    return round(x0, 6), round(y0, 6), round(x1, 6), round(y1, 6)
+
+
 class _Reader(DataSetReader):
     """One reading of a Label Studio file or of a folder of them."""
 
@@ -163,7 +169,9 @@ class _Reader(DataSetReader):
         if any(all(region.sides) and region.sides != (width, height) for region in image.regions):
             sentence = f"{image.place}: its regions give several sizes of the image; {width} x {height} was used."
             self.report.say("repaired", name, sentence, kind="images with several sizes, the first was used")
-        boxes = tuple(replace(region.box, xyxy=region.shape.pixels(width, height)) for region in image.regions)
+        boxes = tuple(
+            replace(region.box, xyxy=_rounded(region.shape.pixels(width, height))) for region in image.regions
+        )
         for box in boxes:
             if box.xyxy[0] == box.xyxy[2] or box.xyxy[1] == box.xyxy[3]:
                 sentence = f"{image.place}: the box of '{box.label[:60]}' has zero size; it was kept."
