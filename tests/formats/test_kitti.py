@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,11 @@ def test_splits_are_known_also_when_the_folder_of_the_labels_or_a_half_was_given
         assert [image.split for image in kitti.read(tmp_path / given).images] == [Split.TRAIN, Split.VALIDATION]
     for given in ("testing/label_2", "testing"):
         assert [image.split for image in kitti.read(tmp_path / given).images] == [Split.TEST]
+
+
+def test_very_many_labels_that_differ_in_spaces_alone_are_told_apart_at_once(tmp_path: Path) -> None:
+    labels = [f"a{' ' * n}b" for n in range(1, 1500)]
+    begun = time.process_time()
+    kitti.write(snapshot(labels, [Image(1, "a.jpg", 40, 30, State.DONE)], [Box(0, 0, 1498, (1, 2, 3, 4))]), tmp_path)
+    assert time.process_time() - begun < 5  # each number of each was looked for among all
+    assert kitti.read(tmp_path).labels == ("a_b-1499",)

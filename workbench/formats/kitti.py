@@ -114,13 +114,14 @@ def _types(labels: Sequence[Label]) -> list[str]:
     """What each label is called in a file: unique, and without spaces."""
     types: list[str] = []
     words = ["_".join(re.split(r"[\s\0\ufeff]+", label.name.strip())) or "_" for label in labels]
-    plain = {label.name for label, word in zip(labels, words, strict=True) if label.name == word}
+    taken = {label.name for label, word in zip(labels, words, strict=True) if label.name == word}
+    counts: dict[str, int] = {}
     for label, word in zip(labels, words, strict=True):
-        count = 1
         name = word
-        while name in types or (name != label.name and name in plain):
-            count += 1
-            name = f"{word}-{count}"
+        while name != label.name and name in taken:
+            counts[word] = counts.get(word, 1) + 1
+            name = f"{word}-{counts[word]}"
+        taken.add(name)
         types.append(name)
     return types
 
