@@ -90,7 +90,7 @@ class Kitti:
         for index, source in enumerate(self.sources(snapshot)):
             if source is None:
                 continue
-            image, stem = snapshot.images[index], source.file.with_suffix("").name
+            image, stem = snapshot.images[index], source.file.stem
             written.append(folder / source.file)
             atomic_write(written[-1], _text(snapshot, index, types), sync=False)
             named = [name for name, split in _LISTS.items() if split is image.split]
@@ -105,7 +105,7 @@ class Kitti:
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
         found: list[Source | None] = []
         for index, place in enumerate(self.places(snapshot)):
-            file = Path(PurePosixPath(place).parts[0], _LABELS, f"{PurePosixPath(place).with_suffix('').name}.txt")
+            file = Path(PurePosixPath(place).parts[0], _LABELS, f"{PurePosixPath(place).stem}.txt")
             found.append(Source(file) if is_labelled(snapshot, index) else None)
         return tuple(found)
 
@@ -210,7 +210,7 @@ class _Reader(DataSetReader):
 
     def find(self, file: Path) -> Path | None:
         """training/label_2/a.txt -> training/image_2/a.png, or the like; else of that name beside it, else anywhere."""
-        stem, parts = file.name[: -len(file.suffix)], list(file.parent.relative_to(self.root).parts)
+        stem, parts = file.stem, list(file.parent.relative_to(self.root).parts)
         places = [i for i, part in enumerate(parts) if part.lower() in _LABEL_FOLDERS][-1:]
         folders = [[*parts[:i], word, *parts[i + 1 :]] for i in places for word in _IMAGE_FOLDERS]
         for folder in (*folders, parts):
@@ -251,4 +251,4 @@ class _Reader(DataSetReader):
         folder = split_of_folders(file, self.home)
         if self.lists is None or folder is Split.TEST:
             return folder
-        return self.lists.get(file.name[: -len(file.suffix)])
+        return self.lists.get(file.stem)
