@@ -100,11 +100,16 @@ def test_a_state_that_nobody_knows_is_done() -> None:
         assert parse(images=[entry]).images[0].state is State.DONE
 
 
-def test_of_what_others_keep_with_a_box_what_is_small_is_kept() -> None:
-    keep = {"score": 0.5, "keypoints": [1, 2, 2], "who": "x"}
-    large = {"mesh": [[1, 2]], "body": [0] * 257, "about": "x" * 1001}
-    own = json.loads(parse(annotations=[annotation(**keep, **large, attributes=keep | large)]).images[0].boxes[0].extra)
+def test_of_what_others_keep_with_a_box_what_is_small_is_kept_and_the_rest_is_told() -> None:
+    keep = {"score": 0.5, "keypoints": [1, 2, 2], "who": "x", "mesh": [[1, 2]]}
+    large = {"body": [0] * 2000, "about": "x" * 4001}
+    read = parse(annotations=[annotation(**keep, **large, attributes=keep | large)])
+    own = json.loads(read.images[0].boxes[0].extra)
     assert own["coco"]["more"] == own["coco"]["attributes"] == keep
+    assert [sentence for _, sentence, kind in read.remarks if kind == "values too long to be kept"] == [
+        f"annotations[0].{key} was not kept: it is too long."
+        for key in ("body", "about", "attributes.body", "attributes.about")
+    ]
 
 
 def test_a_missing_box_is_made_from_the_outline_with_a_remark() -> None:
@@ -370,3 +375,12 @@ def test_a_hundred_thousand_categories_are_read_at_once(tmp_path: Path) -> None:
     reading = coco.read(tmp_path / "a.json")
     assert time.process_time() - begun < 20  # 300 when each name was counted among all
     assert sum("they became one label" in remark.sentence for remark in reading.remarks) == 5
+
+
+@pytest.mark.parametrize(
+    "extra", ['{"coco": [7]}', '{"coco": {"id": [], "more": 3, "attributes": 1}}', '{"coco": {"more": {"a": 1e999}}}']
+)
+def test_an_extra_that_is_no_good_is_not_written(tmp_path: Path, extra: str) -> None:
+    image = Image(1, "a.jpg", 40, 30, State.DONE)
+    (file,) = coco.write(snapshot(["cat"], [image], [Box(0, 0, 0, (1, 2, 3, 4), extra=extra)]), tmp_path)
+    assert [box.xyxy for box in coco.read(file).images[0].boxes] == [(1, 2, 3, 4)]

@@ -23,6 +23,7 @@ from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import FormerIds, Id, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.coco_json import CocoFile, CocoImage, ids_in, is_id, parse_coco
+from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     display_name,
@@ -203,7 +204,7 @@ def _near(file: Path) -> tuple[str, ...]:
 
 def _documents(snapshot: Snapshot, places: Sequence[str], former: FormerIds) -> dict[Split, dict[str, Any]]:
     """One document per split in the order train, val, test, none; ids are unique across all of them."""
-    notes = [from_extra(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
+    notes = [sane(from_extra(extra, "coco")) for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
     categories = _category_ids(snapshot, notes, former)
     image_ids = _image_ids(snapshot, notes, former)
     box_ids = _assign_ids([_id_counts(note, key="id") for note in notes])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -15,7 +14,7 @@ from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import Id, ReadBox
 from workbench.formats.parts.corners import SANE, rotated_bounds
-from workbench.formats.parts.json_values import is_clean, is_number
+from workbench.formats.parts.json_values import is_clean, is_number, key_shown, storable_values
 from workbench.formats.parts.layout import parse_number, to_extra
 from workbench.formats.parts.reading_progress import counted
 
@@ -226,8 +225,27 @@ class _Document:
             **flags,
             crowd=_is_true(entry.get("iscrowd")),
             note=note if isinstance(note, str) and is_clean(note) else "",
-            extra=to_extra("coco", _others(entry, image, category, attributes)),
+            extra=to_extra("coco", self.others(entry, place, image, category, attributes)),
         )
+
+    def others(
+        self, entry: dict[str, Any], place: str, image: Id, category: Id, attributes: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What is kept for writing the file again: the original ids, and values for which a box has no field."""
+        own = {"id": entry["id"]} if is_id(entry.get("id")) else {}
+        more = self.small({k: v for k, v in entry.items() if k not in _STANDARD}, place)
+        free = {k: v for k, v in attributes.items() if k not in (*_FLAGS, "note")}
+        kept = self.small(free, f"{place}.attributes")
+        return (
+            own | {"image_id": image, "category_id": category} | self.small({"more": more, "attributes": kept}, place)
+        )
+
+    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
+        """Those of `values` that are not empty and are small enough to be kept, taken together."""
+        small, others = storable_values(values)
+        for key in others:
+            self.say("read", f"{place}.{key_shown(key)} was not kept: it is too long.", "values too long to be kept")
+        return small
 
     def listed(self, id: Any, listed: Collection[Id]) -> Id | None:
         """`id` as in its list, or None: VIA (up to 2.0.10) numbers images 0, 1 ... but refers to them as "0", "1"."""
@@ -263,26 +281,6 @@ class _Document:
         self.say("repaired", f"{place}: it has no bbox; one was made from the outline.", "boxes made from outlines")
         xs, ys = flat[0::2], flat[1::2]
         return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
-
-
-def _others(entry: dict[str, Any], image: Id, category: Id, attributes: dict[str, Any]) -> dict[str, Any]:
-    """What is kept for writing the file again: the original ids, and small values for which a box has no field."""
-    own = {"id": entry["id"]} if is_id(entry.get("id")) else {}
-    others: dict[str, Any] = own | {"image_id": image, "category_id": category}
-    more = {k: v for k, v in entry.items() if k not in _STANDARD and _is_small(v)}
-    kept = {k: v for k, v in attributes.items() if k not in (*_FLAGS, "note") and _is_small(v)}
-    return others | ({"more": more} if more else {}) | ({"attributes": kept} if kept else {})
-
-
-def _is_small(value: Any) -> bool:
-    """Numbers, texts and short flat lists of them: no key points of a whole body, no deep nesting."""
-    if isinstance(value, list):
-        return len(value) <= 256 and all(not isinstance(v, list | dict) and _is_small(v) for v in value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, str):
-        return len(value) <= 1000 and is_clean(value)
-    return value is None or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def is_id(value: Any) -> TypeGuard[Id]:
