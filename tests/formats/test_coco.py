@@ -184,6 +184,18 @@ def test_images_of_lvis_are_named_by_their_address(tmp_path: Path) -> None:
     assert error.reason.startswith("images[0].coco_url: expected text")
 
 
+def test_what_a_project_has_no_place_for_is_told_by_its_names() -> None:
+    """Once a box was edited, the export lacked the licences and the groups of categories, and nobody had said so."""
+    of_images = {"license": 3, "date_captured": "2013-11-14", "flickr_url": "", "state": "done"}
+    grouped = [{"id": 90, "name": "cat", "supercategory": "animal"}, {"id": 1, "name": "x", "supercategory": "none"}]
+    read = parse(images=[{"id": 70, "file_name": "a.jpg"} | of_images], categories=grouped, annotations=[])
+    assert [sentence for level, sentence, _ in read.remarks if level == "read" and "place" in sentence] == [
+        "A project has no place for 'license', 'date_captured' of the images: only a file exported unedited has them.",
+        "A project has no place for 'supercategory' of the categories: only a file exported unedited has them.",
+    ]
+    assert not [sentence for _, sentence, _ in parse(categories=grouped[1:]).remarks if "no place" in sentence]
+
+
 ROBOFLOW = [
     {"id": 0, "name": "cells", "supercategory": "none"},
     {"id": 90, "name": "RBC", "supercategory": "cells"},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from workbench.core import strict_json
-from workbench.core.formatting import count
+from workbench.core.formatting import count, named
 from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import Id, ReadBox
@@ -20,6 +20,7 @@ from workbench.formats.parts.reading_progress import counted
 
 _STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
 _FLAGS = ("difficult", "truncated", "occluded")
+_OF_ENTRIES = {"images": {"id", "file_name", "width", "height", "state"}, "categories": {"id", "name"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class _Document:
         silent = "annotations" not in self.root
         if silent and entries:
             self.say("refused", 'There is no list "annotations", so its images are unlabelled.')
+        self.tell_ignored()
         images = tuple(
             CocoImage(name, width, height, tuple(boxes[id]), State.UNLABELLED if silent else state, id in damaged)
             for id, (name, width, height, state) in entries.items()
@@ -117,6 +119,21 @@ class _Document:
         return CocoFile(
             tuple(dict.fromkeys(labels.values())), self.groups(labels), images, tuple(self.remarks), tuple(self.broken)
         )
+
+    def tell_ignored(self) -> None:
+        """Report what describes images and categories: a project has no place for it."""
+        for key, known in _OF_ENTRIES.items():
+            entries = [entry for entry in self.root.get(key, []) if isinstance(entry, dict)]
+            others = {
+                name: None
+                for entry in entries
+                for name, value in entry.items()
+                if name not in known and value not in (None, "", "none", [], {}, entry.get("name"))
+            }
+            if others:
+                words = named([f"'{key_shown(name)}'" for name in others], 6)
+                sentence = f"A project has no place for {words} of the {key}: only a file exported unedited has them."
+                self.say("read", sentence, f"values of {key} that a project has no place for")
 
     def say(self, level: str, sentence: str, kind: str = "") -> None:
         self.remarks.append((level, sentence, kind or sentence))
@@ -236,9 +253,8 @@ class _Document:
         more = self.small({k: v for k, v in entry.items() if k not in _STANDARD}, place)
         free = {k: v for k, v in attributes.items() if k not in (*_FLAGS, "note")}
         kept = self.small(free, f"{place}.attributes")
-        return (
-            own | {"image_id": image, "category_id": category} | self.small({"more": more, "attributes": kept}, place)
-        )
+        both = self.small({"more": more, "attributes": kept}, place)
+        return own | {"image_id": image, "category_id": category} | both
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
         """Those of `values` that are not empty and are small enough to be kept, taken together."""
