@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import MatchKind, is_portable, to_posix
+from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import FormerIds, Id, ReadImage, Reading, ReadSettings, Source, register
@@ -169,24 +169,12 @@ class _Reader(DataSetReader):
         return [self.image(image, file, split, near) for image in coco.images]
 
     def image(self, image: CocoImage, file: Path, split: Split | None, near: Sequence[str]) -> ReadImage:
-        name = display_name(file, self.root)
         if not is_portable(image.name):
-            self.report.say(
-                "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
-        found = self.lookup.beside(image.name) if self.path.is_file() else None
-        if found is None:
-            match = self.lookup.find((file.parent.relative_to(self.root) / to_posix(image.name)).as_posix())
-            if match.kind is not MatchKind.EXACT:  # not beside the file, where Roboflow has it
-                match = self.lookup.find(image.name, near=near)
-            found = match.file
-            if match.kind is MatchKind.AMBIGUOUS:
-                sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
-                self.report.say("refused", name, sentence, kind="names that fit several images")
+            self.report.tell_outside(display_name(file, self.root), image.name)
+        beside = (file.parent.relative_to(self.root) / to_posix(image.name)).as_posix()  # where Roboflow has it
         return ReadImage(
             name=image.name,
-            file=found,
+            file=self.find(image.name, file, (beside, image.name), near),
             width=image.width,
             height=image.height,
             boxes=image.boxes,

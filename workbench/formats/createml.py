@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import MatchKind, is_portable, to_posix
+from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, parse_createml
@@ -155,17 +155,15 @@ class _Reader(DataSetReader):
         return chosen
 
     def image(self, image: CreateMLImage, file: Path) -> ReadImage:
-        name = display_name(file, self.root)
+        """Its picture is the one in the folder of the JSON file, else one with that name, preferably of that split."""
         if not is_portable(image.name):
-            self.report.say(
-                "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
+            self.report.tell_outside(display_name(file, self.root), image.name)
         state = State.VERIFIED if image.verified else State.DONE
-        inner = (file.parent.relative_to(self.root) / to_posix(image.name)).as_posix()
+        folder = file.parent.relative_to(self.root)
+        inner = (folder / to_posix(image.name)).as_posix()
         return ReadImage(
             name=inner if is_portable(inner) else to_posix(image.name),
-            file=self.find(image.name, file, inner),
+            file=self.find(image.name, file, (inner, image.name), folder.parts),
             width=0,
             height=0,
             boxes=tuple(image.boxes),
@@ -173,15 +171,3 @@ class _Reader(DataSetReader):
             state=State.IN_WORK if image.has_broken else state,
             source=None if image.has_broken else Source(file, image.name),
         )
-
-    def find(self, image: str, file: Path, inner: str) -> Path | None:
-        """The image in the folder of the JSON file, else one with that name, preferably of the same split."""
-        if self.path.is_file() and (there := self.lookup.beside(inner) or self.lookup.beside(image)):
-            return there
-        match = self.lookup.find(inner)
-        if match.kind is not MatchKind.EXACT:
-            match = self.lookup.find(image, near=file.parent.relative_to(self.root).parts)
-        if match.kind is MatchKind.AMBIGUOUS:
-            sentence = f"{match.count} images fit the name '{image[:80]}' equally well, so none was taken."
-            self.report.say("refused", display_name(file, self.root), sentence, kind="names that fit several images")
-        return match.file

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
-from workbench.core.image_lookup import MatchKind, is_portable, to_posix
+from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Snapshot, Split
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -105,14 +105,10 @@ class _Reader(DataSetReader):
 
     def image(self, image: CvatImage, file: Path, is_project: bool) -> ReadImage:
         if not is_portable(image.name):
-            self.report.say(
-                "repaired", display_name(file, self.root),
-                f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
+            self.report.tell_outside(display_name(file, self.root), image.name)
         return ReadImage(
             name=image.name,
-            file=self.find(image, file, is_project),
+            file=self.file_of(image, file, is_project),
             width=image.width,
             height=image.height,
             boxes=tuple(image.boxes),
@@ -131,26 +127,25 @@ class _Reader(DataSetReader):
             return SPLIT_WORDS.get(subset)
         return split_of_folders(file, self.root) or SPLIT_WORDS.get(file.stem.lower())
 
-    def find(self, image: CvatImage, file: Path, is_project: bool) -> Path | None:
+    def file_of(self, image: CvatImage, file: Path, is_project: bool) -> Path | None:
         """The image where CVAT puts it: images/NAME, in a project images/SUBSET/NAME; else anywhere by its name."""
         home = file.parent
         name, folder = to_posix(image.name), home.relative_to(self.root) if home.is_relative_to(self.root) else Path()
         inner = [f"{_IMAGE_FOLDER}/{name}", name]
         below = [f"{_IMAGE_FOLDER}/{image.subset or _NO_SUBSET}/{name}"]
-        for place in below + inner if is_project else inner + below:
-            for spelling in _spellings((folder / place).as_posix(), image.is_frame):
-                if self.path.is_file() and (there := self.lookup.beside(spelling)):
-                    return there
-                if not self.path.is_file() and (match := self.lookup.find(spelling)).kind is MatchKind.EXACT:
-                    return match.file
-        match = self.lookup.find(name, near=(*folder.parts, _IMAGE_FOLDER, image.subset))
-        if match.kind is MatchKind.AMBIGUOUS:
-            sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
-            self.report.say("refused", display_name(file, self.root), sentence, kind="names that fit several images")
-        others = [other for other in self.homes if not home.is_relative_to(other)]
-        if match.file is not None and any(match.file.is_relative_to(other) for other in others):
+        places = [
+            spelling
+            for place in (below + inner if is_project else inner + below)
+            for spelling in _spellings((folder / place).as_posix(), image.is_frame)
+        ]
+        if (there := self.at(places)) is not None:
+            return there
+        near = (*folder.parts, _IMAGE_FOLDER, image.subset)
+        found = self.find(name, file, near=near, shown=image.name)
+        above = found.parents if found else ()
+        if any(other in self.homes and not home.is_relative_to(other) for other in above):
             return None  # it belongs to another document: every video has a frame_000000
-        return match.file
+        return found
 
 
 def _spellings(path: str, is_frame: bool) -> list[str]:

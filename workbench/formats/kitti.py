@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
 from workbench.core.formatting import count
-from workbench.core.image_lookup import MatchKind, leads_out
+from workbench.core.image_lookup import leads_out
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
@@ -195,7 +195,7 @@ class _Reader(DataSetReader):
 
     def image(self, file: Path, parsed: KittiFile) -> ReadImage:
         inner = PurePosixPath(display_name(file, self.root)).with_suffix("").as_posix()
-        found = self.find(file)
+        found = self.file_of(file)
         boxes: tuple[ReadBox, ...] = tuple(parsed.boxes)
         return ReadImage(
             name=display_name(found, self.root) if found else inner.replace(f"{_LABELS}/", f"{_IMAGES}/"),
@@ -208,7 +208,7 @@ class _Reader(DataSetReader):
             source=None if parsed.broken else Source(file),
         )
 
-    def find(self, file: Path) -> Path | None:
+    def file_of(self, file: Path) -> Path | None:
         """training/label_2/a.txt -> training/image_2/a.png, or the like; else of that name beside it, else anywhere."""
         stem, parts = file.stem, list(file.parent.relative_to(self.root).parts)
         places = [i for i, part in enumerate(parts) if part.lower() in _LABEL_FOLDERS][-1:]
@@ -217,13 +217,7 @@ class _Reader(DataSetReader):
             match = self.lookup.find("/".join([*folder, stem]))
             if match.file is not None and match.file.parent == self.lookup.roots[0].joinpath(*folder):
                 return match.file
-        match = self.lookup.find("/".join([*folders[0], stem] if folders else [stem]), near=_IMAGE_FOLDERS)
-        if match.kind is MatchKind.AMBIGUOUS:
-            sentence = f"{match.count} images fit its name equally well, so none was taken."
-            self.report.say(
-                "refused", display_name(file, self.root), sentence, kind="label files that fit several images"
-            )
-        return match.file
+        return self.find("/".join([*folders[0], stem] if folders else [stem]), file, near=_IMAGE_FOLDERS)
 
     def listed(self) -> dict[str, Split | None] | None:
         """The split of each image of training/ that a list in ImageSets names, or None without lists.

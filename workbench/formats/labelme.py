@@ -20,7 +20,7 @@ from typing import Any
 
 from workbench.core import formatting
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import MatchKind, is_portable, leads_out
+from workbench.core.image_lookup import is_portable, leads_out
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import sane
@@ -111,7 +111,7 @@ class _Reader(DataSetReader):
         if one.boxes and not (one.width and one.height):
             self.report.say("read", name, "The file does not give the size of its image; the image's own size is used.")
         inner = self.inner(file, one.image)
-        found = self.find(file, inner)
+        found = self.file_of(file, inner)
         if found is None and one.has_picture:
             self.report.say(
                 "read", name, "The picture inside the file (imageData) was not read; its image file is needed.",
@@ -137,38 +137,24 @@ class _Reader(DataSetReader):
         if plain and is_portable(inner) and inner:
             return inner
         if plain:
-            self.report.say(
-                "repaired", display_name(file, self.root),
-                "The name of its image leads outside the folder; it was looked for by name inside.",
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
+            self.report.tell_outside(display_name(file, self.root), image)
         return posixpath.normpath(posixpath.join(folder, plain.rsplit("/", 1)[-1] or file.stem))
 
-    def find(self, file: Path, inner: str) -> Path | None:
+    def file_of(self, file: Path, inner: str) -> Path | None:
         """The image at `inner`, else of that name beside the file, else of the file's own name, else anywhere."""
-        if self.path.is_file() and (there := self.lookup.beside(inner)):
-            return there
         folder = file.parent.relative_to(self.root).as_posix()
-        for place in (inner, posixpath.normpath(posixpath.join(folder, PurePosixPath(inner).name))):
-            match = self.lookup.find(place)
-            if match.kind is MatchKind.EXACT:
-                return match.file
+        if there := self.at((inner, posixpath.normpath(posixpath.join(folder, PurePosixPath(inner).name)))):
+            return there
         own = self.lookup.find(posixpath.normpath(posixpath.join(folder, file.stem))).file
-        name = display_name(file, self.root)
         if own is not None and own.parent == file.parent:  # as labelme does when image and file were renamed
             if own.stem != PurePosixPath(inner).name:
                 self.report.say(
-                    "repaired", name, f"It names the image '{inner[:80]}'; the image of the file's own name was used.",
+                    "repaired", display_name(file, self.root),
+                    f"It names the image '{inner[:80]}'; the image of the file's own name was used.",
                     kind="files that name another image than their own",
                 )  # fmt: skip
             return own
-        match = self.lookup.find(inner)
-        if match.kind is MatchKind.AMBIGUOUS:
-            self.report.say(
-                "refused", name, f"{match.count} images fit its name equally well, so none was taken.",
-                kind="annotation files that fit several images",
-            )  # fmt: skip
-        return match.file
+        return self.find(inner, file)
 
     def tell_shapes(self, files: Sequence[LabelMeFile]) -> None:
         """Report how many shapes became boxes and how many could not, of each kind, in all files together."""

@@ -26,7 +26,7 @@ from workbench.core import images as image_files
 from workbench.core import strict_xml
 from workbench.core.files import atomic_write
 from workbench.core.formatting import count
-from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_nfc, upload_name
+from workbench.core.image_lookup import is_portable, leads_out, to_nfc, upload_name
 from workbench.core.project import XYXY, Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
@@ -130,14 +130,11 @@ class _Reader(DataSetReader):
         name = display_name(file, self.root)
         foreign = "://" in image.url or "?" in image.url or image.url.startswith(("/data/", "/upload/"))
         if not all(map(is_portable, image.names)) or not (foreign or not image.names or is_portable(image.url)):
-            self.report.say(
-                "repaired", name, f"'{image.url[:80]}' leads outside the folder; it was looked for by name inside.",
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
+            self.report.tell_outside(name, image.url)
         if not image.names:
             sentence = f"{image.place}: the picture inside the file was not read; its image file is needed.".lstrip(":")
             self.report.say("refused", name, sentence, kind="pictures inside the files, not read")
-        found = self.find(image, file) if image.names else None
+        found = self.file_of(image, file) if image.names else None
         boxes, sides = self.boxes(image, found, name)
         state = image.state if boxes or not image.regions else State.UNLABELLED
         return ReadImage(
@@ -178,17 +175,12 @@ class _Reader(DataSetReader):
                 self.report.say("read", name, sentence, kind="boxes of zero size, kept")
         return boxes, (width, height)
 
-    def find(self, image: TaskImage, file: Path) -> Path | None:
+    def file_of(self, image: TaskImage, file: Path) -> Path | None:
         """The image by its path from the file or the folder, else by its name; with its hash first, then without."""
         folder = file.parent.relative_to(self.root).as_posix()
         names = [*image.names[1:], image.names[0]]
-        places = [posixpath.normpath(posixpath.join(folder, name)) for name in names] + names
-        if self.path.is_file() and (there := next(filter(None, map(self.lookup.beside, places)), None)):
+        if there := self.at([*(posixpath.normpath(posixpath.join(folder, name)) for name in names), *names]):
             return there
-        for place in places:
-            match = self.lookup.find(place)
-            if match.kind is MatchKind.EXACT:
-                return match.file
         matches = [self.lookup.find(name, near=folder.split("/")) for name in names]
         found = next((match.file for match in matches if match.file), None)
         count = max(match.count for match in matches)
@@ -200,8 +192,7 @@ class _Reader(DataSetReader):
                 kind = "names changed by an upload, found by the original name"
                 self.report.say("repaired", display_name(file, self.root), sentence, kind=kind)
         if found is None and count:
-            sentence = f"{count} images fit the name '{image.url[:80]}' equally well, so none was taken."
-            self.report.say("refused", display_name(file, self.root), sentence, kind="names that fit several images")
+            self.report.tell_ambiguous(display_name(file, self.root), count, image.url)
         return found
 
     @functools.cached_property

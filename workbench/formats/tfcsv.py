@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import MatchKind, is_portable, to_posix
+from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.corners import first_pixel
@@ -170,42 +170,24 @@ class _Reader(DataSetReader):
             )
 
     def image(self, image: TfImage, file: Path) -> ReadImage:
-        name = display_name(file, self.root)
+        """Its picture is in images/ beside the table or beside it, else in the data set's images/, else anywhere."""
         if not is_portable(image.name):
-            self.report.say(
-                "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
-                image.line, kind="image names that lead outside the folder",
-            )  # fmt: skip
-        folder = file.parent.relative_to(self.root) if split_of_folders(file, self.root) else Path()
+            self.report.tell_outside(display_name(file, self.root), image.name, image.line)
+        folder, plain = file.parent.relative_to(self.root), to_posix(image.name)
+        places = (folder / _IMAGE_FOLDER / plain, folder / plain, Path(_IMAGE_FOLDER, plain), Path(plain))
+        split = split_of_name(file.relative_to(self.root))
+        near = (*folder.parts, _IMAGE_FOLDER, SPLIT_NAMES[split] if split else "")
+        is_apart = split_of_folders(file, self.root) is not None
         return ReadImage(
-            name=(folder / to_posix(image.name)).as_posix(),
-            file=self.find(image, file),
+            name=(folder if is_apart else Path()).joinpath(plain).as_posix(),
+            file=self.find(image.name, file, map(Path.as_posix, places), near, line=image.line),
             width=image.width,
             height=image.height,
             boxes=tuple(image.boxes),
-            split=split_of_name(file.relative_to(self.root)),
+            split=split,
             state=State.IN_WORK if image.has_broken else State.DONE,
             source=None if image.has_broken else Source(file, image.name),
         )
-
-    def find(self, image: TfImage, file: Path) -> Path | None:
-        """The image in images/ beside the table or beside it, else in the data set's images/, else anywhere by name."""
-        folder, plain = file.parent.relative_to(self.root), to_posix(image.name)
-        for place in (folder / _IMAGE_FOLDER / plain, folder / plain, Path(_IMAGE_FOLDER, plain), Path(plain)):
-            if self.path.is_file() and (there := self.lookup.beside(place.as_posix())):
-                return there
-            match = self.lookup.find(place.as_posix()) if self.path.is_dir() else None
-            if match and match.kind is MatchKind.EXACT:
-                return match.file
-        split = split_of_name(file.relative_to(self.root))
-        near = (*folder.parts, _IMAGE_FOLDER, SPLIT_NAMES[split] if split else "")
-        match = self.lookup.find(image.name, near=near)
-        if match.kind is MatchKind.AMBIGUOUS:
-            sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
-            self.report.say(
-                "refused", display_name(file, self.root), sentence, image.line, kind="names that fit several images"
-            )
-        return match.file
 
     def once(self, read: Sequence[tuple[Path, ReadImage]]) -> list[ReadImage]:
         """Images that occur in several tables (of everything and of one split) with the same boxes, taken once."""

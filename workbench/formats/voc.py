@@ -172,7 +172,7 @@ class _Reader(DataSetReader):
 
     def image(self, file: Path, voc: VocFile, base: int, splits: _Splits) -> ReadImage:
         name = self.shown(file)
-        found = self.find(file, voc)
+        found = self.file_of(file, voc)
         for tag in voc.unknown:
             self.report.say("read", name, f"<{tag}> describes the image, but a project has no place for it: ignored.")
         boxes = tuple(self.box(o, base, name) for o in voc.objects)
@@ -209,14 +209,11 @@ class _Reader(DataSetReader):
             )
         return replace(o.box, xyxy=(x0 - base, y0 - base, x1, y1))
 
-    def find(self, file: Path, voc: VocFile) -> Path | None:
+    def file_of(self, file: Path, voc: VocFile) -> Path | None:
         """The image of an annotation file: by the file's own name (VOC's rule), else by its <filename>."""
         name = self.shown(file)
         if voc.filename and not is_portable(voc.filename):
-            self.report.say(
-                "repaired", name, "The name of its image leads outside the folder; it was looked for by name inside.",
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
+            self.report.tell_outside(name, voc.filename)
         wanted = PurePosixPath(voc.filename.replace("\\", "/"))
         relative = file.relative_to(self.root)
         folders = [part for part in relative.parts[:-1] if part.lower() != "annotations"]
@@ -235,10 +232,7 @@ class _Reader(DataSetReader):
             return own.file
         other = self.lookup.find(str(wanted), near=(*folders, _IMAGE_FOLDER)) if wanted.name else own
         if MatchKind.AMBIGUOUS in (own.kind, other.kind):
-            self.report.say(
-                "refused", name, f"{max(own.count, other.count)} images fit its name equally well, so none was taken.",
-                kind="annotation files that fit several images",
-            )  # fmt: skip
+            self.report.tell_ambiguous(name, max(own.count, other.count))
         elif other.file is None and (uploaded := self.lookup.uploaded(wanted.name or file.stem).file) is not None:
             self.report.tell_uploaded(name, uploaded)
             return uploaded

@@ -26,7 +26,7 @@ from urllib.parse import unquote
 
 from workbench.core.files import atomic_write
 from workbench.core.formatting import visible
-from workbench.core.image_lookup import MatchKind, is_portable, to_posix
+from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import FINISHED, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -176,13 +176,9 @@ class _Reader(DataSetReader):
     def image(self, asset: VottAsset, file: Path) -> ReadImage:
         folder = file.parent.relative_to(self.root).as_posix()
         if not is_portable(unquote(asset.name)):
-            self.report.say(
-                "repaired", display_name(file, self.root),
-                f"'{asset.name[:80]}' leads outside the folder; it was looked for by name inside.",
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
+            self.report.tell_outside(display_name(file, self.root), asset.name)
         there = posixpath.dirname(to_posix(unquote(asset.path).removeprefix("file:")))  # where VoTT had it
-        found = self.find(asset, folder, there, display_name(file, self.root))
+        found = self.file_of(asset, folder, there, display_name(file, self.root))
         name = posixpath.normpath(posixpath.join(folder if found else there, to_posix(unquote(asset.name))))
         named = file.name.lower().removesuffix(_EXPORT) if file.name.endswith(_EXPORT) else ""
         return ReadImage(
@@ -196,21 +192,15 @@ class _Reader(DataSetReader):
             source=Source(file, asset.name, lists_labels=True),
         )
 
-    def find(self, asset: VottAsset, folder: str, there: str, file: str) -> Path | None:
+    def file_of(self, asset: VottAsset, folder: str, there: str, file: str) -> Path | None:
         """The image beside the file, else one with its name; VoTT URL-encodes names, other programs do not."""
         names = [to_posix(name) for name in dict.fromkeys([asset.name, unquote(asset.name)])]
-        beside = [posixpath.normpath(posixpath.join(folder, name)) for name in names]
-        if self.path.is_file() and (known := next(filter(None, map(self.lookup.beside, beside)), None)):
-            return known
-        matches = [self.lookup.find(name) for name in beside]
-        exact = [match for match in matches if match.kind is MatchKind.EXACT]
-        if not exact:
-            near = folder.split("/")
-            matches = [self.lookup.find(posixpath.join(there, name), near) for name in names]
-        found = next((match.file for match in exact or matches if match.file), None)
+        if beside := self.at(posixpath.normpath(posixpath.join(folder, name)) for name in names):
+            return beside
+        matches = [self.lookup.find(posixpath.join(there, name), folder.split("/")) for name in names]
+        found = next((match.file for match in matches if match.file), None)
         if found is None and (count := max(match.count for match in matches)):
-            sentence = f"{count} images fit the name '{asset.name[:80]}' equally well, so none was taken."
-            self.report.say("refused", file, sentence, kind="names that fit several images")
+            self.report.tell_ambiguous(file, count, asset.name)
         return found
 
 

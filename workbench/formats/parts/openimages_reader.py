@@ -11,7 +11,7 @@ from typing import IO
 
 from workbench.core import images as image_files
 from workbench.core.formatting import count
-from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_posix
+from workbench.core.image_lookup import is_portable, leads_out, to_posix
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -176,7 +176,7 @@ class OpenImagesReader(DataSetReader):
 
     def image(self, id: str, one: _TableEntry) -> ReadImage:
         name = to_posix(id) if is_portable(id) else id
-        file = self.find(id, one.split or self.split_in_list(id))
+        file = self.file_of(id, one.split or self.split_in_list(id))
         if file is None:
             return ReadImage(name, None, 0, 0, (), one.split, State.UNLABELLED)
         split = one.split or (self.split_in_list(id) if id in self.listed else split_of_folders(file, self.root))
@@ -219,22 +219,17 @@ class OpenImagesReader(DataSetReader):
     def split_in_list(self, id: str) -> Split | None:
         return SPLIT_WORDS.get(self.listed.get(id, (None, 0.0))[0] or "")
 
-    def find(self, id: str, split: Split | None) -> Path | None:
+    def file_of(self, id: str, split: Split | None) -> Path | None:
         """The image in its split's folder, in images/ or not; else one with that name, preferably of its split."""
         if not is_portable(id):
-            sentence = f"'{id[:80]}' leads outside the folder; it was looked for by name inside."
-            self.report.say("repaired", self.path.name, sentence, kind="image names that lead outside the folder")
+            self.report.tell_outside(self.path.name, id)
         words = [word for word, of in SPLIT_WORDS.items() if of is split] or ["none"]
         plain = to_posix(id)
         for folder in (*(f"images/{word}/" for word in words), *(f"{word}/" for word in words), "images/", ""):
             files = self.paths.get(folder + plain, [])
             if len(files) == 1:
                 return files[0]
-        match = self.lookup.find(plain, near=(*words, "images"))
-        if match.kind is MatchKind.AMBIGUOUS:
-            sentence = f"{match.count} images fit the name '{id[:80]}' equally well, so none was taken."
-            self.report.say("refused", self.path.name, sentence, kind="names that fit several images")
-        return match.file
+        return self.find(plain, self.path, near=(*words, "images"), shown=id)
 
     def empty(self, files: Sequence[Path], used: set[Path]) -> list[ReadImage]:
         """Images without boxes that a list or image labels name: done if every label is denied."""
@@ -249,7 +244,7 @@ class OpenImagesReader(DataSetReader):
         read = []
         for id in dict.fromkeys([*self.listed, *verified]):
             split = self.split_in_list(id)
-            found = self.find(id, split)
+            found = self.file_of(id, split)
             if found is None or found in used:
                 continue
             used.add(found)

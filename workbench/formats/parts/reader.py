@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from workbench.core import strict_json
-from workbench.core.image_lookup import ImageLookup
+from workbench.core.image_lookup import ImageLookup, MatchKind
 from workbench.core.project import Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, ReadSettings
@@ -56,6 +56,38 @@ class DataSetReader:
     @functools.cached_property
     def _stems(self) -> frozenset[Path]:
         return frozenset(image.with_suffix("") for image in self.lookup.files)
+
+    def at(self, places: Iterable[str]) -> Path | None:
+        """The image at the first of these places, paths below a root, at which one lies.
+
+        For a single file no folder is scanned, as it may lie among a million others, unless no place has one.
+        """
+        places = tuple(places)
+        if self.path.is_file() and (there := next(filter(None, map(self.lookup.beside, places)), None)):
+            return there
+        matches = map(self.lookup.find, places)
+        return next((match.file for match in matches if match.kind is MatchKind.EXACT), None)
+
+    def find(
+        self,
+        name: str,
+        file: Path,
+        places: Iterable[str] = (),
+        near: Collection[str] = (),
+        *,
+        shown: str = "",
+        line: int = 0,
+    ) -> Path | None:
+        """The image at the first of `places`, else the one that `name`, given by `file`, fits best (ImageLookup.find).
+
+        A name that fits several is told, as `shown` if the file has it otherwise.
+        """
+        if (there := self.at(places)) is not None:
+            return there
+        match = self.lookup.find(name, near)
+        if match.kind is MatchKind.AMBIGUOUS:
+            self.report.tell_ambiguous(display_name(file, self.root), match.count, shown or name, line)
+        return match.file
 
     def bare_images(
         self, read: Sequence[ReadImage], folder: str = "", split_of: Callable[[Path], Split | None] | None = None

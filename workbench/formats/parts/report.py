@@ -44,6 +44,17 @@ class Report:
         sentence = f"Its image is '{image.name[:80]}': Label Studio puts a hash before the names of uploads."
         self.say("repaired", file, sentence, kind="names with a hash from Label Studio, found without it")
 
+    def tell_outside(self, file: str, image: str, line: int = 0) -> None:
+        """Report that `file` names an image by a path out of the data set's folder."""
+        sentence = f"'{image[:80]}' leads outside the folder; it was looked for by name inside."
+        self.say("repaired", file, sentence, line, "image names that lead outside the folder")
+
+    def tell_ambiguous(self, file: str, count: int, image: str = "", line: int = 0) -> None:
+        """Report that `count` images fit a name in `file`; "": the file's own name."""
+        name = f"the name '{image[:80]}'" if image else "its name"
+        sentence = f"{count} images fit {name} equally well, so none was taken."
+        self.say("refused", file, sentence, line, "names that fit several images")
+
     def damage(self, error: Refused) -> None:
         """Record something that can't be read without losing labels."""
         self.broken.append(error)

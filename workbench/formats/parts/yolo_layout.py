@@ -210,10 +210,7 @@ def _add(
         if not entry:
             continue
         if ".." in to_posix(entry).split("/"):
-            report.say(
-                "repaired", name, f"'{entry[:80]}' leads outside the folder; it was looked for by name inside.", line,
-                kind="image names that lead outside the folder",
-            )  # fmt: skip
+            report.tell_outside(name, entry, line)
         found = lookup.find(entry).file
         if found is not None:
             _claim(found, split, layout, report)
