@@ -148,16 +148,6 @@ def test_in_a_project_the_folder_of_the_subset_comes_first(tmp_path: Path) -> No
     assert [read.file for read in cvat.read(tmp_path).images] == files
 
 
-@pytest.mark.parametrize("name", ["../a.jpg", "/etc/a.jpg", "C:\\a.jpg"])
-def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> None:
-    picture(tmp_path / "a.jpg")
-    document = text(tmp_path / "in/annotations.xml", task(image(PLAIN, name=name)))
-    for path in (document, document.parent):
-        reading = cvat.read(path)
-        assert reading.images[0].file is None
-        assert any("leads outside" in sentence for sentence in sentences(reading, "repaired"))
-
-
 def test_images_that_no_document_speaks_of_are_unlabelled(tmp_path: Path) -> None:
     text(tmp_path / "annotations.xml", task(image(PLAIN)))
     picture(tmp_path / "images/a.jpg")

@@ -83,25 +83,6 @@ def test_images_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path)
     assert [r.sentence[:28] for r in reading.remarks] == ["3 images fit the name '/data"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../secret.jpg",
-        "/etc/secret.jpg",
-        "C:\\secret.jpg",
-        "/data/local-files/?d=..%2Fsecret.jpg",
-        "http://x/a/../../secret.jpg",
-    ],
-)
-def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> None:
-    picture(tmp_path / "secret.jpg")
-    file = text(tmp_path / "set" / "x.json", json.dumps([labelled(RESULT, image=name)]))
-    for given in (tmp_path / "set", file):
-        reading = labelstudio.read(given)
-        assert [i.file for i in reading.images] == [None]
-        assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
-
-
 def test_the_image_is_found_under_any_key_of_the_data(tmp_path: Path) -> None:
     data = {"caption": "a cat. jpg", "number": 3, "thumb": "s/t.jpg", "photo": "day/a.jpg"}
     reading = read(tmp_path, labelled(result(to_name="photo"), data=data))

@@ -164,16 +164,6 @@ def test_all_damages_are_told_at_once_and_skipped_ones_leave_their_image_in_work
     assert [r.line for r in reading.remarks if r.level == "refused"] == [3, 4]
 
 
-@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/secret.jpg", "C:\\secret.jpg", "a/../../secret.jpg"])
-def test_names_that_lead_outside_are_not_followed(tmp_path: Path, name: str) -> None:
-    picture(tmp_path / "secret.jpg")
-    file = text(tmp_path / "set" / "x.csv", HEAD + f"{name},40,30,cat,1,2,3,4\n")
-    for path in (file, file.parent):
-        reading = tfcsv.read(path)
-        assert [i.file for i in reading.images] == [None]
-        assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
-
-
 def test_names_that_fit_several_images_are_not_guessed(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         picture(tmp_path / folder / "a.jpg")

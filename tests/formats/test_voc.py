@@ -196,16 +196,6 @@ def test_skipping_broken_objects_leaves_the_image_in_work(tmp_path: Path) -> Non
     ]
 
 
-def test_an_image_name_that_leads_outside_is_looked_for_inside(tmp_path: Path) -> None:
-    picture(tmp_path / "secret.jpg")
-    folder = tmp_path / "set"
-    text(folder / "Annotations" / "x.xml", voc_file(filename="../../secret.jpg"))
-    picture(folder / "JPEGImages" / "other.jpg")
-    reading = voc.read(folder)
-    assert [image.file for image in reading.images if image.name == "../../secret.jpg"] == [None]
-    assert any(r.level == "repaired" and "outside" in r.sentence for r in reading.remarks)
-
-
 def test_two_images_that_fit_equally_well_are_not_guessed_between(tmp_path: Path) -> None:
     text(tmp_path / "Annotations" / "a.xml", voc_file(filename="a.jpg"))
     picture(tmp_path / "one" / "a.jpg")
