@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -284,6 +285,23 @@ def test_damage_is_refused_or_read_and_never_an_error_of_python(name: str, tmp_p
                     told = f"{file.name}, {what}: {repr(error)[:120]}"
                     pytest.fail(f"{told}. sniff() answers 0 of it, and read() raises Refused (file, sentence, line).")
         file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_link_to_nothing_hides_no_labels_and_is_told(name: str, tmp_path: Path) -> None:
+    """As git-annex and DVC leave them: with one such file a data set was of no known format, and reading it crashed."""
+    file = next(file for file in small_set(name, tmp_path) if file.name != "labels.txt")
+    for image in [*tmp_path.rglob("a.png")]:
+        shutil.copy(image, image.with_name("0a.png"))
+    link = file.with_name(f"0{file.name}")
+    link.symlink_to("nowhere")
+    assert [one for one, _ in formats.recognise(tmp_path)] == [name]
+    with pytest.raises(Refused) as caught:
+        formats.formats.get(name).read(tmp_path)
+    place = link.relative_to(tmp_path).as_posix()
+    assert caught.value.sentence.startswith(f"{place}: it is a link to a file that is not there")
+    reading = formats.formats.get(name).read(tmp_path, settings=formats.ReadSettings(skip_broken=True))
+    assert sum(len(image.boxes) for image in reading.images) == 2
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

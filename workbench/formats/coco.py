@@ -13,7 +13,7 @@ import mmap
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 from workbench.core import strict_json
@@ -31,10 +31,12 @@ from workbench.formats.parts.layout import (
     files_below,
     from_extra,
     is_labelled,
+    seems,
+    sniff_files,
     split_of_name,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, read_bytes
+from workbench.formats.parts.report import read_bytes
 
 _OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "labels_", "image_info_", "person_keypoints_")
 _NAMED = re.compile(r"^instances_|[._]coco\.json$", re.IGNORECASE)
@@ -50,11 +52,7 @@ class Coco:
     renewed = frozenset({"id", "image_id", "category_id"})
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else files_below(path, ".json")
-            return 1.0 if any(_is_coco(file) for file in files[:20]) else 0.0
-        except (OSError, ValueError, Refused):
-            return 0.0
+        return sniff_files(path, ".json", _is_coco)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -66,7 +64,7 @@ class Coco:
         return ids_in(data)
 
     def write(self, snapshot: Snapshot, folder: Path, former: FormerIds | None = None) -> tuple[Path, ...]:
-        documents = _documents(snapshot, self.places(snapshot), former or FormerIds({}, {}))
+        documents = _documents(snapshot, former or FormerIds({}, {}))
         written = []
         for split, document in documents.items():
             name = "default" if list(documents) == [Split.NONE] else SPLIT_NAMES[split]
@@ -76,11 +74,10 @@ class Coco:
         return tuple(written)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        places, found = self.places(snapshot), list[Source | None]()
+        found: list[Source | None] = []
         one = all(i.split is Split.NONE or not is_labelled(snapshot, n) for n, i in enumerate(snapshot.images))
-        for index, image in enumerate(snapshot.images):
+        for index, (image, name) in enumerate(zip(snapshot.images, distinct_paths(snapshot.images), strict=True)):
             file = Path("annotations", f"instances_{'default' if one else SPLIT_NAMES[image.split]}.json")
-            name = PurePosixPath(places[index]).relative_to(_IMAGE_FOLDER).as_posix()
             found.append(Source(file, name, lists_labels=True) if is_labelled(snapshot, index) else None)
         return tuple(found)
 
@@ -103,22 +100,16 @@ def _is_coco(file: Path) -> bool:
 class _Reader(DataSetReader):
     """One reading of a COCO file, or of a folder with one file per split."""
 
+    kind = "COCO file of object boxes (instances)"
     apart = ("annotations",)
 
     def read(self) -> Reading:
         images: list[ReadImage] = []
         labels: dict[str, None] = {}
         groups = set[str]()
-        for file in self.files():
-            name = display_name(file, self.root)
-            try:
-                coco = parse_coco(read_bytes(file, name), name)
-            except Refused as error:
-                self.report.damage(error)
-                continue
-            self.report.broken += coco.broken
+        for file, coco in self.parsed(self.files(), parse_coco):
             labels.update(dict.fromkeys(coco.labels))
-            images += self.images(file, name, coco)
+            images += self.images(file, coco)
             groups |= coco.groups
         used = {box.label for image in images for box in image.boxes}
         for group in sorted(groups - used if used else ()):  # Roboflow puts one before all others
@@ -131,8 +122,7 @@ class _Reader(DataSetReader):
         """The files to read: if a data set has several tasks, only the instances."""
         if self.path.is_file():
             return [self.path]
-        every = files_below(self.path, ".json")
-        files = [file for file in every if self.is_taken(file)]
+        files = [file for file in files_below(self.path, self.suffix) if self.is_taken(file)]
         plain = [f for f in files if not f.name.startswith(_OTHER_TASKS)]
         chosen = plain or [f for f in files if f.name.startswith("person_keypoints_")]
         for file in files:
@@ -141,14 +131,11 @@ class _Reader(DataSetReader):
                     "read", display_name(file, self.root), "It is for another task than boxes; it was not read.",
                     kind="files of other tasks, not read",
                 )  # fmt: skip
-        if not chosen and not self.report.broken:
-            sentence = f"there is no COCO file of object boxes (instances) in {self.path}"
-            raise none_found(sentence, self.path, every, self.root, parse_coco)
         return chosen
 
     def is_taken(self, file: Path) -> bool:
         """Whether it is a COCO file, or named like one with boxes (damage must be reported) and no list of results."""
-        if _is_coco(file):
+        if seems(_is_coco, file, unread=True):
             return True
         name = display_name(file, self.root)
         try:
@@ -161,9 +148,9 @@ class _Reader(DataSetReader):
             self.report.damage(error)
         return False
 
-    def images(self, file: Path, name: str, coco: CocoFile) -> list[ReadImage]:
+    def images(self, file: Path, coco: CocoFile) -> list[ReadImage]:
         for level, sentence, kind in coco.remarks:
-            self.report.say(level, name, sentence, kind=kind)
+            self.report.say(level, display_name(file, self.root), sentence, kind=kind)
         split = split_of_name(Path(file.parent.name, file.name) if self.path.is_file() else file.relative_to(self.root))
         near = _near(file)
         return [self.image(image, file, split, near) for image in coco.images]
@@ -190,9 +177,10 @@ def _near(file: Path) -> tuple[str, ...]:
     return (file.parent.name, *words)
 
 
-def _documents(snapshot: Snapshot, places: Sequence[str], former: FormerIds) -> dict[Split, dict[str, Any]]:
+def _documents(snapshot: Snapshot, former: FormerIds) -> dict[Split, dict[str, Any]]:
     """One document per split in the order train, val, test, none; ids are unique across all of them."""
     notes = [sane(from_extra(extra, "coco")) for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
+    names = distinct_paths(snapshot.images)
     categories = _category_ids(snapshot, notes, former)
     image_ids = _image_ids(snapshot, notes, former)
     box_ids = _assign_ids([_id_counts(note, key="id") for note in notes])
@@ -201,24 +189,22 @@ def _documents(snapshot: Snapshot, places: Sequence[str], former: FormerIds) -> 
     for split in SPLIT_NAMES:
         chosen = [i for i, im in enumerate(snapshot.images) if im.split is split and is_labelled(snapshot, i)]
         if chosen or (split is Split.NONE and not documents):
-            rows = [row for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))]
-            owner = {row: i for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))}
             documents[split] = {
                 "info": {"description": "Workbench"},  # pycocotools 2.0.9 and 2.0.10 (loadRes) fail without it
                 "licenses": [],
-                "images": [_image(snapshot, i, places[i], image_ids[i]) for i in chosen],
+                "images": [_image(snapshot, i, names[i], image_ids[i]) for i in chosen],
                 "annotations": [
-                    _annotation(snapshot, row, box_ids[row], image_ids[owner[row]], categories, notes[row])
-                    for row in rows
+                    _annotation(snapshot, row, box_ids[row], image_ids[i], categories, notes[row])
+                    for i in chosen
+                    for row in range(snapshot.rows(i).start, snapshot.rows(i).stop)
                 ],
                 "categories": listed,
             }
     return documents
 
 
-def _image(snapshot: Snapshot, index: int, place: str, id: int | str) -> dict[str, Any]:
+def _image(snapshot: Snapshot, index: int, name: str, id: int | str) -> dict[str, Any]:
     image = snapshot.images[index]
-    name = PurePosixPath(place).relative_to(_IMAGE_FOLDER).as_posix()
     entry: dict[str, Any] = {"id": id, "file_name": name, "width": image.width, "height": image.height}
     return entry if image.state is State.DONE else entry | {"state": str(image.state)}
 

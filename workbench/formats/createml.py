@@ -26,7 +26,6 @@ from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     display_name,
     distinct_paths,
-    files_below,
     from_extra,
     is_labelled,
     sniff_files,
@@ -34,7 +33,6 @@ from workbench.formats.parts.layout import (
     without_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files
 
 _FILE = "_annotations.createml.json"  # Roboflow's name for it
 _RECORD = (
@@ -132,27 +130,20 @@ def _is_createml(file: Path) -> bool:
 class _Reader(DataSetReader):
     """One reading of a Create ML file, or of folders with one each."""
 
+    kind = "Create ML file"
     apart = ("annotations",)
     beside_images = True  # as labelImg writes them
 
     def read(self) -> Reading:
         read: list[ReadImage] = []
-        for file, one in parse_files(self.files(), self.root, parse_createml, self.report):
+        own = self.own_files(lambda file: _is_createml(file) or "createml" in file.name.lower())
+        for file, one in self.parsed(own, parse_createml):
             for level, sentence, kind in one.remarks:
                 self.report.say(level, display_name(file, self.root), sentence, kind=kind)
             read += [self.image(image, file) for image in one.images]
         read += self.bare_images(read)
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
         return self.report.reading("createml", self.path, tuple(labels), read, self.lookup)
-
-    def files(self) -> list[Path]:
-        chosen = self.own_files(
-            ".json", "Create ML", lambda file: _is_createml(file) or "createml" in file.name.lower()
-        )
-        if not chosen and not self.report.broken:
-            sentence, others = f"there is no Create ML file in {self.path}", files_below(self.path, ".json")
-            raise none_found(sentence, self.path, others, self.root, parse_createml)
-        return chosen
 
     def image(self, image: CreateMLImage, file: Path) -> ReadImage:
         """Its picture is the one in the folder of the JSON file, else one with that name, preferably of that split."""

@@ -16,20 +16,17 @@ is an XML attribute that it ignores ("state"). It imports free attributes only i
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
 from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Snapshot, Split
-from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.cvat_writer import to_xml
 from workbench.formats.parts.cvat_xml import CvatImage, parse_cvat
-from workbench.formats.parts.layout import SPLIT_WORDS, display_name, distinct_paths, files_below, split_of_folders
+from workbench.formats.parts.layout import SPLIT_WORDS, display_name, distinct_paths, sniff_files, split_of_folders
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files
 
 _FILE, _IMAGE_FOLDER = "annotations.xml", "images"
 _NO_SUBSET = "default"  # CVAT's name for "in no subset"
@@ -43,11 +40,7 @@ class Cvat:
     tells_splits = True
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else _by_likelihood(files_below(path, ".xml"))[:20]
-            return 1.0 if any(_is_cvat(file) for file in files) else 0.0
-        except (OSError, Refused):
-            return 0.0
+        return sniff_files(path, ".xml", _is_cvat)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -56,17 +49,11 @@ class Cvat:
         return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
-        names = [PurePosixPath(place).relative_to(_IMAGE_FOLDER).as_posix() for place in self.places(snapshot)]
-        atomic_write(folder / _FILE, to_xml(snapshot, names), sync=False)
+        atomic_write(folder / _FILE, to_xml(snapshot, distinct_paths(snapshot.images)), sync=False)
         return (folder / _FILE,)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        names = [PurePosixPath(place).relative_to(_IMAGE_FOLDER).as_posix() for place in self.places(snapshot)]
-        return tuple(Source(Path(_FILE), name, lists_labels=True) for name in names)
-
-
-def _by_likelihood(files: Sequence[Path]) -> list[Path]:
-    return sorted(files, key=lambda file: file.name.lower() != _FILE)
+        return tuple(Source(Path(_FILE), name, lists_labels=True) for name in distinct_paths(snapshot.images))
 
 
 def _is_cvat(file: Path) -> bool:
@@ -80,6 +67,8 @@ def _is_cvat(file: Path) -> bool:
 class _Reader(DataSetReader):
     """One reading of a CVAT document or of a folder of them."""
 
+    suffix = ".xml"
+    kind = "CVAT file"
     apart = ("annotations",)
 
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
@@ -87,18 +76,14 @@ class _Reader(DataSetReader):
         self.homes: set[Path] = set()  # the folders of the documents
 
     def read(self) -> Reading:
-        files = self.own_files(".xml", "CVAT", lambda file: _is_cvat(file) or file.name.lower() == _FILE)
-        read = parse_files(files, self.root, parse_cvat, self.report)
+        own = self.own_files(lambda file: _is_cvat(file) or file.name.lower() == _FILE)
+        read = self.parsed(own, parse_cvat)
         for file, one in read:
             for level, sentence, line, kind in one.remarks:
                 self.report.say(level, display_name(file, self.root), sentence, line, kind)
-        if not read and not self.report.broken:
-            sentence, others = f"there is no CVAT file in {self.path}", files_below(self.path, ".xml")
-            raise none_found(sentence, self.path, others, self.root, parse_cvat)
         self.homes = {file.parent for file, _ in read}
         images = [self.image(image, file, one.is_project) for file, one in read for image in one.images]
-        for (level, what), count in sorted(sum((one.counts for _, one in read), Counter[tuple[str, str]]()).items()):
-            self.report.say(level, self.path.name, f"{count:,} {what}.")
+        self.tell_counts(one.counts for _, one in read)
         images += self.bare_images(images)
         labels = dict.fromkeys(label for _, one in read for label in one.labels)
         return self.report.reading("cvat", self.path, tuple(labels), images, self.lookup)

@@ -29,6 +29,7 @@ from workbench.formats.parts.layout import (
     distinct_paths,
     files_below,
     is_labelled,
+    seems,
     split_of_folders,
     without_folders,
 )
@@ -61,7 +62,7 @@ class Kitti:
     def sniff(self, path: Path) -> float:
         try:
             files = [path] if path.is_file() else _label_files(path)[:20]
-            if any(_is_kitti(file) for file in files):
+            if any(seems(_is_kitti, file, unread=False) for file in files):
                 return 1.0
             return 0.5 if any(f.parent.name == _LABELS and f.stat().st_size == 0 for f in files) else 0.0
         except (OSError, Refused):
@@ -164,16 +165,9 @@ class _Reader(DataSetReader):
 
     def read(self) -> Reading:
         read, spoken = [], Counter[str]()
-        for file in self.files():
-            name = display_name(file, self.root)
-            try:
-                parsed = parse_kitti(read_bytes(file, name), name)
-            except Refused as error:
-                self.report.damage(error)
-                continue
-            self.report.broken += parsed.broken
+        for file, parsed in self.parsed(self.files(), parse_kitti):
             for level, sentence, line, kind in parsed.remarks:
-                self.report.say(level, name, sentence, line, kind=kind)
+                self.report.say(level, display_name(file, self.root), sentence, line, kind=kind)
             spoken += parsed.spoken
             read.append(self.image(file, parsed))
         for word, (subject, told) in _SPOKEN.items():
@@ -188,7 +182,8 @@ class _Reader(DataSetReader):
         if self.path.is_file():
             return [self.path]
         files = _label_files(self.path)
-        folders = {file.parent for file in files if file.parent.name == _LABELS or _is_kitti(file)}
+        own = [file for file in files if file.parent.name == _LABELS or seems(_is_kitti, file, unread=False)]
+        folders = {file.parent for file in own}
         if not folders:
             raise Refused(self.path, "there are no KITTI label files in this folder")
         return [file for file in files if file.parent in folders or _LABELS in file.relative_to(self.root).parts]

@@ -29,14 +29,12 @@ from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     display_name,
     distinct_paths,
-    files_below,
     from_extra,
     is_labelled,
     sniff_files,
     split_of_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files
 
 _APART = ("annotations", "labels")  # folders of labels beside a folder of images
 _KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
@@ -90,15 +88,12 @@ def _is_labelme(file: Path) -> bool:
 class _Reader(DataSetReader):
     """One reading of a LabelMe file or of a folder of them."""
 
+    kind = "LabelMe file"
     apart = _APART
     beside_images = True
 
     def read(self) -> Reading:
-        files = parse_files(self.own_files(".json", "LabelMe", _is_labelme), self.root, parse_labelme, self.report)
-        if not files and not self.report.broken:
-            sentence = f"there are no LabelMe files in {self.path}"
-            others = files_below(self.path, ".json")
-            raise none_found(sentence, self.path, others, self.root, parse_labelme)
+        files = self.parsed(self.own_files(_is_labelme), parse_labelme)
         read = [self.image(file, one) for file, one in files]
         self.tell_shapes([one for _, one in files])
         read += self.bare_images(read)

@@ -17,7 +17,6 @@ import functools
 import json
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,9 +31,8 @@ from workbench.errors import WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
 from workbench.formats.parts.labelstudio_writer import control_names, to_config, to_task
-from workbench.formats.parts.layout import display_name, distinct_paths, files_below, sniff_files, split_of_folders
+from workbench.formats.parts.layout import display_name, distinct_paths, sniff_files, split_of_folders
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files
 
 _FILE, _CONFIG = "tasks.json", "label_config.xml"
 _IMAGE_FOLDER = "images"
@@ -107,18 +105,13 @@ def _rounded(xyxy: XYXY) -> XYXY:
 class _Reader(DataSetReader):
     """One reading of a Label Studio file or of a folder of them."""
 
+    kind = "Label Studio file"
+
     def read(self) -> Reading:
-        own = self.own_files(
-            ".json", "Label Studio", lambda file: _is_labelstudio(file) or bool(_NAMED.fullmatch(file.name))
-        )
-        files = parse_files(own, self.root, parse_labelstudio, self.report)
-        if not files and not self.report.broken:
-            sentence = f"there is no Label Studio file in {self.path}"
-            others = files_below(self.path, ".json")
-            raise none_found(sentence, self.path, others, self.root, parse_labelstudio)
+        own = self.own_files(lambda file: _is_labelstudio(file) or bool(_NAMED.fullmatch(file.name)))
+        files = self.parsed(own, parse_labelstudio)
         images = [self.image(image, file) for file, one in files for image in one.images]
-        for (level, what), number in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
-            self.report.say(level, self.path.name, f"{number:,} {what}.")
+        self.tell_counts(one.counts for _, one in files)
         images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
         configs = [file for file in dict.fromkeys(file.parent / _CONFIG for file, _ in files) if file.is_file()]

@@ -18,15 +18,14 @@ from pathlib import Path
 from workbench.core import boxes
 from workbench.core.files import atomic_write
 from workbench.core.project import Snapshot, Split
-from workbench.errors import Refused
 from workbench.formats import Reading, ReadSettings, Source, register
 from workbench.formats.parts.csv_table import first_names, sane_values, to_row
 from workbench.formats.parts.layout import (
     distinct_paths,
-    files_below,
     from_extra,
     is_labelled,
     parse_number,
+    sniff_files,
     without_split_folders,
 )
 from workbench.formats.parts.openimages_csv import (
@@ -53,11 +52,7 @@ class OpenImages:
     renewed = frozenset({"LabelName", "DisplayName", *EDGES, *CLICKS})
 
     def sniff(self, path: Path) -> float:
-        try:
-            files = [path] if path.is_file() else files_below(path, ".csv")[:60]
-            return 1.0 if any(f.suffix.lower() == ".csv" and kind_of(first_names(f)) == "boxes" for f in files) else 0.0
-        except (OSError, Refused):
-            return 0.0
+        return sniff_files(path, ".csv", _is_table, most=60)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return OpenImagesReader(path, images, settings).read()
@@ -77,6 +72,10 @@ class OpenImages:
             source = Source(Path("annotations", f"{_SUBSETS[image.split]}-annotations-bbox.csv"), ids[index])
             found.append(source if rows.stop > rows.start and image.width * image.height > 0 else None)
         return tuple(found)
+
+
+def _is_table(file: Path) -> bool:
+    return file.suffix.lower() == ".csv" and kind_of(first_names(file)) == "boxes"
 
 
 class _Writer:

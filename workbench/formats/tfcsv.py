@@ -34,7 +34,6 @@ from workbench.formats.parts.layout import (
     split_of_name,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files
 from workbench.formats.parts.tfcsv_labels import parse_label_map
 from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_tfcsv
 
@@ -114,6 +113,9 @@ def _plain(value: float) -> str:
 class _Reader(DataSetReader):
     """One reading of a table, or of a folder with several."""
 
+    suffix = ".csv"
+    kind = f"CSV table with the columns {','.join(COLUMNS)}"
+
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
         folder = path if path.is_dir() else path.parent
         self.apart = _TABLE_FOLDERS if (folder.parent / _IMAGE_FOLDER).is_dir() else ()
@@ -121,7 +123,7 @@ class _Reader(DataSetReader):
 
     def read(self) -> Reading:
         read: list[tuple[Path, ReadImage]] = []
-        for file, table in parse_files(self.files(), self.root, parse_tfcsv, self.report):
+        for file, table in self.parsed(self.own_files(_is_table), parse_tfcsv):
             name = display_name(file, self.root)
             for level, sentence, line, kind in table.remarks:
                 self.report.say(level, name, sentence, line, kind=kind)
@@ -134,23 +136,10 @@ class _Reader(DataSetReader):
         labels = self.in_listed_order(used, maps, parse_label_map)
         return self.report.reading("tfcsv", self.path, labels, images, self.lookup)
 
-    def files(self) -> list[Path]:
-        if self.path.is_file():
-            return [self.path]
-        chosen = []
-        for file in files_below(self.path, ".csv"):
-            if _is_table(file):
-                chosen.append(file)
-            else:
-                level = "refused" if _NAMED.search(file.name) else "read"
-                self.report.say(
-                    level, display_name(file, self.root), "Not a table of boxes with these columns; it was not read.",
-                    kind="other tables, not read",
-                )  # fmt: skip
-        if not chosen:
-            sentence = f"there is no CSV table with the columns {','.join(COLUMNS)} in {self.path}"
-            raise none_found(sentence, self.path, files_below(self.path, ".csv"), self.root, parse_tfcsv)
-        return chosen
+    def tell_other(self, file: Path) -> None:
+        level = "refused" if _NAMED.search(file.name) else "read"
+        sentence = "Not a table of boxes with these columns; it was not read."
+        self.report.say(level, display_name(file, self.root), sentence, kind="other tables, not read")
 
     def tell_base(self, name: str, table: TfTable) -> None:
         """Report which number the first pixel was taken to have, and the evidence for either."""

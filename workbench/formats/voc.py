@@ -29,7 +29,7 @@ from workbench.formats.parts.layout import (
     split_of_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import Report, parse_files, read_bytes
+from workbench.formats.parts.report import Report, read_bytes
 from workbench.formats.parts.voc_xml import VocFile, VocObject, parse_voc, to_xml
 
 _IMAGE_FOLDER, _FOLDER = "JPEGImages", "Annotations"
@@ -100,7 +100,7 @@ def _annotation_files(folder: Path) -> tuple[list[Path], list[Path]]:
     chosen = [
         f
         for f in files
-        if f in inside or (f.stem in images[f.parent] and _place(f, folder) not in places and _sniff_file(f))
+        if f in inside or (f.stem in images[f.parent] and _place(f, folder) not in places and _sniff_file(f, 1.0))
     ]
     return chosen, sorted(set(files) - set(chosen))
 
@@ -116,10 +116,16 @@ def _image_stems(folder: Path) -> set[str]:
     return {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
 
 
-def _sniff_file(file: Path) -> float:
-    """LabelMe's XML has the same outermost element, but <polygon> or <imagesize> and no <bndbox>."""
-    with file.open("rb") as stream:
-        head = stream.read(65_536)
+def _sniff_file(file: Path, unread: float = 0.0) -> float:
+    """LabelMe's XML has the same outermost element, but <polygon> or <imagesize> and no <bndbox>.
+
+    `unread`: for a file that can't be opened.
+    """
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(65_536)
+    except OSError:
+        return unread
     if b"<annotation" not in head or b"<annotations" in head or b"<polygon>" in head or b"<imagesize>" in head:
         return 0.0
     return 1.0 if b"<bndbox>" in head else 0.5
@@ -128,6 +134,8 @@ def _sniff_file(file: Path) -> float:
 class _Reader(DataSetReader):
     """One reading of a VOC folder or file."""
 
+    suffix = ".xml"
+    kind = "Pascal VOC file"
     apart = ("annotations",)
 
     def read(self) -> Reading:
@@ -135,9 +143,7 @@ class _Reader(DataSetReader):
         for file in others:
             sentence = "It lies neither in Annotations nor next to an image that has no file there; it was not read."
             self.report.say("read", self.shown(file), sentence, kind="other files, not read")
-        if not files:
-            raise Refused(self.path, "there are no XML files in this folder")
-        known = parse_files(files, self.root, parse_voc, self.report)
+        known = self.parsed(files, parse_voc)
         base = self.base([voc for _, voc in known])
         splits = _Splits(self.root, self.report, self.beside(files))
         read = [self.image(file, voc, base, splits) for file, voc in known]

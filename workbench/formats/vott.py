@@ -43,7 +43,6 @@ from workbench.formats.parts.layout import (
     without_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files
 from workbench.formats.parts.vott_json import (
     ASSET_KEYS,
     NOT_VISITED,
@@ -115,18 +114,15 @@ def _is_vott(file: Path) -> bool:
 class _Reader(DataSetReader):
     """One reading of a VoTT document, or of a folder with exports, asset files and projects."""
 
+    kind = "VoTT file"
+
     def read(self) -> Reading:
-        files = parse_files(self.files(), self.root, parse_vott, self.report)
+        files = self.parsed(self.files(), parse_vott)
         for file, one in files:
             for level, sentence, kind in one.remarks:
                 self.report.say(level, display_name(file, self.root), sentence, kind=kind)
-        if not files and not self.report.broken:
-            sentence = f"there is no VoTT file in {self.path}"
-            others = files_below(self.path, ".json")
-            raise none_found(sentence, self.path, others, self.root, parse_vott)
         images = [self.image(asset, file) for file, asset in self.assets(files)]
-        for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
-            self.report.say(level, self.path.name, f"{count:,} {what}.")
+        self.tell_counts(one.counts for _, one in files)
         images += self.bare_images(images)
         named = [label for _, one in files for label in one.labels]
         labels = dict.fromkeys([*named, *(box.label for image in images for box in image.boxes)])
@@ -134,19 +130,12 @@ class _Reader(DataSetReader):
 
     def files(self) -> list[Path]:
         """The files to read, asset files first; including damaged ones with such a name: they must be reported."""
-        if self.path.is_file() and self.path.suffix.lower() != _PROJECT:
-            return [self.path]
-        projects = [self.path] if self.path.is_file() else files_below(self.path, _PROJECT)
-        chosen = []
-        for file in files_below(self.root, ".json"):
-            if self.path.is_file() and (file.parent != self.root or not file.name.endswith(_ASSET)):
-                continue  # not one of the project's own asset files
-            name = display_name(file, self.root)
-            if _is_vott(file) or file.name.endswith((_EXPORT, _ASSET)):
-                chosen.append(file)
-            else:
-                self.report.say("read", name, "Not a VoTT file; it was not read.", kind="other files, not read")
-        return sorted(chosen, key=lambda file: not file.name.endswith(_ASSET)) + projects
+        if self.path.is_file() and self.path.suffix.lower() == _PROJECT:  # with the asset files beside it
+            beside = [file for file in files_below(self.root, ".json") if file.parent == self.root]
+            return [*(file for file in beside if file.name.endswith(_ASSET)), self.path]
+        own = self.own_files(lambda file: _is_vott(file) or file.name.endswith((_EXPORT, _ASSET)))
+        projects = files_below(self.path, _PROJECT) if self.path.is_dir() else []
+        return sorted(own, key=lambda file: not file.name.endswith(_ASSET)) + projects
 
     def assets(self, files: Sequence[tuple[Path, VottFile]]) -> list[tuple[Path, VottAsset]]:
         """Each asset from its newest source: its own file, else an export, else the project's list."""

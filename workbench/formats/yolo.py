@@ -25,8 +25,9 @@ from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     display_name,
     distinct_paths,
-    files_below,
     is_labelled,
+    seems,
+    sniff_files,
     split_of_folders,
     to_extra,
     without_split_folders,
@@ -66,7 +67,7 @@ class Yolo:
                 return 1.0 if known or (path.suffix.lower() == ".data" and description_of(path)) else 0.0
             if description_of(path) is not None:
                 return 1.0
-            return 0.8 if any(_looks_like_labels(file) for file in files_below(path, ".txt")[:20]) else 0.0
+            return 0.8 * sniff_files(path, ".txt", _looks_like_labels)
         except Refused as error:  # several data sets: reading reports it
             return 0.9 if "several data sets" in error.reason else 0.0
         except OSError:
@@ -138,7 +139,7 @@ class _Reader:
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
         self.path = path
         self.report = Report(settings.skip_broken)
-        self.description = description_of(path)
+        self.description = description_of(path, unread=True)
         if path.is_file() and self.description is None:
             raise Refused(path, "give the data.yaml, the obj.data or the folder of the data set, not one of its files")
         folder = self.description.parent if self.description else path
@@ -285,7 +286,7 @@ class _Reader:
         """Label files without an image: without its size the fractions mean nothing. Other texts are not mentioned."""
         lost = []
         for file in sorted(files):
-            if _looks_like_labels(file):
+            if seems(_looks_like_labels, file, unread=True):
                 name = display_name(file, self.root)
                 sentence = "There is no image for this label file; its boxes were left out."
                 self.report.say("refused", name, sentence)

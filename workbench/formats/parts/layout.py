@@ -57,19 +57,27 @@ def split_of_name(file: Path) -> Split | None:
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
-def sniff_files(path: Path, suffix: str, is_own: Callable[[Path], bool]) -> float:
-    """1 if the file, or one of the first 20 files with this suffix below the folder, is of the format, else 0."""
+def sniff_files(path: Path, suffix: str, is_own: Callable[[Path], bool], most: int = 20) -> float:
+    """1 if the file, or one of the first `most` with this suffix below the folder, is of the format, else 0."""
     try:
-        files = [path] if path.is_file() else files_below(path, suffix)[:20]
-        return 1.0 if any(map(is_own, files)) else 0.0
+        files = [path] if path.is_file() else files_below(path, suffix)[:most]
     except (OSError, Refused):
         return 0.0
+    return 1.0 if any(seems(is_own, file, unread=False) for file in files) else 0.0
 
 
-def files_below(folder: Path, suffix: str) -> list[Path]:
-    """Files with this suffix in `folder` and below in natural order, without hidden ones and links that lead out of it.
+def seems(is_own: Callable[[Path], bool], file: Path, unread: bool) -> bool:
+    """What `is_own` says of a file; `unread` of one that can't be opened, which is told when it is read."""
+    try:
+        return is_own(file)
+    except OSError:
+        return unread
 
-    Raises Refused if `folder` itself can't be read.
+
+def files_below(folder: Path, suffix: str | tuple[str, ...]) -> list[Path]:
+    """Files with this suffix, or one of these (in lower case), in `folder` and below, in natural order.
+
+    Without hidden ones and links that lead out of it. Raises Refused if `folder` itself can't be read.
     """
     try:
         os.scandir(folder).close()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from workbench.core import images as image_files
 from workbench.core.formatting import count
@@ -29,11 +29,13 @@ from workbench.formats.parts.openimages_csv import (
     parse_names,
 )
 from workbench.formats.parts.reader import DataSetReader
+from workbench.formats.parts.report import unreadable
 
 _TABLE_FOLDERS = ("annotations", "csv_folder")  # csv_folder: OIDv4_ToolKit
 _MANY = 1000
 """Largest number of labels; class-descriptions.csv names 20,000 image tags, of which 600 have boxes."""
 _LABELS_LIMIT = 256 << 20  # bytes of a table of image labels: the official one, of 57 million, has no empty images
+Table = TypeVar("Table")
 _TURNS = {3: 180.0, 6: 270.0, 8: 90.0}  # EXIF orientation: counterclockwise degrees that make the image upright
 
 
@@ -66,11 +68,9 @@ class OpenImagesReader(DataSetReader):
                 self.paths.setdefault(file.relative_to(root).with_suffix("").as_posix(), []).append(file)
         self.stems = {file.stem.casefold() for file in self.lookup.files}
         for file in tables["names"]:
-            with self.opened(file) as (stream, name):
-                self.names = {**parse_names(stream, name), **self.names}
+            self.names = {**(self.table(file, parse_names) or {}), **self.names}
         for file in tables["images"]:
-            with self.opened(file) as (stream, name):
-                self.listed.update(parse_list(stream, name, self.is_there))
+            self.listed.update(self.table(file, lambda data, name: parse_list(data, name, self.is_there)) or {})
         entries = self.boxes(tables["boxes"])
         read = [self.image(id, one) for id, one in entries.items()]
         labels = self.labels(entries)
@@ -88,8 +88,9 @@ class OpenImagesReader(DataSetReader):
         beside = sorted(self.path.parent.glob("*.csv")) if self.path.is_file() else []
         beside = [file for file in beside if file == self.path or not leads_out(file, [self.root])]
         for file in beside or files_below(self.path, ".csv"):
-            name, columns = file.name.lower(), first_names(file)
-            kind = kind_of(columns)
+            name, is_open = file.name.lower(), os.access(file, os.R_OK)
+            columns = first_names(file) if is_open else frozenset()
+            kind = kind_of(columns) if is_open else "boxes"  # opening it tells what is wrong
             if re.search(r"class(es)?-desc", name) or name == "classes.csv" or columns == {"labelname", "displayname"}:
                 kind = "names"
             elif name.endswith("annotations-bbox.csv") or file == self.path:
@@ -108,18 +109,17 @@ class OpenImagesReader(DataSetReader):
         of_boxes = [file for file in found["names"] if "boxable" in file.name.lower()]
         return found | {"names": of_boxes or found["names"]}
 
-    @contextmanager
-    def opened(self, file: Path) -> Iterator[tuple[IO[bytes], str]]:
-        """The table and its name in remarks. An error in the table as a whole is recorded as damage."""
+    def table(self, file: Path, parse: Callable[[IO[bytes], str], Table]) -> Table | None:
+        """What `parse` makes of a table and its name in remarks; None if it can't be read, which is damage."""
         name = display_name(file, self.root)
         try:
             with file.open("rb") as stream:
-                yield stream, name
+                return parse(stream, name)
         except Refused as error:
             self.report.damage(error)
         except OSError as error:
-            reason = f"the file can't be read ({error.strerror or error}); check its permissions"
-            self.report.damage(Refused(name, reason))
+            self.report.damage(unreadable(file, name, error))
+        return None
 
     def is_there(self, id: str) -> bool:
         """Whether some image file may have this ImageID."""
@@ -129,9 +129,8 @@ class OpenImagesReader(DataSetReader):
         entries: dict[str, _TableEntry] = {}
         left: dict[str, int] = {}
         for file in files:
-            table = BoxTable()
-            with self.opened(file) as (stream, name):
-                table = parse_boxes(stream, name, self.is_there)
+            name = display_name(file, self.root)
+            table = self.table(file, lambda data, name: parse_boxes(data, name, self.is_there)) or BoxTable()
             self.report.broken += table.broken
             for level, sentence, line, kind in table.remarks:
                 self.report.say(level, name, sentence, line, kind=kind)
@@ -235,9 +234,9 @@ class OpenImagesReader(DataSetReader):
         """Images without boxes that a list or image labels name: done if every label is denied."""
         verified: dict[str, dict[str, bool]] = {}
         for file in files:
-            with self.opened(file) as (stream, name):
-                for id, labels in parse_labels(stream, name, self.is_there).items():
-                    verified.setdefault(id, {}).update(labels)
+            told = self.table(file, lambda data, name: parse_labels(data, name, self.is_there)) or {}
+            for id, labels in told.items():
+                verified.setdefault(id, {}).update(labels)
         taken = sum(sum(labels.values()) for labels in verified.values())
         if taken:
             self.report.say("read", self.path.name, f"{taken:,} image labels were not read, only boxes.")

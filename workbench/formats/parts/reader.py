@@ -1,23 +1,39 @@
-"""The common part of reading a data set: its folder, its images, and those of them that nobody labelled."""
+"""The common part of reading a data set: its folder, its files, its images, and those of them that nobody labelled."""
 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from workbench.core import strict_json
 from workbench.core.image_lookup import ImageLookup, MatchKind
 from workbench.core.project import Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, ReadSettings
-from workbench.formats.parts.layout import display_name, files_below, split_of_folders
-from workbench.formats.parts.report import Report, read_bytes
+from workbench.formats.parts.layout import display_name, files_below, seems, split_of_folders
+from workbench.formats.parts.report import SHOWN, Report, read_bytes
+
+_LOOK_LIMIT = 64 << 20  # bytes
+
+
+class Parsed(Protocol):
+    """What a format's parser returns for one file: at least the damage in it that need not stop the reading."""
+
+    @property
+    def broken(self) -> Sequence[Refused]: ...
+
+
+One = TypeVar("One", bound=Parsed)
 
 
 class DataSetReader:
     """One reading of a file or folder, `path`; formats derive theirs. `root` is the folder of the data set."""
 
+    suffix = ".json"  # of the format's files
+    kind = ""  # what people call such a file
     apart: Sequence[str] = ()  # folders of annotation files beside those of images, in lower case: not the root
     beside_images = False  # whether its JSON files lie beside their images and are called like them
 
@@ -29,7 +45,7 @@ class DataSetReader:
         self.root = folder.parent if folder.name.lower() in self.apart else folder
         self.lookup = ImageLookup([self.root, *images])
 
-    def own_files(self, suffix: str, title: str, is_own: Callable[[Path], bool]) -> list[Path]:
+    def own_files(self, is_own: Callable[[Path], bool]) -> list[Path]:
         """The files to read: `path` itself, or those below it that are the format's own; the others are told.
 
         `is_own` also takes damaged files that are called like the format's own: they must be refused, not left out.
@@ -37,25 +53,74 @@ class DataSetReader:
         if self.path.is_file():
             return [self.path]
         chosen = []
-        for file in files_below(self.path, suffix):
-            if is_own(file):
+        for file in files_below(self.path, self.suffix):
+            if seems(is_own, file, unread=True):
                 chosen.append(file)
             else:
-                self._tell_other(file, title)
+                self.tell_other(file)
         return chosen
 
-    def _tell_other(self, file: Path, title: str) -> None:
+    def tell_other(self, file: Path) -> None:
+        """Report a file that was not read, or as damage one that may have been the format's own."""
         name = display_name(file, self.root)
         try:
             if self.beside_images and file.with_suffix("") in self._stems:  # what is no JSON at all is damaged, then
                 strict_json.parse(read_bytes(file, name), name)
-            self.report.say("read", name, f"Not a {title} file; it was not read.", kind="other files, not read")
+            self.report.say("read", name, f"Not a {self.kind}; it was not read.", kind="other files, not read")
         except Refused as error:
             self.report.damage(error)
 
     @functools.cached_property
     def _stems(self) -> frozenset[Path]:
         return frozenset(image.with_suffix("") for image in self.lookup.files)
+
+    def parsed(self, files: Iterable[Path], parse: Callable[[bytes, str], One]) -> list[tuple[Path, One]]:
+        """The result of `parse` for each of `files`; damage in them, and refused files, go to the report.
+
+        Refused if there is neither: then nothing here is of the format.
+        """
+        read = []
+        for file in files:
+            name = display_name(file, self.root)
+            try:
+                one = parse(read_bytes(file, name), name)
+            except Refused as error:
+                self.report.damage(error)
+                continue
+            self.report.broken += one.broken
+            read.append((file, one))
+        if not read and not self.report.broken:
+            raise self._none_found(parse)
+        return read
+
+    def _none_found(self, parse: Callable[[bytes, str], Parsed]) -> Refused:
+        """Why nothing here is of the format: what `parse` says about the first of the files that might be.
+
+        Large files are not examined: other programs' JSON may have gigabytes.
+        """
+        sentence = f"there is no {self.kind} in {self.path}"
+        errors: list[Refused] = []
+        for file in files_below(self.path, self.suffix)[:SHOWN]:
+            name = display_name(file, self.root)
+            try:
+                if file.stat().st_size <= _LOOK_LIMIT:
+                    errors += parse(read_bytes(file, name), name).broken
+            except Refused as error:
+                errors.append(error)
+            except OSError:  # it is gone
+                continue
+        if not errors:
+            return Refused(self.path, sentence)
+        first = next((error for error in errors if "not valid" in error.reason), errors[0])
+        return Refused(first.file, f"{first.reason}; {sentence}", first.line, cause=first.cause)
+
+    def tell_counts(self, counts: Iterable[Counter[tuple[str, str]]]) -> None:
+        """Report what happened how often, by (level, words), in all files together."""
+        total = Counter[tuple[str, str]]()
+        for one in counts:
+            total.update(one)
+        for (level, what), count in sorted(total.items()):
+            self.report.say(level, self.path.name, f"{count:,} {what}.")
 
     def at(self, places: Iterable[str]) -> Path | None:
         """The image at the first of these places, paths below a root, at which one lies.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from workbench.core.image_lookup import ImageLookup, links_leading_out
 from workbench.errors import Refused
@@ -15,7 +14,6 @@ from workbench.formats.parts import reading_progress
 from workbench.formats.parts.layout import display_name
 
 SHOWN = 20  # remarks of one kind, and pieces of damage in one error
-_LOOK_LIMIT = 64 << 20  # bytes
 
 
 class Report:
@@ -106,62 +104,17 @@ def combine_errors(errors: Sequence[Refused]) -> Refused:
     return Refused(first.file, "\n".join(lines), first.line, cause=first.cause)
 
 
-class Parsed(Protocol):
-    """What a format's parser returns for one file: at least the damage in it that need not stop the reading."""
-
-    @property
-    def broken(self) -> Sequence[Refused]: ...
-
-
-One = TypeVar("One", bound=Parsed)
-
-
-def parse_files(
-    files: Iterable[Path], root: Path, parse: Callable[[bytes, str], One], report: Report
-) -> list[tuple[Path, One]]:
-    """The result of `parse` for each of `files`; damage in them, and refused files, go to the report."""
-    read = []
-    for file in files:
-        name = display_name(file, root)
-        try:
-            one = parse(read_bytes(file, name), name)
-        except Refused as error:
-            report.damage(error)
-            continue
-        report.broken += one.broken
-        read.append((file, one))
-    return read
-
-
-def none_found(
-    sentence: str, folder: Path, files: Sequence[Path], root: Path, parse: Callable[[bytes, str], Parsed]
-) -> Refused:
-    """Why nothing in `folder` is of a format: what its parser says about the first of the files that might be.
-
-    `sentence` says it of the folder as a whole. Large files are not examined: other programs' JSON may have gigabytes.
-    """
-    errors: list[Refused] = []
-    for file in files[:SHOWN]:
-        name = display_name(file, root)
-        try:
-            if file.stat().st_size <= _LOOK_LIMIT:
-                errors += parse(read_bytes(file, name), name).broken
-        except Refused as error:
-            errors.append(error)
-        except OSError:  # it is gone
-            continue
-    if not errors:
-        return Refused(folder, sentence)
-    first = next((error for error in errors if "not valid" in error.reason), errors[0])
-    return Refused(first.file, f"{first.reason}; {sentence}", first.line, cause=first.cause)
-
-
 def read_bytes(file: Path, display_name: str) -> bytes:
     """The bytes of an annotation file; Refused, with the reason, if it can't be read."""
     reading_progress.step("annotation files read")
     try:
         return file.read_bytes()
     except OSError as error:
-        raise Refused(
-            display_name, f"the file can't be read ({error.strerror or error}); check its permissions"
-        ) from error
+        raise unreadable(file, display_name, error) from error
+
+
+def unreadable(file: Path, display_name: str, error: OSError) -> Refused:
+    """Why a file could not be opened, and what to do; git-annex and DVC leave links to files not fetched yet."""
+    if file.is_symlink() and not file.exists():
+        return Refused(display_name, "it is a link to a file that is not there; bring that back, or remove the link")
+    return Refused(display_name, f"the file can't be read ({error.strerror or error}); check its permissions")

@@ -24,6 +24,7 @@ from workbench.formats.parts.layout import (
     display_name,
     files_below,
     parse_number,
+    seems,
     split_of_folders,
 )
 from workbench.formats.parts.report import Report, read_bytes
@@ -52,12 +53,15 @@ class YoloLayout:
     whole: bool = False  # the data set names images without a label file, so they are part of it
 
 
-def description_of(path: Path) -> Path | None:
-    """The data.yaml or obj.data of a data set, or None. Refused if there is more than one."""
+def description_of(path: Path, unread: bool = False) -> Path | None:
+    """The data.yaml or obj.data of a data set, or None. Refused if there is more than one.
+
+    `unread`: whether one that can't be opened counts, too.
+    """
     if path.is_file():
         return path if path.suffix.lower() in (".yaml", ".yml", ".data") else None
-    yamls = [f for s in (".yaml", ".yml") for f in files_below(path, s) if is_data_yaml(f)]
-    found = yamls or [f for f in files_below(path, ".data") if _is_obj_data(f)]
+    yamls = [f for f in files_below(path, (".yaml", ".yml")) if seems(is_data_yaml, f, unread)]
+    found = yamls or [f for f in files_below(path, ".data") if seems(_is_obj_data, f, unread)]
     top = [f for f in found if f.parent == path]
     found = top or found
     if len(found) > 1:
@@ -293,8 +297,9 @@ def from_folders(path: Path, root: Path, lookup: ImageLookup) -> YoloLayout:
 
 def names_below(path: Path, root: Path) -> tuple[str, ...] | None:
     """The names by the lists in a data set's folders, or None. Refused if two lists differ."""
-    every = [f for f in files_below(root, "") if f.name.lower() in NAME_FILES or f.suffix.lower() == ".names"]
-    found = [f for f in every if f.suffix.lower() != ".txt" or not is_label_file(f)]
+    every = files_below(root, (*NAME_FILES, ".names"))
+    listed = [f for f in every if f.name.lower() in NAME_FILES or f.suffix.lower() == ".names"]
+    found = [f for f in listed if f.suffix.lower() != ".txt" or not is_label_file(f)]
     lists = {names_in(f, root): f for f in reversed(found)}
     if len(lists) > 1:
         files = " and ".join(sorted(display_name(f, root) for f in lists.values())[:3])
