@@ -196,12 +196,13 @@ def test_annotations_of_another_size_are_refused_or_scaled_when_boxes_lie_outsid
         assert [box.xyxy for box in document.boxes(document.images()[0].id)] == [(0, 0, 40, 30)]
 
 
-def test_two_annotations_of_one_image_are_refused(tmp_path: Path) -> None:
+def test_two_annotations_of_one_image_are_refused_if_they_differ(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     picture(folder / "a.jpg")
-    for name in ("train", "val"):
-        document = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [], "categories": []}
-        text(folder / f"instances_{name}.json", json.dumps(document))
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    for name, boxes in (("train", [box]), ("val", [])):
+        document = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "cat"}]}
+        text(folder / f"instances_{name}.json", json.dumps(document | {"annotations": boxes}))
     with Document.create(tmp_path / "p") as project, pytest.raises(Refused, match=r"^a\.jpg: it is the same image"):
         plan_import(project, folder)
 

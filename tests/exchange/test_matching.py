@@ -289,3 +289,37 @@ def test_a_file_of_one_upside_down_that_comes_again_alone_is_the_same(
         brought(document, folder, "voc")
         _, plan = brought(document, folder / "down.xml", "voc")
         assert (plan.is_empty, plan.alike) == (True, 1)
+
+
+def in_files(folder: Path, format: str, **names: str) -> Path:
+    """A data set whose files list these images, a letter each, with the same box in each."""
+    for letter in {letter for some in names.values() for letter in some}:
+        picture(folder / f"{letter}.jpg", grey=ord(letter))
+    for name, some in names.items():
+        if format == "coco":
+            images = [{"id": n, "file_name": f"{letter}.jpg"} for n, letter in enumerate(some)]
+            boxes = [{"id": n, "image_id": n, "category_id": 1, "bbox": [1, 2, 9, 9]} for n in range(len(some))]
+            told = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]}
+            text(folder / f"instances_{name}.json", json.dumps(told))
+        else:
+            rows = "".join(f"{letter}.jpg,40,30,cat,1,2,10,11\n" for letter in some)
+            text(folder / f"{name}_labels.csv", f"filename,width,height,class,xmin,ymin,xmax,ymax\n{rows}")
+    return folder
+
+
+@pytest.mark.parametrize("format", ["coco", "tfcsv"])
+def test_the_file_of_the_whole_beside_those_of_the_splits_is_no_second_annotation(tmp_path: Path, format: str) -> None:
+    """Such a data set was refused image by image, and those left out counted as images without a file."""
+    with Document.create(tmp_path / "p") as document:
+        counts, plan = brought(document, in_files(tmp_path / "set", format, all="ab", train="a", val="b"), format)
+        assert counts == {"a.jpg": 1, "b.jpg": 1}
+        assert [image.split for image in document.images()] == [Split.TRAIN, Split.VALIDATION]
+    assert (plan.missing, refused(plan)) == (0, [])
+    assert [r.file for r in plan.remarks if "in several files with the same boxes" in r.sentence] == ["a.jpg", "b.jpg"]
+
+
+def test_an_image_in_the_files_of_two_splits_stays_in_one_and_is_told(tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p") as document:
+        _, plan = brought(document, in_files(tmp_path / "set", "coco", train="ab", val="b"))
+        assert [image.split for image in document.images()] == [Split.TRAIN, Split.TRAIN]
+    assert [(r.level, r.file) for r in plan.remarks if "in two splits" in r.sentence] == [("repaired", "b.jpg")]

@@ -67,17 +67,6 @@ def test_the_layout_of_roboflow_is_read_also_where_splits_have_images_of_one_nam
     ]
 
 
-def test_images_that_stand_in_the_whole_table_and_in_that_of_their_split_are_taken_once(tmp_path: Path) -> None:
-    text(tmp_path / "raccoon_labels.csv", RACCOON)
-    text(tmp_path / "train_labels.csv", RACCOON)
-    reading = tfcsv.read(tmp_path)
-    assert [(i.name, i.split, len(i.boxes)) for i in reading.images] == [
-        ("raccoon-1.jpg", Split.TRAIN, 1),
-        ("raccoon-2.jpg", Split.TRAIN, 1),
-    ]
-    assert sum("several tables" in r.sentence for r in reading.remarks) == 2
-
-
 def test_columns_come_in_any_order_and_case() -> None:
     head = "Class,fileName,height,width,xmax,xmin,ymax,ymin\n"
     assert parse("cat,a.jpg,30,40,5,1,9,2\n", head) == [("a.jpg", 40, 30, [("cat", (1, 2, 5, 9))])]
@@ -251,23 +240,10 @@ def test_without_any_box_the_table_has_its_columns_alone(tmp_path: Path) -> None
     assert (file.name, file.read_text()) == ("labels.csv", HEAD)
 
 
-def test_an_image_of_two_tables_keeps_the_split_that_one_of_them_tells(tmp_path: Path) -> None:
-    text(tmp_path / "a_train_labels.csv", RACCOON)
-    text(tmp_path / "raccoon_labels.csv", RACCOON)
-    assert [i.split for i in tfcsv.read(tmp_path).images] == [Split.TRAIN, Split.TRAIN]
-
-
 def test_images_of_one_name_that_are_away_stay_apart_by_their_folders(tmp_path: Path) -> None:
     for folder in ("train", "valid"):
         text(tmp_path / folder / "_annotations.csv", HEAD + "a.jpg,40,30,cat,1,2,3,4\n")
     assert [i.name for i in tfcsv.read(tmp_path).images] == ["train/a.jpg", "valid/a.jpg"]
-
-
-def test_one_image_that_two_tables_name_otherwise_is_taken_once(tmp_path: Path) -> None:
-    file = picture(tmp_path / "images" / "a.jpg")
-    text(tmp_path / "labels.csv", HEAD + "a.jpg,40,30,cat,1,2,3,4\n")
-    text(tmp_path / "train_labels.csv", HEAD + "images/a.jpg,40,30,cat,1,2,3,4\n")
-    assert [(i.file, len(i.boxes)) for i in tfcsv.read(tmp_path).images] == [(file, 1)]
 
 
 def test_the_table_of_vott_is_none_of_these(test_data: Path) -> None:

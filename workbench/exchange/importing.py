@@ -103,12 +103,13 @@ def plan_import(
         report = Report(settings.skip_broken)
         reading = clean_names(reading, report, renamed)
         check_matches(document, reading, names)
-        matched = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
+        matched, missing = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
         before, by = by, settings_of(document, reading, matched, by, by_boxes)
         if by == before:
             break
     report.settle()
-    return _plan(document, reading, settings, names, matched, (*by_boxes.remarks, *report.remarks), read_at)
+    found = (*by_boxes.remarks, *report.remarks)
+    return _plan(document, reading, settings, names, matched, missing, found, read_at)
 
 
 def replan(
@@ -127,7 +128,7 @@ def replan(
         dataclasses.replace(one, image=document.measured(one.image)) if one.image.id else one for one in plan.compared
     ]
     names = plan.names if names is None else names
-    return _plan(document, plan.reading, settings, names, now, plan.found, plan.stamps)
+    return _plan(document, plan.reading, settings, names, now, plan.missing, plan.found, plan.stamps)
 
 
 def _plan(
@@ -136,6 +137,7 @@ def _plan(
     settings: ImportSettings,
     names: Mapping[str, str],
     matched: Sequence[MatchedImage],
+    missing: int,
     found: tuple[Remark, ...],
     read_at: Mapping[Path, Stamp],
 ) -> ImportPlan:
@@ -183,7 +185,7 @@ def _plan(
             1 for one in taken if one.image.id and not one.same and (one.labelled or gets_split(one, settings))
         ),
         added=sum(1 for one in taken if not one.image.id),
-        missing=len(reading.images) - len(matched),
+        missing=missing,
         left=left,
         boxes=sum(len(one.coming) for one in taken),
         replaced=sum(len(one.other) for one in taken),

@@ -16,7 +16,7 @@ from workbench.core.document import Document
 from workbench.core.formatting import count
 from workbench.core.image_lookup import to_nfc, to_posix
 from workbench.core.image_records import ImageDescriber
-from workbench.core.project import XYXY, Box, Image, Split, State
+from workbench.core.project import FLAGS, XYXY, Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.exchange import pairing
 from workbench.exchange.ambiguous_names import AmbiguousNames, same_content
@@ -60,22 +60,25 @@ class MatchedImage:
 
 def match(
     document: Document, reading: Reading, report: Report, *, scale: bool, folders: Sequence[Path] = ()
-) -> tuple[MatchedImage, ...]:
-    """The images of `reading` that have a file or are in the project; the others are reported and left out.
+) -> tuple[tuple[MatchedImage, ...], int]:
+    """The images of `reading` that have a file or are in the project; and how many have neither, which are reported.
 
     `folders` (absolute): where images were also searched for, so where new ones may lie.
 
-    Two annotations of one image, and boxes outside an image of another size than annotated, count as damage.
+    Two annotations of one image that differ, and boxes outside an image of another size than annotated, count as
+    damage.
     """
     project = _ProjectImages(document, reading)
     roots, names = _Roots(document, reading, folders), AmbiguousNames(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     found: list[tuple[ReadImage, Image, Path | None]] = []
+    missing = 0
     with ImageDescriber() as describe_one:
-        for read in sorted(reading.images, key=lambda image: not _is_labelled(image)):  # labelled ones come first
+        for read in sorted(reading.images, key=_is_less):
             reading_progress.step("images compared")
             image, file = project.find(read), read.file
             if image is None and file is None:
+                missing += 1
                 if _is_labelled(read):
                     sentence = f"There is no image file for it; its {count(len(read.boxes), 'box', 'was')} left out."
                     report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
@@ -87,9 +90,7 @@ def match(
             key = (image.id, None) if image else (0, file)
             if key in taken:
                 if _is_labelled(read):
-                    report.damage(
-                        Refused(read.name, f"it is the same image as '{taken[key].name}', but both have labels")
-                    )
+                    _tell_again(taken[key], read, report)
                 continue
             taken[key] = read
             if image and file and _is_labelled(read) and project.is_elsewhere(image, file):
@@ -109,11 +110,32 @@ def match(
         matched.append(MatchedImage(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
     order = {id(read): place for place, read in enumerate(reading.images)}
     places = [order[id(read)] for read in taken.values()]
-    return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0]))
+    return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0])), missing
 
 
 def _is_labelled(read: ReadImage) -> bool:
     return bool(read.boxes) or read.state is not State.UNLABELLED
+
+
+def _is_less(read: ReadImage) -> tuple[bool, bool]:
+    """A sort key: of several annotations of an image, one with labels comes first, and of these one with a split."""
+    return not _is_labelled(read), read.split is None
+
+
+def _tell_again(first: ReadImage, again: ReadImage, report: Report) -> None:
+    """Report a further annotation of an image, as of a split's file and that of the whole: damage, if they differ."""
+    if _said(first) != _said(again):
+        report.damage(Refused(again.name, f"it is the same image as '{first.name}', but both have labels"))
+        return
+    if again.split and again.split is not first.split:
+        sentence = f"The image is in two splits; it stays in {first.split}."
+        report.say("repaired", again.name, sentence, kind="images in two splits")
+    sentence = "It occurs in several files with the same boxes; they were taken once."
+    report.say("read", again.name, sentence, kind="images in several files, taken once")
+
+
+def _said(read: ReadImage) -> list[tuple[str, XYXY, tuple[bool, ...]]]:
+    return sorted((box.label, box.xyxy, tuple(getattr(box, flag) for flag in FLAGS)) for box in read.boxes)
 
 
 class _ProjectImages:

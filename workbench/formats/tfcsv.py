@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.files import atomic_write
@@ -122,14 +121,13 @@ class _Reader(DataSetReader):
         super().__init__(path, images, settings)
 
     def read(self) -> Reading:
-        read: list[tuple[Path, ReadImage]] = []
+        images: list[ReadImage] = []
         for file, table in self.parsed(self.own_files(_is_table), parse_tfcsv):
             name = display_name(file, self.root)
             for level, sentence, line, kind in table.remarks:
                 self.report.say(level, name, sentence, line, kind=kind)
             self.tell_base(name, table)
-            read += [(file, self.image(image, file)) for image in table.images.values()]
-        images = self.once(read)
+            images += [self.image(image, file) for image in table.images.values()]
         images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
         maps = [] if self.path.is_file() else files_below(self.root, ".pbtxt")
@@ -177,20 +175,3 @@ class _Reader(DataSetReader):
             state=State.IN_WORK if image.has_broken else State.DONE,
             source=None if image.has_broken else Source(file, image.name),
         )
-
-    def once(self, read: Sequence[tuple[Path, ReadImage]]) -> list[ReadImage]:
-        """Images that occur in several tables (of everything and of one split) with the same boxes, taken once."""
-        taken: dict[object, ReadImage] = {}
-        for table, image in read:
-            boxes = tuple(sorted((box.label, box.xyxy) for box in image.boxes))
-            key = (image.file or (table.parent, image.name), boxes)
-            first = taken.setdefault(key, image)
-            if first is image:
-                continue
-            if image.split and first.split and image.split is not first.split:
-                sentence = f"The image is in two splits; it stays in {first.split}."
-                self.report.say("repaired", image.name, sentence, kind="images in two splits")
-            taken[key] = replace(first, split=first.split or image.split)
-            sentence = "It occurs in several tables with the same boxes; they were taken once."
-            self.report.say("read", image.name, sentence, kind="images in several tables, taken once")
-        return list(taken.values())
