@@ -14,7 +14,7 @@ from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import Id, ReadBox
 from workbench.formats.parts.corners import SANE, rotated_bounds
-from workbench.formats.parts.json_values import is_clean, is_number, key_shown, storable_values
+from workbench.formats.parts.json_values import JsonDocument, is_clean, is_number, key_shown
 from workbench.formats.parts.layout import parse_number, to_extra
 from workbench.formats.parts.reading_progress import counted
 
@@ -73,11 +73,9 @@ def ids_in(data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
     return found[0], found[1]
 
 
-class _Document:
+class _Document(JsonDocument):
     def __init__(self, root: dict[str, Any], file: str) -> None:
-        self.root, self.file = root, file
-        self.broken: list[Refused] = []
-        self.remarks: list[tuple[str, str, str]] = []
+        super().__init__(root, file)
         self.outlines = 0
         self.respelt = 0  # ids
         self.turned = 0
@@ -138,9 +136,6 @@ class _Document:
     def say(self, level: str, sentence: str, kind: str = "") -> None:
         self.remarks.append((level, sentence, kind or sentence))
 
-    def refuse(self, place: str, reason: str) -> Refused:
-        return Refused(self.file, f"{place}: {reason}")
-
     def entries(self, key: str, read: Any) -> dict[Id, Any]:
         """The entries of a list by their ids, which must be present and unique."""
         found: dict[Id, Any] = {}
@@ -157,10 +152,11 @@ class _Document:
         return found
 
     def labels(self) -> dict[Id, str]:
-        labels = self.entries("categories", lambda entry, place: self.text(entry, "name", place))
+        labels = self.entries("categories", lambda entry, place: self.text(entry.get("name"), f"{place}.name"))
         twice = sorted(name for name, count in Counter(labels.values()).items() if count > 1)
         for name in twice:
-            self.say("repaired", f"Several categories are called '{name}'; they became one label.")
+            sentence = f"Several categories are called '{name}'; they became one label."
+            self.say("repaired", sentence, "categories of one name, which became one label")
         ids = [id for id in labels if isinstance(id, int)]
         if ids:
             gaps = max(ids) - min(ids) + 1 - len(ids)
@@ -178,16 +174,6 @@ class _Document:
         groups = {group for name, group in above if isinstance(group, str) and group != name}
         return frozenset(labels.values()) & (groups | {"_background_"})
 
-    def text(self, entry: dict[str, Any], key: str, place: str) -> str:
-        value = entry.get(key)
-        if not isinstance(value, str) or not value.strip():
-            raise self.refuse(f"{place}.{key}", f"expected text, found {_short(value)}")
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise self.refuse(f"{place}.{key}", "half of a character (a lone surrogate)") from None
-        return value.strip()
-
     def image(self, entry: dict[str, Any], place: str) -> tuple[str, int, int, State]:
         sides = []
         for key in ("width", "height"):
@@ -204,8 +190,8 @@ class _Document:
         """LVIS names no files, but addresses: http://images.cocodataset.org/train2017/000000391895.jpg."""
         url = entry.get("coco_url")
         if "file_name" in entry or not isinstance(url, str):
-            return self.text(entry, "file_name", place)
-        return self.text({"coco_url": url.partition("://")[2].partition("/")[2]}, "coco_url", place)
+            return self.text(entry.get("file_name"), f"{place}.file_name")
+        return self.text(url.partition("://")[2].partition("/")[2], f"{place}.coco_url")
 
     def annotation(
         self, entry: Any, place: str, labels: dict[Id, str], images: Any, seen: set[Id]
@@ -255,13 +241,6 @@ class _Document:
         kept = self.small(free, f"{place}.attributes")
         both = self.small({"more": more, "attributes": kept}, place)
         return own | {"image_id": image, "category_id": category} | both
-
-    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
-        """Those of `values` that are not empty and are small enough to be kept, taken together."""
-        small, others = storable_values(values)
-        for key in others:
-            self.say("read", f"{place}.{key_shown(key)} was not kept: it is too long.", "values too long to be kept")
-        return small
 
     def listed(self, id: Any, listed: Collection[Id]) -> Id | None:
         """`id` as in its list, or None: VIA (up to 2.0.10) numbers images 0, 1 ... but refers to them as "0", "1"."""

@@ -10,7 +10,7 @@ from workbench.core.formatting import visible
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
+from workbench.formats.parts.json_values import JsonDocument, is_number, short
 from workbench.formats.parts.layout import to_extra
 
 IMAGE_KEYS = ("image", "imagefilename")  # as in the Create ML app and most tools; as in Apple's documentation
@@ -46,12 +46,7 @@ def parse_createml(data: bytes, file: str) -> CreateMLFile:
     return _Document(root, file).read()
 
 
-class _Document:
-    def __init__(self, root: list[Any], file: str) -> None:
-        self.root, self.file = root, file
-        self.broken: list[Refused] = []
-        self.remarks: list[tuple[str, str, str]] = []
-
+class _Document(JsonDocument):
     def read(self) -> CreateMLFile:
         images: dict[str, CreateMLImage] = {}
         for number, record in enumerate(self.root):
@@ -62,14 +57,11 @@ class _Document:
         self.tell_numbers([box.xyxy for image in images.values() for box in image.boxes])
         return CreateMLFile(tuple(images.values()), tuple(self.remarks), tuple(self.broken))
 
-    def refuse(self, place: str, reason: str) -> Refused:
-        return Refused(self.file, f"{place}: {reason}")
-
     def record(self, record: Any, place: str, images: dict[str, CreateMLImage]) -> None:
         if not isinstance(record, dict):
             raise self.refuse(place, f"expected an object, found {short(record)}")
         key = next((key for key in IMAGE_KEYS if key in record), IMAGE_KEYS[0])
-        name = self.text(record, key, place)
+        name = self.text(record.get(key), f"{place}.{key}")
         if name in images:
             sentence = f"{place}: '{name[:60]}' occurs again ({images[name].place}); all its boxes were read."
             self.remarks.append(("repaired", sentence, "images with several records, merged"))
@@ -90,18 +82,10 @@ class _Document:
                 image.has_broken = True
                 self.broken.append(error)
 
-    def text(self, entry: dict[str, Any], key: str, place: str) -> str:
-        value = entry.get(key)
-        if not isinstance(value, str) or not value.strip():
-            raise self.refuse(f"{place}.{key}", f"expected text, found {short(value)}")
-        if not is_clean(value):
-            raise self.refuse(f"{place}.{key}", "half of a character (a lone surrogate)")
-        return value.strip()
-
     def box(self, annotation: Any, place: str) -> ReadBox:
         if not isinstance(annotation, dict):
             raise self.refuse(place, f"expected an object, found {short(annotation)}")
-        label = self.text(annotation, "label", place)
+        label = self.text(annotation.get("label"), f"{place}.label")
         sides = annotation.get("coordinates")
         if not isinstance(sides, dict):
             raise self.refuse(f"{place}.coordinates", f"expected x, y, width and height, found {short(sides)}")
@@ -119,17 +103,6 @@ class _Document:
         more = {key: value for key, value in annotation.items() if key not in ("label", "coordinates")}
         xyxy = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         return ReadBox(label, xyxy, extra=to_extra("createml", self.small(more, place)))
-
-    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
-        """What is kept for writing the file again: values that are small enough, taken together."""
-        kept: dict[str, Any] = {}
-        for key, value in values.items():
-            if is_small(kept | {key: value}):
-                kept[key] = value
-            else:
-                sentence = f"{place}: '{visible(key, 60)}' was not kept: it is too long."
-                self.remarks.append(("read", sentence, "values too long to be kept"))
-        return kept
 
     def tell_numbers(self, boxes: list[XYXY]) -> None:
         """Report signs that the numbers are not pixels of the centre; the files don't say what they are."""

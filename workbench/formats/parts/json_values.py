@@ -1,4 +1,4 @@
-"""Values in foreign JSON: which are numbers of pixels, which are small enough to keep, how messages show them."""
+"""Values in foreign JSON: which are numbers of pixels, which can be kept, how messages show them; and its documents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from workbench.core.formatting import visible
+from workbench.errors import Refused
 from workbench.formats.parts.corners import SANE
 
 
@@ -67,3 +68,31 @@ def short(value: Any) -> str:
 def key_shown(key: str) -> str:
     """A foreign key for a message, as part of a place such as assets.KEY.regions[0]."""
     return visible(key, 60)
+
+
+class JsonDocument:
+    """A foreign document being parsed: its damage, and remarks (level, sentence, kind), which say the place inside."""
+
+    def __init__(self, root: Any, file: str) -> None:
+        self.root, self.file = root, file
+        self.broken: list[Refused] = []
+        self.remarks: list[tuple[str, str, str]] = []
+
+    def refuse(self, place: str, reason: str) -> Refused:
+        return Refused(self.file, f"{place.strip('.')}: {reason}")
+
+    def text(self, value: Any, place: str) -> str:
+        """A text without the space around it; Refused if it is none, or blank."""
+        if not isinstance(value, str) or not value.strip():
+            raise self.refuse(place, f"expected text, found {short(value)}")
+        if not is_clean(value):
+            raise self.refuse(place, "half of a character (a lone surrogate)")
+        return value.strip()
+
+    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
+        """Those of `values` that are not empty and are small enough to be kept, taken together; the others are told."""
+        small, others = storable_values(values)
+        for key in others:
+            where = f"{place.strip('.')}.{key_shown(key)}".lstrip(".")
+            self.remarks.append(("read", f"{where} was not kept: it is too long.", "values too long to be kept"))
+        return small

@@ -12,7 +12,7 @@ from workbench.core.formatting import visible
 from workbench.core.project import FLAGS, XYXY, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, short, storable_values
+from workbench.formats.parts.json_values import JsonDocument, is_clean, is_number, short
 from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, from_extra, to_extra
 
 _POINTS = {"rectangle": (2, 4), "circle": (2,), "mask": (2,)}  # how many each may have; the others one or more
@@ -59,11 +59,9 @@ def parse_labelme(data: bytes, file: str) -> LabelMeFile:
     return _Document(root, file).read()
 
 
-class _Document:
+class _Document(JsonDocument):
     def __init__(self, root: dict[str, Any], file: str) -> None:
-        self.root, self.file = root, file
-        self.broken: list[Refused] = []
-        self.remarks: list[tuple[str, str, str]] = []
+        super().__init__(root, file)
         self.outlines: Counter[str] = Counter()
         self.dots: Counter[str] = Counter()
         self.fours = 0
@@ -71,7 +69,7 @@ class _Document:
     def read(self) -> LabelMeFile:
         image, sides = "", [0, 0]
         try:
-            image = self.text(self.root, "imagePath", "").strip()
+            image = self.optional_text(self.root, "imagePath", "").strip()
             sides = [self.side(key) for key in ("imageWidth", "imageHeight")]
         except Refused as error:
             self.broken.append(error)
@@ -98,10 +96,7 @@ class _Document:
             broken=tuple(self.broken),
         )
 
-    def refuse(self, place: str, reason: str) -> Refused:
-        return Refused(self.file, f"{place}: {reason}")
-
-    def text(self, entry: dict[str, Any], key: str, place: str) -> str:
+    def optional_text(self, entry: dict[str, Any], key: str, place: str) -> str:
         """The text at `key`; "" if absent."""
         value = entry.get(key)
         if value is None:
@@ -136,7 +131,7 @@ class _Document:
     def shape(self, shape: Any, place: str) -> ReadBox | None:
         if not isinstance(shape, dict):
             raise self.refuse(place, f"expected an object, found {short(shape)}")
-        label = self.text(shape, "label", f"{place}.").strip()
+        label = self.optional_text(shape, "label", f"{place}.").strip()
         if not label:
             raise self.refuse(f"{place}.label", "a shape without a label")
         kind = shape.get("shape_type") or "polygon"  # labelme's default for files of its first versions
@@ -159,7 +154,7 @@ class _Document:
         flags = self.flags(shape, place)
         marks = {flag: flags.get(flag, False) for flag in FLAGS}
         marks["difficult"] |= shape.get("difficult") in (True, 1)
-        note = self.text(shape, "description", f"{place}.")
+        note = self.optional_text(shape, "description", f"{place}.")
         return ReadBox(label, xyxy, **marks, note=note, extra=to_extra("labelme", self.others(shape, flags, place)))
 
     def points(self, points: Any, kind: str, place: str) -> list[tuple[float, float]]:
@@ -177,7 +172,7 @@ class _Document:
     def flags(self, entry: dict[str, Any], place: str) -> dict[str, bool]:
         flags = entry.get("flags") or {}
         if not isinstance(flags, dict):
-            raise self.refuse(f"{place}.flags".lstrip("."), f"expected an object, found {short(flags)}")
+            raise self.refuse(f"{place}.flags", f"expected an object, found {short(flags)}")
         for key, value in flags.items():
             if not isinstance(value, bool):
                 self.left_out(f"{place}.flags.{key[:60]}", "flags that are neither true nor false")
@@ -191,13 +186,6 @@ class _Document:
             group = None
         more = self.small({key: value for key, value in shape.items() if key not in SHAPE_KEYS}, place)
         return self.small({"flags": flags, "group_id": group, "more": more}, place)
-
-    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
-        """Those of `values` that say something and are small enough to be kept, all together."""
-        small, others = storable_values(values)
-        for key in others:
-            self.left_out(f"{place}.{key[:60]}", "values too long to be kept")
-        return small
 
     def left_out(self, place: str, kind: str) -> None:
         place = visible(place.lstrip("."), 200)  # it contains foreign keys

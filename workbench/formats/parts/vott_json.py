@@ -14,7 +14,7 @@ from workbench.core import strict_json
 from workbench.core.project import FLAGS, XYXY, Snapshot, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, key_shown, sane, short, storable_values
+from workbench.formats.parts.json_values import JsonDocument, is_clean, is_number, key_shown, sane, short
 from workbench.formats.parts.layout import from_extra, to_extra
 
 NOT_VISITED, VISITED, TAGGED = 0, 1, 2  # VoTT's AssetState; visited: "not yet tagged"
@@ -65,12 +65,10 @@ def parse_vott(data: bytes, file: str) -> VottFile:
     raise Refused(file, reason, line=1)
 
 
-class _Document:
+class _Document(JsonDocument):
     def __init__(self, root: dict[str, Any], file: str) -> None:
-        self.root, self.file = root, file
-        self.broken: list[Refused] = []
+        super().__init__(root, file)
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.remarks: list[tuple[str, str, str]] = []
 
     def read(self, entries: dict[str, Any]) -> VottFile:
         labels = self.labels()
@@ -86,16 +84,6 @@ class _Document:
             else:
                 assets += [asset] if asset else []
         return VottFile(labels, tuple(assets), self.counts, tuple(self.remarks), tuple(self.broken))
-
-    def refuse(self, place: str, reason: str) -> Refused:
-        return Refused(self.file, f"{place.rstrip('.')}: {reason}")
-
-    def text(self, value: Any, place: str) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise self.refuse(place, f"expected text, found {short(value)}")
-        if not is_clean(value):
-            raise self.refuse(place, "half of a character (a lone surrogate)")
-        return value.strip()
 
     def labels(self) -> tuple[str, ...]:
         names = []
@@ -232,14 +220,6 @@ class _Document:
         return tuple(
             replace(b, extra=to_extra("vott", (from_extra(b.extra, "vott") or {}) | {"asset": foreign})) for b in boxes
         )
-
-    def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
-        """Those of `values` that are not empty and are small enough to be kept, taken together."""
-        small, others = storable_values(values)
-        for key in others:
-            sentence = f"{place}{key_shown(key)} was not kept: it is too long."
-            self.remarks.append(("read", sentence, "values too long to be kept"))
-        return small
 
 
 def to_region(snapshot: Snapshot, row: int, note: dict[str, Any]) -> dict[str, Any]:
