@@ -49,7 +49,7 @@ class CsvBoxes:
         with open(path, "rb") as file:
             return float(file.readline(200).decode("utf-8", "replace").strip().lstrip("\ufeff") == ",".join(COLUMNS))
 
-    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         """Read the table (or the boxes.csv of a folder); images are looked for beside it or under `images`."""
         path = _of(path)
         table = _table(path)

@@ -55,7 +55,7 @@ class CreateML:
     def sniff(self, path: Path) -> float:
         return sniff_files(path, ".json", _is_createml)
 
-    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:

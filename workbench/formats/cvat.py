@@ -42,7 +42,7 @@ class Cvat:
     def sniff(self, path: Path) -> float:
         return sniff_files(path, ".xml", _is_cvat)
 
-    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:

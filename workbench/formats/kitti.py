@@ -68,7 +68,7 @@ class Kitti:
         except (OSError, Refused):
             return 0.0
 
-    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:

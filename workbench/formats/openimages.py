@@ -54,7 +54,7 @@ class OpenImages:
     def sniff(self, path: Path) -> float:
         return sniff_files(path, ".csv", _is_table, most=60)
 
-    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         return OpenImagesReader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:

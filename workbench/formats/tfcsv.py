@@ -61,7 +61,7 @@ class TfCsv:
     def sniff(self, path: Path) -> float:
         return sniff_files(path, ".csv", _is_table)
 
-    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:

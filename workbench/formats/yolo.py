@@ -73,7 +73,7 @@ class Yolo:
         except OSError:
             return 0.0
 
-    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
+    def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
