@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def what_is_there(path: Path) -> str:
             if is_list
             else reason
         )
-    files = list(itertools.islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT))
+    below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    files = list(itertools.islice(below, _LOOKED_AT))
     counts = Counter(file.suffix.lower() in IMAGE_SUFFIXES for file in files)
     if not counts:
         return f"{path}: there are no files in this folder."

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workbench.core.files import inner_parts, natural_key, safe_name
+from workbench.core.files import inner_parts, natural_keys, safe_name
 from workbench.core.image_lookup import leads_out
 from workbench.core.project import FINISHED, Image, Snapshot, Split
 from workbench.errors import Refused, WorkbenchError
@@ -88,10 +88,12 @@ def files_below(folder: Path, suffix: str | tuple[str, ...]) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.lower().endswith(suffix) and not name.startswith("."):
-                file = Path(base, name)
-                if not (file.is_symlink() and leads_out(file, [folder])):  # Report.reading reports those
+                file = os.path.join(base, name)
+                if not (os.path.islink(file) and leads_out(Path(file), [folder])):  # Report.reading reports those
                     found.append(file)
-    return sorted(found, key=lambda file: natural_key(file.relative_to(folder).as_posix()))
+    start = len(os.path.join(folder, ""))
+    keys = natural_keys([file[start:].replace(os.sep, "/") for file in found])
+    return [Path(file) for _, file in sorted(zip(keys, found, strict=True))]
 
 
 def display_name(file: Path, root: Path) -> str:
