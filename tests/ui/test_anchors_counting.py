@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from workbench import anchors
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, Split
+from workbench.core.project import Box, Label, Snapshot, Split
 from workbench.core.resize import FitMode
 from workbench.ui.anchors import computation, details, provenance, rules
 
@@ -52,7 +52,8 @@ def boxes(rows: list[tuple[int, int, float, float, float]], label: int = 0) -> c
     ids, images = values[:, 0].astype(int), values[:, 1].astype(int)
     labels = np.full(len(rows), label)
     names = (Label(1, "cell"),)
-    return computation.Boxes(values[:, [2, 2]], ids, images, labels, labels * 0, values[:, 3:], names)
+    nothing = labels * 0
+    return computation.Boxes(values[:, [2, 2]], ids, images, nothing, labels, nothing, values[:, 3:], names)
 
 
 SCALED = boxes([(7, 1, 8, 50, 50), (7, 1, 10, 50, 50), (7, 1, 12, 50, 50), (9, 1, 40, 200, 200), (9, 1, 44, 200, 200)])
@@ -196,17 +197,38 @@ def test_whether_an_anchor_learns_from_several_boxes_is_what_the_loss_does(name:
     assert rules.need_of(name).adds_up is adds_up
 
 
-def test_in_tiles_each_box_counts_once_at_the_size_that_a_tile_shows(tmp_path: Path) -> None:
-    (tmp_path / "photographs").mkdir()
-    PillowImage.new("RGB", (832, 416)).save(tmp_path / "photographs" / "a.png")
-    with Document.create(tmp_path / "p", tmp_path / "photographs") as document:
+def photograph(folder: Path, *boxes: tuple[float, float, float, float]) -> Snapshot:
+    """A photograph of 832 x 416 with these boxes; tiles of 416 begin at 0, 208 and 416."""
+    (folder / "photographs").mkdir()
+    PillowImage.new("RGB", (832, 416)).save(folder / "photographs" / "a.png")
+    with Document.create(folder / "p", folder / "photographs") as document:
         document.do(edits.AddLabels((Label(0, "cell"),)))
-        (image,) = document.images()
-        document.do(edits.AddBoxes((Box(0, image.id, document.labels()[0].id, (400, 0, 410, 20)),)))
-        snapshot = document.snapshot()
-    choices = computation.AnchorChoices(1, 416, "stretch", "all", 0.0, "median", False, 0)
+        (image,), (label,) = document.images(), document.labels()
+        document.do(edits.AddBoxes(tuple(Box(0, image.id, label.id, one) for one in boxes)))
+        return document.snapshot()
+
+
+WHOLE = computation.AnchorChoices(1, 416, "stretch", "all", 0.0, "median", False, 0)
+
+
+def test_in_tiles_each_box_counts_once_at_the_size_that_a_tile_shows(tmp_path: Path) -> None:
+    snapshot, choices = photograph(tmp_path, (400, 0, 410, 20)), WHOLE
     whole, tiled = (computation.boxes_of(snapshot, replace(choices, tiles=side)) for side in (0, 416))
     assert (whole.sizes.tolist(), tiled.sizes.tolist()) == ([[5, 20]], [[10, 20]])
     assert whole.ids.tolist() == tiled.ids.tolist()
     step = anchors.best(tiled.sizes, 1, 0)
     assert provenance.as_set(step, replace(choices, tiles=416), "").tiles == 416
+
+
+def test_boxes_at_the_same_place_of_different_tiles_do_not_meet(tmp_path: Path) -> None:
+    """All tiles of a photograph counted as one input: thousands of small boxes seemed lost to each other."""
+    snapshot = photograph(tmp_path, (218, 10, 238, 30), (426, 10, 446, 30))
+    seen = computation.boxes_of(snapshot, replace(WHOLE, tiles=416))
+    assert seen.centres[0].tolist() == seen.centres[1].tolist()
+    for wanted in (need(), need(cells=7)):
+        request = details.DetailsRequest(seen, np.array([[10.0, 10], [20, 20]]), wanted, 416)
+        assert "same cell as another" not in " ".join(one.text for one in details.compute_details(request).sentences)
+    own = rules.own_levels(rules.OwnLevelsRequest(seen, "fcos", 416))
+    assert (own.learnt.any(axis=0).tolist(), own.images) == ([True, True], 1)
+    together = replace(seen, views=seen.views * 0)
+    assert rules.own_levels(rules.OwnLevelsRequest(together, "fcos", 416)).learnt.any(axis=0).tolist() == [True, False]

@@ -55,12 +55,13 @@ class Boxes:
 
     Rows of one box are consecutive, from the smallest size to the largest. `ids` are of boxes, `images` of images;
     `labels` and `splits` are indices into `names` and SPLITS; `centres` (n, 2) in network pixels, without
-    augmentation.
+    augmentation. In tiles, an image is several inputs of the network: `views` tells those of one image apart.
     """
 
     sizes: NDArray[np.float64]  # (n, 2)
     ids: NDArray[np.int64]
     images: NDArray[np.int64]
+    views: NDArray[np.int64]
     labels: NDArray[np.int64]
     splits: NDArray[np.int64]
     centres: NDArray[np.float64]
@@ -75,6 +76,11 @@ class Boxes:
         if not len(self.ids):
             return np.zeros(0, np.int64)
         return np.flatnonzero(np.concatenate([[True], self.ids[1:] != self.ids[:-1]]))
+
+    @property
+    def inputs(self) -> NDArray[np.int64]:
+        """(n,) a number for each row's input of the network: its image or, in tiles, its view of it."""
+        return self.images * (int(self.views.max(initial=0)) + 1) + self.views
 
     @property
     def middles(self) -> NDArray[np.int64]:
@@ -93,7 +99,7 @@ class Boxes:
 
     def _rows(self, rows: NDArray[Any]) -> Boxes:
         return Boxes(
-            self.sizes[rows], self.ids[rows], self.images[rows], self.labels[rows], self.splits[rows],
+            self.sizes[rows], self.ids[rows], self.images[rows], self.views[rows], self.labels[rows], self.splits[rows],
             self.centres[rows], self.names,
         )  # fmt: skip
 
@@ -108,8 +114,8 @@ class Boxes:
             return np.concatenate([getattr(self, name), getattr(other, name)])
 
         return Boxes(
-            joined("sizes"), joined("ids"), joined("images"), joined("labels"), joined("splits"), joined("centres"),
-            other.names,
+            joined("sizes"), joined("ids"), joined("images"), joined("views"), joined("labels"), joined("splits"),
+            joined("centres"), other.names,
         )  # fmt: skip
 
 
@@ -126,7 +132,7 @@ def boxes_of(snapshot: Snapshot, choices: AnchorChoices) -> Boxes:
     ids = np.array([image.id for image in snapshot.images], np.int64)
     splits = np.array([SPLITS.index(image.split) for image in snapshot.images], np.int64)
     return Boxes(
-        sizes, snapshot.box_ids[rows], ids[owner], snapshot.label_index[rows].astype(np.int64), splits[owner],
+        sizes, snapshot.box_ids[rows], ids[owner], owner, snapshot.label_index[rows].astype(np.int64), splits[owner],
         anchors.centres_of(snapshot, rows, choices.px, choices.resize), snapshot.labels,
     )  # fmt: skip
 

@@ -192,10 +192,10 @@ def _sharing(
     levels: tuple[LevelDetails, ...], adds_up: bool,
 ) -> list[Sentence]:  # fmt: skip
     """Boxes that share their cell and anchor with another box."""
-    lost, meeting = 0, []
+    inputs, lost, meeting = boxes.inputs[rows], 0, []
     for place, level in enumerate(levels):
         its = np.flatnonzero(level_of == place)
-        places = anchors.cell_numbers(boxes.images[rows[its]], boxes.centres[rows[its]], level.stride, nearest[its])
+        places = anchors.cell_numbers(inputs[its], boxes.centres[rows[its]], level.stride, nearest[its])
         lost += len(places) - len(np.unique(places))
         meeting.append(rows[its[anchors.shared_cells(places)]])
     if not lost:
@@ -218,13 +218,13 @@ def _linked(number: int, text: str, boxes: Boxes, rows: NDArray[np.int64], which
 
 def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     rows = boxes.middles
-    images, centres, cell = boxes.images[rows], boxes.centres[rows], px / need.cells
-    shared = anchors.sharing(images, centres, cell)
+    inputs, centres, cell = boxes.inputs[rows], boxes.centres[rows], px / need.cells
+    shared = anchors.sharing(inputs, centres, cell)
     rule = f"{need.title} has {need.cells} × {need.cells} cells, and each learns one box: "
     if not shared.lost:
         return Sentence(f"{rule}no two boxes of an image have their middles in one cell.")
     link = f"{shared.sharing:,} of {formatting.count(shared.boxes, 'box')}"
-    meeting = rows[anchors.shared_cells(anchors.cell_numbers(images, centres, cell))]
+    meeting = rows[anchors.shared_cells(anchors.cell_numbers(inputs, centres, cell))]
     return Sentence(
         f"{rule}{link} have their middle in the same cell as another box, as when boxes touch or lie close, so at least"
         f" {shared.lost:,} can't be learnt, whatever the anchors.",

@@ -1,6 +1,6 @@
 """What detectors require of anchors, and where those with their own default boxes or points learn a box.
 
-All of it loads torch, so call it in a thread. G = images at once, M = most boxes in one of them.
+All of it loads torch, so call it in a thread. G = inputs of the network at once, M = most boxes in one of them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector, Targets
 
 NARROWEST = 0.05  # width of the network that is built: the rules are the same at any width
-MOST_IMAGES = 400
-"""Boxes assigned at most: SSD and the like compare each with thousands of their own, which takes seconds."""
-SLOTS = 256  # images x boxes at once: bounds the memory for boxes x points x 4
+MOST_INPUTS = 400
+"""Images, or tiles of them, whose boxes are assigned at most: SSD compares each box with thousands of its own."""
+SLOTS = 256  # inputs x boxes at once: bounds the memory for boxes x points x 4
 NEEDS_A_FILE = ("darknet-cfg",)
 """Detectors that need a file of the user's, which only the Train page asks for."""
 
@@ -117,14 +117,14 @@ def own_levels(request: OwnLevelsRequest) -> OwnLevels:
     boxes, rows = request.boxes, request.boxes.middles
     half = boxes.sizes[rows] / 2
     corners = np.concatenate([boxes.centres[rows] - half, boxes.centres[rows] + half], axis=1) * (px / request.px)
-    images, of_image = np.unique(boxes.images[rows], return_inverse=True)
-    chosen = images[:: -(-len(images) // MOST_IMAGES)] if len(images) else images
-    tested = np.isin(images, chosen)[of_image]
+    inputs, of_input = np.unique(boxes.inputs[rows], return_inverse=True)
+    every = -(-len(inputs) // MOST_INPUTS) or 1
+    tested = of_input % every == 0
     grids, sizes = _layout(made, px)
     learnt = np.zeros((len(grids), len(rows)), bool)
-    by_image = np.argsort(of_image, kind="stable")
-    parts = np.split(by_image, np.cumsum(np.bincount(of_image, minlength=len(images)))[:-1])
-    parts = sorted((part for part, image in zip(parts, images, strict=False) if image in set(chosen.tolist())), key=len)
+    in_order = np.argsort(of_input, kind="stable")
+    parts = np.split(in_order, np.cumsum(np.bincount(of_input, minlength=len(inputs)))[:-1])
+    parts = sorted(parts[::every], key=len) if len(rows) else []
     while parts:
         most = max(1, min(len(parts), SLOTS // max(len(parts[-1]), 1)))
         batch, parts = parts[-most:], parts[:-most]
@@ -134,7 +134,8 @@ def own_levels(request: OwnLevelsRequest) -> OwnLevels:
             found.level.tolist(), found.image.tolist(), found.target.tolist(), strict=True
         ):  # fmt: skip
             learnt[level, batch[image][target]] = True
-    return OwnLevels(tuple(_stride(px, cells) for cells, _ in grids), sizes, learnt, tested, len(chosen), px)
+    images = len(np.unique(boxes.images[rows[tested]]))
+    return OwnLevels(tuple(_stride(px, cells) for cells, _ in grids), sizes, learnt, tested, images, px)
 
 
 def _stride(px: int, cells: int) -> int:
@@ -156,7 +157,7 @@ def _made(name: str, px: int) -> tuple[Detector, int]:
 
 
 def _targets(corners: NDArray[np.float64], batch: list[NDArray[np.int64]]) -> Targets:
-    """Targets of G images, padded to M boxes."""
+    """Targets of G inputs, padded to M boxes."""
     import torch
 
     from workbench.detectors.parts.detector import Targets
