@@ -1,4 +1,4 @@
-"""Counting boxes for the Anchors page: each once, whole numbers, shares, cells that meet, fall-backs. Without Qt."""
+"""Counting boxes for the Anchors page: each once, whole numbers, shares, cells that meet, fall-backs. No window."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Label, Snapshot, Split
 from workbench.core.resize import FitMode
 from workbench.ui.anchors import computation, details, provenance, rules
+from workbench.ui.anchors.incremental_fit import merge_boxes
 
 
 @pytest.mark.parametrize(
@@ -232,3 +233,15 @@ def test_boxes_at_the_same_place_of_different_tiles_do_not_meet(tmp_path: Path) 
     assert (own.learnt.any(axis=0).tolist(), own.images) == ([True, True], 1)
     together = replace(seen, views=seen.views * 0)
     assert rules.own_levels(rules.OwnLevelsRequest(together, "fcos", 416)).learnt.any(axis=0).tolist() == [True, False]
+
+
+def test_many_edited_images_are_put_together_in_one_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each was a copy of all boxes: after edits in 500 images a million of them were copied 500 times."""
+    before = boxes([(number, number // 2, 10, 50, 50) for number in range(1, 400)])
+    since = {image: boxes([(1000 + image, image, 20, 60, 60)]) for image in range(150)}
+    copies, concatenate = [], np.concatenate
+    monkeypatch.setattr(np, "concatenate", lambda parts: copies.append(len(parts)) or concatenate(parts))
+    merged = merge_boxes(before, since)
+    assert len(copies) < 10, "one for each column"
+    assert len(merged) == 150 + sum(image >= 150 for image in before.images.tolist())
+    assert (np.unique(merged.images) == np.arange(200)).all()

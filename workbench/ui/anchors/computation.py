@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -98,10 +98,7 @@ class Boxes:
         return {"label": self.labels, "split": self.splits}
 
     def _rows(self, rows: NDArray[Any]) -> Boxes:
-        return Boxes(
-            self.sizes[rows], self.ids[rows], self.images[rows], self.views[rows], self.labels[rows], self.splits[rows],
-            self.centres[rows], self.names,
-        )  # fmt: skip
+        return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
 
     def without(self, images: frozenset[int]) -> Boxes:
         return self._rows(~np.isin(self.images, list(images)))
@@ -109,14 +106,14 @@ class Boxes:
     def of(self, image: int) -> Boxes:
         return self._rows(self.images == image)
 
-    def plus(self, other: Boxes) -> Boxes:
-        def joined(name: str) -> NDArray[Any]:
-            return np.concatenate([getattr(self, name), getattr(other, name)])
+    def plus(self, others: Sequence[Boxes]) -> Boxes:
+        """With the boxes of `others`, whose `names` are of now; all at once, as each copy may be of a million rows."""
+        parts = [self, *others]
+        columns: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in parts]) for name in COLUMNS}
+        return replace(parts[-1], **columns)
 
-        return Boxes(
-            joined("sizes"), joined("ids"), joined("images"), joined("views"), joined("labels"), joined("splits"),
-            joined("centres"), other.names,
-        )  # fmt: skip
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Boxes) if field.name != "names")
 
 
 def chosen_images(snapshot: Snapshot, part: str) -> tuple[Snapshot, bool]:

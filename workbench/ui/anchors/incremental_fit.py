@@ -133,7 +133,4 @@ class IncrementalFit(QObject):
 
 def merge_boxes(boxes: Boxes, since: Mapping[int, Boxes]) -> Boxes:
     """All current boxes. Any thread."""
-    left = boxes.without(frozenset(since))
-    for more in since.values():
-        left = left.plus(more)
-    return left
+    return boxes.without(frozenset(since)).plus(list(since.values()))
