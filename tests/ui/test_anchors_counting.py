@@ -245,3 +245,16 @@ def test_many_edited_images_are_put_together_in_one_copy(monkeypatch: pytest.Mon
     assert len(copies) < 10, "one for each column"
     assert len(merged) == 150 + sum(image >= 150 for image in before.images.tolist())
     assert (np.unique(merged.images) == np.arange(200)).all()
+
+
+def test_what_follows_edits_begins_with_the_refined_anchors(tmp_path: Path) -> None:
+    """It searched anew, without refining: the first edit put worse anchors in the place of those in the film."""
+    sides = np.random.default_rng(0).lognormal(3, 0.7, (60, 2)).clip(2, 400)
+    photograph(tmp_path, *((0.0, 0.0, float(w), float(h)) for w, h in sides))
+    choices = replace(WHOLE, k=3, update="mean", refines=True)
+    events = list(computation.compute(tmp_path / "p", choices))
+    steps = [event.step for event in events if isinstance(event, computation.StepComputed)]
+    (fitted,) = [event for event in events if isinstance(event, computation.Fitted)]
+    assert steps[-1].mean_iou > next(step for step in steps if step.iteration == 0).mean_iou
+    assert fitted.fit.step.centres.tolist() == steps[-1].centres.tolist()
+    assert fitted.fit.step.mean_iou == steps[-1].mean_iou

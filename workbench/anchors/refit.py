@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from workbench.anchors.batched_kmeans import BatchedKMeans, Update
 from workbench.anchors.clustering import check_update
-from workbench.anchors.overlap import Doubles
+from workbench.anchors.overlap import Doubles, rows_of
 from workbench.anchors.search import RESTARTS, check, coarse_of, search, transplant
 from workbench.anchors.seeding import seeds
 from workbench.anchors.size_pool import SizePool, pool_of
@@ -34,15 +34,23 @@ class AnchorFit:
         seed: int = 0,
         update: Update = "median",
         restarts: int = RESTARTS,
+        *,
+        centres: ArrayLike | None = None,
     ) -> None:
-        """WorkbenchError when there are fewer than `k` distinct sizes."""
+        """`centres` (k, 2): the best ones, if they are known; else they are searched for.
+
+        WorkbenchError when there are fewer than `k` distinct sizes.
+        """
         self.k, self.seed, self.update, self.restarts = k, seed, check_update(update), restarts
         self.pool = pool_of(sizes)
         self._tries = 0  # each draws different random numbers
         self._pending = 0  # boxes changed since the last full search
         self._age = 0  # of the explorers, in turns
         self._explorers = np.zeros((0, k, 2))
-        self._fresh(self.pool)
+        if centres is None:
+            self._fresh(self.pool)
+        else:
+            self.step = rated_step(self.pool, by_area(rows_of(centres)))
 
     def _fresh(self, pool: SizePool) -> None:
         self._pending = 0

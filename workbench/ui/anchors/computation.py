@@ -234,14 +234,14 @@ def _computed(project: Path, choices: AnchorChoices, stopped: Callable[[], bool]
         return
     pool = SizePool.of(boxes.sizes)
     yield Pooled(pool)
-    is_enough = True
+    last: Step | None = None
     try:
         for event in _fitting(pool, choices):
+            last = event.step
             yield event
             if stopped():
                 return
     except WorkbenchError as error:
-        is_enough = False
         yield Failed(error.sentence)
         if len(pool):
             yield Pooled(pool)
@@ -250,10 +250,10 @@ def _computed(project: Path, choices: AnchorChoices, stopped: Callable[[], bool]
         yield ByCount(step)
         if stopped():
             return
-    if not is_enough:
+    if last is None:
         return
     order = np.argsort(boxes.images, kind="stable")
-    fit = AnchorFit(pool, choices.k, choices.seed, choices.update, choices.starts)
+    fit = AnchorFit(pool, choices.k, choices.seed, choices.update, choices.starts, centres=last.centres)
     yield Fitted(fit, order, boxes.images[order], fell_back)
 
 
