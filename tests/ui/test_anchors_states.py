@@ -126,6 +126,7 @@ def test_after_a_failure_no_anchor_of_before_is_left_but_the_boxes_and_what_they
     find(hand.window, QSpinBox, "anchors-k").setValue(15)
     hand.qtbot.waitUntil(lambda: "different box sizes" in hand.text("anchors-progress"))
     assert (hand.rows(), hand.rows("anchors-labels")) == ([], [])
+    assert not len(hand.page._panel.numbers.picture._centres), "nor drawn to scale"
     counts = find(hand.window, Plot, "anchors-by-count")
     hand.qtbot.waitUntil(lambda: bool(counts.names()))
     assert "–" not in {row[2] for row in hand.rows("anchors-sets")}, "the published ones, by these boxes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -86,8 +87,7 @@ class FitNumbers(QWidget):
         values = (None,) * 3 if step is None else (step.mean_iou, step.recall, step.ratio_recall)
         for label, value in zip(labels, values, strict=True):
             label.setText("–" if value is None or value != value else anchors.percent(value))
-        if step is not None:
-            self.picture.show_anchors(step.centres, px)
+        self.picture.show_anchors(np.zeros((0, 2)) if step is None else step.centres, px)
 
 
 class AnchorsTable(QTableWidget):
