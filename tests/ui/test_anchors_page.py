@@ -201,13 +201,13 @@ def test_leaving_while_it_computes_leaves_no_thread(qtbot: QtBot, page: AnchorsP
     qtbot.waitUntil(lambda: not session.jobs)
 
 
-def test_the_page_begins_with_as_many_anchors_for_the_side_that_the_project_uses(
-    qtbot: QtBot, session: Session
-) -> None:
-    session.do(edits.ChangeSetting("anchors", AnchorSet(((8.0, 8.0), (16.0, 16.0)), 256).to_setting()))
+def test_the_page_begins_with_what_the_anchors_in_use_were_made_for(qtbot: QtBot, session: Session) -> None:
+    used = AnchorSet(((8.0, 8.0), (16.0, 16.0)), 256, "darknet letterbox", tiles=640)
+    session.do(edits.ChangeSetting("anchors", used.to_setting()))
     page = AnchorsPage(session)
     qtbot.addWidget(page)
-    assert (find(page, QSpinBox, "anchors-k").value(), find(page, QSpinBox, "anchors-px").value()) == (2, 256)
+    chosen = page._form.choices()
+    assert (chosen.k, chosen.px, chosen.resize, chosen.tiles) == (2, 256, "letterbox", 640)
     page.closing()
 
 

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from workbench import anchors
 from workbench.core.project import AnchorSet
+from workbench.core.resize import base_mode
 from workbench.core.tiling import SMALLEST
 from workbench.ui import theme
 from workbench.ui.actions import tell_key
@@ -123,8 +124,10 @@ class ChoicesForm(QWidget):
             self.changed.emit()
 
     def begin_with(self, used: AnchorSet | None) -> None:
-        """Start with the number, input side and tiles that the project already uses, without emitting a signal."""
+        """Start with what the anchors that the project already uses were made for, without emitting a signal."""
         if used is not None:
+            with QSignalBlocker(self.resize_how):
+                self.choose_resize(base_mode(used.resize))
             for spin, value in ((self.k, len(used.sizes)), (self.px, used.input_px), (self.tiles, used.tiles)):
                 with QSignalBlocker(spin):
                     spin.setValue(value)
