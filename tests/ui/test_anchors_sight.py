@@ -124,6 +124,26 @@ def test_a_plot_goes_at_once(qtbot: QtBot) -> None:
         gc.enable()
 
 
+# --- dragging ---
+
+
+def test_a_handle_that_is_dropped_beyond_the_input_stands_at_its_anchor(plot: SizesPlot) -> None:
+    plot.set_limit(416)
+    plot.set_centres(ANCHORS)
+
+    def follow(number: int, width: float, height: float) -> None:
+        plot.set_centres(np.where(np.arange(3)[:, None] == number, (width, height), plot._centres))
+
+    plot.dragged.connect(follow)
+    handle = plot._handles[0]
+    handle.moving = True  # as while the mouse holds it
+    handle.setPos(900, 50)
+    handle.moving = False
+    handle.sigPositionChangeFinished.emit(handle)
+    assert plot._centres[0].tolist() == [416, 50]
+    assert handle.pos().toTuple() == (416, 50)
+
+
 # --- names of lines ---
 
 

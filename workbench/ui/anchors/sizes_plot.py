@@ -297,6 +297,7 @@ class SizesPlot(Plot):
 
     @Slot(object)
     def _dropped(self, _handle: pg.TargetItem) -> None:
+        self._place_handles()  # it may have been dropped farther out than its anchor can go
         self.dropped.emit()
 
     # --- clicks ---
