@@ -13,6 +13,7 @@ from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.project import Box
 from workbench.ui.anchors.fit_curves import SHOWN
+from workbench.ui.anchors.sets import kept_sets
 from workbench.ui.anchors.sizes_plot import SizesPlot
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
@@ -264,3 +265,14 @@ def test_what_an_undo_elsewhere_takes_back_unseen_is_said(hand: AnchorsPageDrive
     act(hand, "redo")
     assert used(hand).startswith(FIT)
     assert find(hand.window, QLabel, "message-text").text() == "Done again: Change the anchors in training."
+
+
+def test_damaged_sets_are_left_out_and_the_page_goes_on() -> None:
+    """A side of the input of 0 or in quotes, as a merge of label files by hand may leave, was an error at every look."""
+    mine = {"name": "mine", "sizes": [[10, 12]], "input_px": 416}
+    damaged: list[dict[str, object]] = [
+        {"input_px": 0}, {"input_px": "416"}, {"sizes": []}, {"sizes": [[0, 5]]}, {"sizes": [[float("nan"), 5]]},
+        {"sizes": 3}, {"more": 1},
+    ]  # fmt: skip
+    found = kept_sets([*({**mine, "name": f"{one}", **one} for one in damaged), "text", mine])
+    assert [name for name, _ in found] == ["mine"]

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from workbench import anchors
 from workbench.anchors import SizePool
+from workbench.anchors.overlap import is_usable, rows_of
 from workbench.core.project import AnchorSet
 from workbench.ui import theme
 from workbench.ui.anchors.keep_window import KeepWindow
@@ -66,7 +67,9 @@ def kept_sets(setting: Any) -> list[tuple[str, AnchorSet]]:
         try:
             values = {key: value for key, value in one.items() if key != "name"}
             values["sizes"] = tuple((float(w), float(h)) for w, h in values["sizes"])
-            found.append((str(one["name"]), AnchorSet(**values)))
+            kept = AnchorSet(**values)
+            if kept.sizes and kept.input_px >= 1 and is_usable(rows_of(kept.sizes)).all():
+                found.append((str(one["name"]), kept))
         except (TypeError, KeyError, ValueError, AttributeError):
             continue
     return found
