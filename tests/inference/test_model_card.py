@@ -137,8 +137,11 @@ def test_labels_that_were_renamed_after_the_evaluation_are_called_as_they_are_no
     text = made(card, opened, EVALUATION, now)
     assert "| mouse | - | - | 1 |" in text
     assert "are behind the numbers of mouse" in text
-    damaged = {**EVALUATION, "labels": [{"nam": "cat"}]}
-    assert "The run's evaluation could not be read." in made(card, opened, damaged, now)
+    numbers = {"ap": 0.1, "ap50": 0.2}
+    for labels in ([{"nam": "cat"}], None, [{"name": "cat", **numbers, "boxes": "many"}]):
+        text = made(card, opened, {**EVALUATION, "labels": labels}, now)
+        assert "The run's evaluation could not be read." in text
+        assert "they are chance" not in text
 
 
 def test_labels_that_swapped_names_after_the_evaluation_keep_their_numbers(opened: Predictor, card: Card) -> None:

@@ -249,10 +249,11 @@ def _verified(verified: Verification) -> str:
 
 
 def _limits(card: Card, evaluation: dict[str, Any] | None) -> str:
+    labels = (evaluation or {}).get("labels")
     few = [
         _plain(str(one["name"]))
-        for one in (evaluation or {}).get("labels", [])
-        if isinstance(one, dict) and "name" in one and int(one.get("boxes") or 0) < FEW
+        for one in (labels if isinstance(labels, list) else [])
+        if isinstance(one, dict) and "name" in one and isinstance(one.get("boxes"), int) and one["boxes"] < FEW
     ]
     lines = [
         "It knows only its labels, and finds them best in photographs like those it was trained on. With other "
