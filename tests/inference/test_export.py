@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import errno
+import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +24,7 @@ from workbench.core.tiling import Tiling
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters, graph
 from workbench.inference.events import ExportDone, Exported, NotExported
-from workbench.inference.export import export_predictor, source_of
+from workbench.inference.export import DAY, STAGE, export_predictor, source_of
 from workbench.inference.exporters import Exporter, ExportSettings, Unsuitable, onnx_file
 from workbench.inference.graph import agreement, compare
 from workbench.inference.predict import Predictor
@@ -149,6 +151,20 @@ def test_a_format_that_fails_is_told_and_leaves_nothing_and_the_others_are_writt
     assert (tmp_path / "onnx" / "model.onnx").read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["onnx", "safetensors"]
     assert [path.name for path in (tmp_path / "onnx").iterdir()] == ["model.onnx"]
+
+
+def test_what_a_killed_export_left_is_removed_a_day_later(predictor: Predictor, tmp_path: Path) -> None:
+    """Hidden folders with a network in each stayed beside the run's files for ever."""
+    old, new, other = (tmp_path / f"{name}ab12" for name in (STAGE, f"{STAGE}2", ".export-"))
+    for folder in (old, new, other):
+        folder.mkdir()
+        (folder / "model.onnx").write_bytes(b"half")
+    for folder in (old, other):
+        os.utime(folder, (time.time() - 1.1 * DAY,) * 2)
+    list(export_predictor(predictor, tmp_path, ["safetensors"]))
+    assert not old.exists()
+    assert new.exists(), "another export may be at work"
+    assert other.exists(), "not ours"
 
 
 def test_a_missing_package_is_said_before_anything_is_written(

@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ class RunContext:
     point: OperatingPoint | None = None  # the one kept with the run
 
 
+STAGE, DAY = ".workbench-export-", 24 * 60 * 60.0  # what a temporary folder's name begins with; seconds
 TILED = (
     "Cut photographs larger than {tiles:,} px into tiles of that side, as in training: MODEL_CARD.md says how, and"
     " the example beside a file that runs by itself does it."
@@ -236,7 +238,8 @@ def _staging(folder: Path) -> Iterator[Path]:
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            stage = tempfile.TemporaryDirectory(prefix=".export-", dir=folder)
+            _remove_left_behind(folder)
+            stage = tempfile.TemporaryDirectory(prefix=STAGE, dir=folder)
         except OSError as error:
             raise WorkbenchError(
                 f"{folder} can't be written to: {error.strerror}. Choose another folder.", error
@@ -247,6 +250,14 @@ def _staging(folder: Path) -> Iterator[Path]:
         for one in made:
             with contextlib.suppress(OSError):  # it is not empty
                 one.rmdir()
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """What killed exports left in `folder`: files of up to hundreds of megabytes. Another may be at work: a day old."""
+    for stage in folder.glob(f"{STAGE}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - stage.stat().st_mtime > DAY:
+                shutil.rmtree(stage)
 
 
 def _written(member: Exporter, source: Source, file: Path) -> str:
