@@ -149,7 +149,7 @@ def test_as_many_anchors_as_distinct_sizes_fit_all_of_them() -> None:
         ([(5, 5), (5, 5)], 2, "There is only one box size, too few for 2 anchors. Choose 1"),
         ([(5, 5), (5, 6)], 9, "There are only 2 different box sizes, too few for 9 anchors. Choose 2"),
         ([(5, 5)], 0, "must be at least 1, not 0"),
-        ([(0, 5), (float("nan"), 2), (-1, 3), (float("inf"), 1)], 1, "There are no boxes"),
+        ([(0, 5), (float("nan"), 2), (-1, 3), (float("inf"), 1)], 1, "images that were never read, don't count"),
     ],
 )
 def test_too_few_sizes_are_said_in_a_sentence(sizes: list[tuple[float, float]], k: int, sentence: str) -> None:

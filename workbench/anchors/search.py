@@ -112,7 +112,10 @@ def check(pool: SizePool, k: int) -> None:
     if k < 1:
         raise WorkbenchError(f"The number of anchors must be at least 1, not {k}.")
     if not found:
-        raise WorkbenchError("There are no boxes to compute anchors from. Draw or import some first.")
+        raise WorkbenchError(
+            "There are no boxes to compute anchors from. Draw or import some first; crowd regions, and boxes of images"
+            " that were never read, don't count."
+        )
     if found < k:
         sizes = "is only one box size" if found == 1 else f"are only {found} different box sizes"
         raise WorkbenchError(f"There {sizes}, too few for {k} anchors. Choose {found}, or draw more boxes.")
