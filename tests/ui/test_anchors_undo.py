@@ -268,7 +268,7 @@ def test_what_an_undo_elsewhere_takes_back_unseen_is_said(hand: AnchorsPageDrive
 
 
 def test_damaged_sets_are_left_out_and_the_page_goes_on() -> None:
-    """A side of the input of 0 or in quotes, as a merge of label files by hand may leave, was an error at every look."""
+    """A side of the input of 0 or in quotes, as a merge of label files by hand may leave, was an error at each look."""
     mine = {"name": "mine", "sizes": [[10, 12]], "input_px": 416}
     damaged: list[dict[str, object]] = [
         {"input_px": 0}, {"input_px": "416"}, {"sizes": []}, {"sizes": [[0, 5]]}, {"sizes": [[float("nan"), 5]]},
