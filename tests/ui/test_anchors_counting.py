@@ -44,7 +44,6 @@ def test_boxes_that_meet_in_a_cell_are_named() -> None:
     centres = np.array([[5.0, 5], [30, 5], [9, 9], [5, 5]])
     places = anchors.cell_numbers(images, centres, 10.0)
     assert anchors.shared_cells(places).tolist() == [0, 2]
-    assert anchors.sharing(images, centres, 10.0) == anchors.CellSharing(4, 2, 1)
 
 
 def boxes(rows: list[tuple[int, int, float, float, float]], label: int = 0) -> computation.Boxes:

@@ -15,7 +15,7 @@ people's sets, and texts.py writes anchors as text.
 """
 
 from workbench.anchors.batched_kmeans import UPDATES, Update
-from workbench.anchors.cells import CellSharing, cell_numbers, centres_of, shared_cells, sharing
+from workbench.anchors.cells import cell_numbers, centres_of, shared_cells
 from workbench.anchors.clustering import best, curve, kmeans
 from workbench.anchors.colours import ANCHOR_COLOURS, anchor_colour
 from workbench.anchors.genetic import refine
@@ -48,7 +48,6 @@ __all__ = [
     "RESTARTS",
     "UPDATES",
     "AnchorFit",
-    "CellSharing",
     "PublishedSet",
     "SizePool",
     "Step",
@@ -74,7 +73,6 @@ __all__ = [
     "rate_anchors",
     "refine",
     "shared_cells",
-    "sharing",
     "sizes_and_rows",
     "sizes_of",
     "smaller_than_cell",

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.project import Snapshot
 from workbench.core.resize import scales_and_offsets
-
-
-@dataclass(frozen=True, slots=True)
-class CellSharing:
-    """Of `boxes` boxes, how many share their cell with another centre, and how many a cell that
-    learns one box loses.
-    """
-
-    boxes: int
-    sharing: int
-    lost: int
 
 
 def centres_of(snapshot: Snapshot, rows: NDArray[np.int64], px: int, resize: str) -> NDArray[np.float64]:
@@ -31,19 +18,13 @@ def centres_of(snapshot: Snapshot, rows: NDArray[np.int64], px: int, resize: str
     return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2 * scales[image] + offsets[image])
 
 
-def sharing(
-    images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
-) -> CellSharing:
-    """For centres (n, 2) in `images` (n,), cells of `cell` pixels. `kinds` (n,): only centres of one kind can meet."""
-    places = cell_numbers(images, centres, cell, kinds)
-    counts = np.bincount(places)
-    return CellSharing(len(places), int(counts[counts > 1].sum()), int((counts - 1).sum()))
-
-
 def cell_numbers(
     images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """(n,) the number of each centre's cell (and kind), as `sharing` counts them: consecutive from 0."""
+    """(n,) for centres (n, 2) in `images` (n,) the number of each one's cell of `cell` pixels, consecutive from 0.
+
+    `kinds` (n,): only centres of one kind share a cell.
+    """
     places = [images, *np.floor(centres / cell).astype(np.int64).T]
     keys = np.column_stack(places if kinds is None else [*places, kinds])
     if not len(keys):

@@ -218,16 +218,15 @@ def _linked(number: int, text: str, boxes: Boxes, rows: NDArray[np.int64], which
 
 def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     rows = boxes.middles
-    inputs, centres, cell = boxes.inputs[rows], boxes.centres[rows], px / need.cells
-    shared = anchors.sharing(inputs, centres, cell)
+    places = anchors.cell_numbers(boxes.inputs[rows], boxes.centres[rows], px / need.cells)
+    meeting, lost = rows[anchors.shared_cells(places)], len(places) - len(np.unique(places))
     rule = f"{need.title} has {need.cells} × {need.cells} cells, and each learns one box: "
-    if not shared.lost:
+    if not lost:
         return Sentence(f"{rule}no two boxes of an image have their middles in one cell.")
-    link = f"{shared.sharing:,} of {formatting.count(shared.boxes, 'box')}"
-    meeting = rows[anchors.shared_cells(anchors.cell_numbers(inputs, centres, cell))]
+    link = f"{len(meeting):,} of {formatting.count(len(rows), 'box')}"
     return Sentence(
         f"{rule}{link} have their middle in the same cell as another box, as when boxes touch or lie close, so at least"
-        f" {shared.lost:,} can't be learnt, whatever the anchors.",
+        f" {lost:,} can't be learnt, whatever the anchors.",
         True, link, boxes.chosen(meeting, "that share a cell of " + need.title),
     )  # fmt: skip
 
