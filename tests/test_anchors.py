@@ -51,15 +51,15 @@ def snapshot(
 def test_iou_of_two_sizes_is_that_of_rectangles_with_a_common_corner(
     size: tuple[float, float], centre: tuple[float, float], iou: float
 ) -> None:
-    assert anchors.ious(np.array([size], float), np.array([centre], float))[0, 0] == pytest.approx(iou)
+    assert anchors.rate_anchors([size], [centre]).mean_iou == pytest.approx(iou)
 
 
 def test_mean_iou_recall_and_assignment_of_three_sizes_and_two_anchors() -> None:
     sizes, centres = [(10, 10), (10, 20), (40, 40)], [(10, 10), (40, 80)]
     assert anchors.assign(sizes, centres).tolist() == [0, 0, 1]
-    assert anchors.mean_iou(sizes, centres) == pytest.approx((1 + 0.5 + 0.5) / 3)
-    assert anchors.best_possible_recall(sizes, centres) == pytest.approx(1 / 3)  # above, not at, 0.5
-    assert anchors.best_possible_recall(sizes, centres, 0.4) == 1.0
+    step = anchors.rate_anchors(sizes, centres)
+    assert step.mean_iou == pytest.approx((1 + 0.5 + 0.5) / 3)
+    assert step.recall == pytest.approx(1 / 3)  # above, not at, 0.5
 
 
 def test_judging_keeps_the_order_of_anchors_and_counts_those_that_win_nothing() -> None:
@@ -92,17 +92,17 @@ def test_nothing_to_judge_is_not_a_number() -> None:
 
 def test_sizes_are_stretched_with_their_image() -> None:
     # 200 x 100 to 50 x 50: a quarter of the width, half of the height
-    found = anchors.sizes_of(snapshot([(200, 100)], [[(0, 0, 40, 20), (10, 10, 18, 30)]]), 50)
+    found = anchors.sizes_and_rows(snapshot([(200, 100)], [[(0, 0, 40, 20), (10, 10, 18, 30)]]), 50)[0]
     assert found.tolist() == [[10, 10], [2, 10]]
 
 
 def test_a_letterboxed_image_keeps_its_proportions() -> None:
-    assert anchors.sizes_of(snapshot([(200, 100)], [[(0, 0, 40, 20)]]), 50, "letterbox").tolist() == [[10, 5]]
+    assert anchors.sizes_and_rows(snapshot([(200, 100)], [[(0, 0, 40, 20)]]), 50, "letterbox")[0].tolist() == [[10, 5]]
 
 
 def test_boxes_are_cut_at_the_border_of_their_image_as_training_cuts_them() -> None:
     data = snapshot([(200, 100)], [[(-500, -500, 900, 900), (190, 10, 260, 30), (210, 0, 260, 30), (0, 0, 40, 20)]])
-    assert anchors.sizes_of(data, 50).tolist() == [[50, 50], [2.5, 10], [10, 10]]
+    assert anchors.sizes_and_rows(data, 50)[0].tolist() == [[50, 50], [2.5, 10], [10, 10]]
     some = anchors.sizes_and_rows(data, 50, scale=0.5)
     assert set(some[1].tolist()) == {0, 1, 3}
     assert some[0].max() <= 50
@@ -110,11 +110,11 @@ def test_boxes_are_cut_at_the_border_of_their_image_as_training_cuts_them() -> N
 
 def test_crowds_empty_boxes_and_images_of_unknown_size_are_left_out() -> None:
     data = snapshot([(100, 100), (0, 0)], [[(0, 0, 10, 10), (5, 5, 5, 9), (0, 0, 50, 50)], [(0, 0, 9, 9)]], crowd=(2,))
-    assert anchors.sizes_of(data, 100).tolist() == [[10, 10]]
+    assert anchors.sizes_and_rows(data, 100)[0].tolist() == [[10, 10]]
 
 
 def test_a_project_without_images_has_no_sizes() -> None:
-    assert anchors.sizes_of(snapshot([], []), 416).shape == (0, 2)
+    assert anchors.sizes_and_rows(snapshot([], []), 416)[0].shape == (0, 2)
 
 
 @pytest.mark.parametrize("update", anchors.UPDATES)
@@ -171,8 +171,6 @@ def test_every_step_has_k_filled_clusters_sorted_by_area(
         assert step.counts.min() >= 1
         assert step.counts.sum() == len(sizes)
         assert step.counts.tolist() == np.bincount(anchors.assign(sizes, step.centres), minlength=k).tolist()
-        assert step.mean_iou == pytest.approx(anchors.mean_iou(sizes, step.centres))
-        assert step.recall == pytest.approx(anchors.best_possible_recall(sizes, step.centres))
         judged = anchors.rate_anchors(sizes, step.centres)
         assert (judged.mean_iou, judged.recall, judged.ratio_recall) == pytest.approx(
             (step.mean_iou, step.recall, step.ratio_recall)
@@ -210,9 +208,9 @@ def test_the_histogram_of_many_sizes_loses_next_to_nothing() -> None:
     sizes = np.exp(random.normal(3.6, 1.0, (30_000, 1)) + random.normal(0, 0.35, (30_000, 2)))
     many = anchors.best(sizes, 5, restarts=4)
     some = anchors.best(sizes[:4_000], 5, restarts=4)  # every size kept
-    assert many.mean_iou == pytest.approx(anchors.mean_iou(sizes, many.centres))
+    assert many.mean_iou == pytest.approx(anchors.rate_anchors(sizes, many.centres).mean_iou)
     assert many.counts.sum() == len(sizes)
-    assert many.mean_iou > anchors.mean_iou(sizes, some.centres) - 0.002
+    assert many.mean_iou > anchors.rate_anchors(sizes, some.centres).mean_iou - 0.002
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def drawn(count: int, seed: int = 0) -> np.ndarray:
 
 def drift(fit: anchors.AnchorFit, sizes: np.ndarray, k: int) -> float:
     """How far the followed anchors are behind freshly fitted ones, on the same boxes."""
-    return anchors.best(sizes, k).mean_iou - anchors.mean_iou(sizes, fit.step.centres)
+    return anchors.best(sizes, k).mean_iou - anchors.rate_anchors(sizes, fit.step.centres).mean_iou
 
 
 def edited(sizes: np.ndarray, random: np.random.Generator, progress: float) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_a_thousand_edits_do_not_let_a_fit_drift(k: int) -> None:
         sizes[row] = new[0]
     assert len(fit.pool) == len(sizes)
     assert drift(fit, sizes, k) < DRIFT
-    standing = anchors.best(sizes, k).mean_iou - anchors.mean_iou(sizes, begun)
+    standing = anchors.best(sizes, k).mean_iou - anchors.rate_anchors(sizes, begun).mean_iou
     assert standing > 10 * DRIFT  # anchors that follow nothing would be noticed
 
 
@@ -50,7 +50,8 @@ def test_a_refit_judges_the_boxes_that_are_there_now() -> None:
     assert step is fit.step
     assert step.counts.tolist() == [2, 2]
     assert step.centres[1].tolist() == [30, 90]
-    assert step.mean_iou == pytest.approx(anchors.mean_iou([(10, 10), (10, 12), (30, 90), (30, 90)], step.centres))
+    rated = anchors.rate_anchors([(10, 10), (10, 12), (30, 90), (30, 90)], step.centres)
+    assert step.mean_iou == pytest.approx(rated.mean_iou)
 
 
 def test_steps_that_were_given_out_do_not_change_afterwards() -> None:
@@ -126,7 +127,7 @@ def test_chance_only_improves_and_ends_done() -> None:
     assert reached[-1] > start.mean_iou + 0.002
     assert [step.done for step in steps] == [False] * (len(steps) - 1) + [True]
     assert steps[-1].iteration == 300
-    assert steps[-1].mean_iou == pytest.approx(anchors.mean_iou(sizes, steps[-1].centres), abs=1e-3)
+    assert steps[-1].mean_iou == pytest.approx(anchors.rate_anchors(sizes, steps[-1].centres).mean_iou, abs=1e-3)
 
 
 def test_the_same_seed_gives_the_same_chance() -> None:

@@ -105,10 +105,9 @@ def test_each_box_goes_to_the_level_of_its_best_anchor() -> None:
     centres = [(100, 100), (10, 10), (40, 40)]  # in any order: masks number them by area
     masks = ((2,), (0, 1))
     assert anchors.by_level([(9, 9), (120, 90), (35, 50)], centres, masks).tolist() == [1, 0, 1]
-    assert anchors.level_shares([(9, 9), (120, 90), (35, 50)], centres, masks).tolist() == pytest.approx([1 / 3, 2 / 3])
 
 
-def test_an_anchor_of_no_level_teaches_nothing_and_one_of_two_levels_teaches_both() -> None:
+def test_an_anchor_of_no_level_teaches_nothing() -> None:
     kind = detectors.load_all().get("yolov4-tiny")
     need = detectors.build("yolov4-tiny", kind.settings_class(masks="published", width=0.1), 1).anchor_need  # type: ignore[call-arg]
     assert need is not None
@@ -116,7 +115,6 @@ def test_an_anchor_of_no_level_teaches_nothing_and_one_of_two_levels_teaches_bot
     levels = anchors.by_level(centres, centres, need.masks)
     assert levels[0] == anchors.NO_LEVEL  # 10 x 14, which yolov4-tiny.cfg has and no layer uses
     assert (levels[1:] >= 0).all()
-    assert anchors.level_shares(centres, centres, need.masks).sum() == pytest.approx(sum(map(len, need.masks)) / 6)
 
 
 def test_a_box_smaller_than_a_cell_is_smaller_both_ways() -> None:
@@ -146,7 +144,7 @@ def test_what_an_enlarged_image_loses_at_its_border_is_cut_off() -> None:
 
 
 def test_too_little_to_see_is_what_training_leaves_out() -> None:
-    sizes = anchors.sizes_of(snapshot(100, 100, (50, 50, 52.2, 70)), 100, scale=0.5)
+    sizes = anchors.sizes_and_rows(snapshot(100, 100, (50, 50, 52.2, 70)), 100, scale=0.5)[0]
     assert (sizes >= seen_sizes.LEAST_SIDE).all()
     assert 0 < len(sizes) < 5
 
@@ -159,7 +157,7 @@ def test_scales_are_those_that_training_draws() -> None:
         np.random.default_rng(0), TrainingSettings(scale=0.5, aspect=0.0, translate=0.0, flip=0.0),
         np.tile(placement.WHOLE, (20_000, 1)), np.tile([0, 0, 100, 100], (20_000, 1)), np.zeros(20_000, bool), 100, 100,
     )  # fmt: skip
-    sizes = anchors.sizes_of(snapshot(100, 100, (49, 49, 51, 51)), 1000, scale=0.5)
+    sizes = anchors.sizes_and_rows(snapshot(100, 100, (49, 49, 51, 51)), 1000, scale=0.5)[0]
     np.testing.assert_allclose(sizes[:, 0] / 20, np.quantile(drawn[:, 0], anchors.QUANTILES), rtol=0.02)
     assert sizes[0, 0] / 20 != pytest.approx(np.quantile(drawn[:, 0], 0.3), rel=0.02)
 
@@ -169,4 +167,5 @@ def test_anchors_for_all_scales_reach_farther_than_those_for_one() -> None:
     near, far = (anchors.anchor_set(snapshot(100, 100, *boxes), 3, 416, scale=scale) for scale in (0.0, 0.9))
     assert far.sizes[-1][0] > 1.2 * near.sizes[-1][0]
     assert "5 boxes, scale 0.9" in far.source
-    assert math.isclose(near.mean_iou, anchors.mean_iou(anchors.sizes_of(snapshot(100, 100, *boxes), 416), near.sizes))
+    sizes, _ = anchors.sizes_and_rows(snapshot(100, 100, *boxes), 416)
+    assert math.isclose(near.mean_iou, anchors.rate_anchors(sizes, near.sizes).mean_iou)

@@ -35,14 +35,15 @@ def out(arguments: list[str], capsys: Capture) -> str:
 def test_json_has_the_numbers_of_the_engine_and_of_published_sets(cells: Path, capsys: Capture) -> None:
     told = json.loads(out([str(cells), "--k", "4", "--published", "yolov3", "--published", "ssd300", "--json"], capsys))
     with Document.open(cells, read_only=True) as document:
-        sizes = anchors.sizes_of(anchors.training_images(document.snapshot()), 416)
+        sizes = anchors.sizes_and_rows(anchors.training_images(document.snapshot()), 416)[0]
     step = anchors.rate_anchors(sizes, told["anchors"])
     assert told["mean_iou"] == pytest.approx(step.mean_iou, abs=1e-5)
     assert told["ratio_recall"] == pytest.approx(step.ratio_recall, abs=1e-5)
     numbers = [side for size in told["anchors"] for side in size] + [told["mean_iou"], told["recall"]]
     assert all(len(repr(number).partition(".")[2]) <= 6 for number in numbers), "none that only a computer needs"
     for name, one in told["published"].items():
-        assert one["mean_iou"] == pytest.approx(anchors.mean_iou(sizes, anchors.PUBLISHED[name].at(416)), abs=1e-5)
+        rated = anchors.rate_anchors(sizes, anchors.PUBLISHED[name].at(416))
+        assert one["mean_iou"] == pytest.approx(rated.mean_iou, abs=1e-5)
         assert one["mean_iou"] < told["mean_iou"]
 
 
@@ -57,7 +58,7 @@ def test_text_compares_and_explains(cells: Path, capsys: Capture) -> None:
     assert lines[head].split() == ["anchor", "width", "px", "height", "px", "boxes", "share", "%"]
     rows = [line.split() for line in lines[head + 1 : head + 4]]
     with Document.open(cells, read_only=True) as document:
-        boxes = len(anchors.sizes_of(anchors.training_images(document.snapshot()), 416))
+        boxes = len(anchors.sizes_and_rows(anchors.training_images(document.snapshot()), 416)[0])
     assert sum(int(row[3].replace(",", "")) for row in rows) == boxes
     assert sum(float(row[4]) for row in rows) == pytest.approx(100, abs=0.2)
     ends = [line.index(row[3]) + len(row[3]) for line, row in zip(lines[head + 1 :], rows, strict=False)]

@@ -19,8 +19,8 @@ from workbench.anchors.cells import cell_numbers, centres_of, shared_cells
 from workbench.anchors.clustering import best, curve, kmeans
 from workbench.anchors.colours import ANCHOR_COLOURS, anchor_colour
 from workbench.anchors.genetic import refine
-from workbench.anchors.levels import NO_LEVEL, by_level, level_shares, smaller_than_cell
-from workbench.anchors.overlap import RATIO, RECALL_IOU, assign, best_possible_recall, ious, mean_iou
+from workbench.anchors.levels import NO_LEVEL, by_level, smaller_than_cell
+from workbench.anchors.overlap import RATIO, RECALL_IOU, assign
 from workbench.anchors.published import PUBLISHED, PublishedSet
 from workbench.anchors.refit import AnchorFit
 from workbench.anchors.search import RESTARTS
@@ -30,7 +30,6 @@ from workbench.anchors.sizes import (
     anchor_set,
     in_tiles,
     sizes_and_rows,
-    sizes_of,
     training_images,
     training_images_or_all,
 )
@@ -59,22 +58,17 @@ __all__ = [
     "as_python",
     "assign",
     "best",
-    "best_possible_recall",
     "by_level",
     "cell_numbers",
     "centres_of",
     "curve",
     "in_tiles",
-    "ious",
     "kmeans",
-    "level_shares",
-    "mean_iou",
     "percent",
     "rate_anchors",
     "refine",
     "shared_cells",
     "sizes_and_rows",
-    "sizes_of",
     "smaller_than_cell",
     "training_images",
     "training_images_or_all",

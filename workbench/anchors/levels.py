@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.anchors.overlap import Doubles, Numbers, assign, rows_of
+from workbench.anchors.overlap import Numbers, assign, rows_of
 from workbench.anchors.steps import by_area
 
 Masks = Sequence[Sequence[int]]
@@ -18,19 +18,12 @@ def by_level(sizes: ArrayLike, centres: ArrayLike, masks: Masks) -> Numbers:
     """(n,) the level of each size's best anchor; NO_LEVEL where no level uses that anchor, so the box is not learnt.
 
     `masks[i]` are the anchors that level i uses, numbered by ascending area, as detectors.AnchorNeed has them. An
-    anchor that several levels use counts for the first; `level_shares` counts it for each.
+    anchor that several levels use counts for the first.
     """
     first = np.full(len(rows_of(centres)), NO_LEVEL, np.int64)
     for level, mask in reversed(list(enumerate(masks))):
         first[list(mask)] = level
     return first[assign(sizes, by_area(rows_of(centres)))]
-
-
-def level_shares(sizes: ArrayLike, centres: ArrayLike, masks: Masks) -> Doubles:
-    """(levels,) the share of the sizes that each level learns; together more than 1 where levels share an anchor."""
-    nearest = assign(sizes, by_area(rows_of(centres)))
-    shares = np.bincount(nearest, minlength=len(rows_of(centres))) / max(len(nearest), 1)
-    return np.array([shares[list(mask)].sum() for mask in masks])
 
 
 def smaller_than_cell(sizes: ArrayLike, stride: float) -> NDArray[np.bool_]:

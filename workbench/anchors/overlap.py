@@ -31,13 +31,6 @@ def is_usable(sizes: Doubles) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1))
 
 
-def ious(sizes: Doubles, centres: Doubles) -> Doubles:
-    """(n, 2), (k, 2) -> (n, k) IoU of rectangles with a common corner."""
-    overlap = np.minimum(sizes[:, None, 0], centres[None, :, 0]) * np.minimum(sizes[:, None, 1], centres[None, :, 1])
-    union = sizes.prod(axis=1)[:, None] + centres.prod(axis=1)[None, :] - overlap
-    return np.asarray(overlap / union)
-
-
 def best_centres(sizes: ArrayLike, centres: ArrayLike) -> tuple[Numbers, Doubles]:
     """(n,) the best centre (the first of equals) and (n,) its IoU. In chunks, as there may be a million sizes."""
     rows, anchors = rows_of(sizes), rows_of(centres)
@@ -76,15 +69,3 @@ def ratios(sizes: ArrayLike, centres: ArrayLike) -> Doubles:
 def assign(sizes: ArrayLike, centres: ArrayLike) -> Numbers:
     """(n,) the centre with the highest IoU for each size; the first one on ties."""
     return best_centres(sizes, centres)[0]
-
-
-def mean_iou(sizes: ArrayLike, centres: ArrayLike) -> float:
-    """Mean over the sizes of the IoU with the best centre; NaN without sizes."""
-    found = best_centres(sizes, centres)[1]
-    return float(found.mean()) if len(found) else math.nan
-
-
-def best_possible_recall(sizes: ArrayLike, centres: ArrayLike, iou: float = RECALL_IOU) -> float:
-    """Share of the sizes that have a centre with an IoU above `iou`; NaN without sizes."""
-    found = best_centres(sizes, centres)[1]
-    return float((found > iou).mean()) if len(found) else math.nan

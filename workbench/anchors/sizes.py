@@ -17,17 +17,12 @@ LEAST_VISIBLE = 0.25  # of a box's area: if less is visible, training treats it 
 LEAST_SIDE = 2.0  # network pixels, for a side of a box's visible part: likewise
 
 
-def sizes_of(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> Doubles:
-    """(n, 2) widths and heights of the snapshot's boxes in pixels of a square network input of side `px`.
+def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> tuple[Doubles, Numbers]:
+    """(n, 2) widths and heights of the snapshot's boxes in pixels of a square network input of side `px`, and (n,) the
+    row of each in snapshot.boxes.
 
     They are cut at the border of their image, as in training. Left out: crowd regions, boxes without area, and boxes of
-    images whose size is not known. For `scale`, see `sizes_and_rows`.
-    """
-    return sizes_and_rows(snapshot, px, resize, scale)[0]
-
-
-def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> tuple[Doubles, Numbers]:
-    """`sizes_of`, and (n,) the row of each in snapshot.boxes.
+    images whose size is not known.
 
     `scale` is training's setting of that name: images are enlarged (1 + scale) ** u times about their centre, with u
     uniform between -1 and 1. A box then has a range of sizes, so it is returned five times, at the QUANTILES of u, with
