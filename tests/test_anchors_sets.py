@@ -101,20 +101,21 @@ def test_python_can_be_read_back() -> None:
     assert "416 px, letterbox; IoU k-means, k 3" in text
 
 
-def test_each_box_goes_to_the_level_of_its_best_anchor() -> None:
+def test_each_box_is_learnt_on_the_level_of_its_best_anchor_and_of_those_near_enough() -> None:
     centres = [(100, 100), (10, 10), (40, 40)]  # in any order: masks number them by area
     masks = ((2,), (0, 1))
-    assert anchors.by_level([(9, 9), (120, 90), (35, 50)], centres, masks).tolist() == [1, 0, 1]
+    sizes = [(9, 9), (120, 90), (35, 50)]
+    assert anchors.learnt_by_level(sizes, centres, masks).tolist() == [[False, True, False], [True, False, True]]
+    assert anchors.learnt_by_level(sizes, centres, masks, 0.1).tolist() == [[False, True, True], [True, True, True]]
 
 
-def test_an_anchor_of_no_level_teaches_nothing() -> None:
+def test_an_anchor_of_no_level_teaches_nothing_and_one_of_two_levels_teaches_both() -> None:
     kind = detectors.load_all().get("yolov4-tiny")
     need = detectors.build("yolov4-tiny", kind.settings_class(masks="published", width=0.1), 1).anchor_need  # type: ignore[call-arg]
     assert need is not None
     centres = anchors.PUBLISHED["yolov4-tiny"].sizes
-    levels = anchors.by_level(centres, centres, need.masks)
-    assert levels[0] == anchors.NO_LEVEL  # 10 x 14, which yolov4-tiny.cfg has and no layer uses
-    assert (levels[1:] >= 0).all()
+    learnt = anchors.learnt_by_level(centres, centres, need.masks)
+    assert learnt.sum(axis=0).tolist() == [0, 1, 1, 2, 1, 1]  # no layer of yolov4-tiny.cfg uses its 10 x 14
 
 
 def test_a_box_smaller_than_a_cell_is_smaller_both_ways() -> None:

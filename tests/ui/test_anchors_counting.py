@@ -257,3 +257,20 @@ def test_what_follows_edits_begins_with_the_refined_anchors(tmp_path: Path) -> N
     assert steps[-1].mean_iou > next(step for step in steps if step.iteration == 0).mean_iou
     assert fitted.fit.step.centres.tolist() == steps[-1].centres.tolist()
     assert fitted.fit.step.mean_iou == steps[-1].mean_iou
+
+
+@pytest.mark.parametrize("name", ["yolov2", "yolov3", "yolov4", "yolov4-csp"])
+def test_what_each_scale_learns_is_what_the_loss_gives_it(name: str) -> None:
+    """YOLOv4 learns a box at all anchors that are near enough: its scales seemed to learn half of what they do."""
+    from workbench import detectors
+
+    sides = np.random.default_rng(0).uniform(8, 400, 80)
+    some = boxes([(number, number, side, 208, 208) for number, side in enumerate(sides.tolist(), 1)])
+    kind = detectors.load_all().get(name)
+    centres = np.array(kind.published_anchors) * (416 / kind.published_px)
+    found = details.compute_details(details.DetailsRequest(some, centres, rules.need_of(name), 416))
+    own = rules.own_levels(rules.OwnLevelsRequest(some, name, 416))
+    by_loss = {stride: some.ids[row].tolist() for stride, row in zip(own.strides, own.learnt, strict=True)}
+    assert {level.stride: level.boxes.ids.tolist() for level in found.levels} == by_loss
+    assert any("often at several scales" in one.text for one in found.sentences) is name.startswith("yolov4")
+    assert (sum(level.share for level in found.levels) > 1.2) is name.startswith("yolov4")

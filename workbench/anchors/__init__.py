@@ -19,7 +19,7 @@ from workbench.anchors.cells import cell_numbers, centres_of, shared_cells
 from workbench.anchors.clustering import best, curve, kmeans
 from workbench.anchors.colours import ANCHOR_COLOURS, anchor_colour
 from workbench.anchors.genetic import refine
-from workbench.anchors.levels import NO_LEVEL, by_level, smaller_than_cell
+from workbench.anchors.levels import learnt_by_level, smaller_than_cell
 from workbench.anchors.overlap import RATIO, RECALL_IOU, assign
 from workbench.anchors.published import PUBLISHED, PublishedSet
 from workbench.anchors.refit import AnchorFit
@@ -39,7 +39,6 @@ from workbench.core.formatting import percent
 
 __all__ = [
     "ANCHOR_COLOURS",
-    "NO_LEVEL",
     "PUBLISHED",
     "QUANTILES",
     "RATIO",
@@ -58,12 +57,12 @@ __all__ = [
     "as_python",
     "assign",
     "best",
-    "by_level",
     "cell_numbers",
     "centres_of",
     "curve",
     "in_tiles",
     "kmeans",
+    "learnt_by_level",
     "percent",
     "rate_anchors",
     "refine",

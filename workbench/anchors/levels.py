@@ -1,4 +1,4 @@
-"""Which output level of a detector learns a box, by its size: the rule of Darknet's detectors with anchors."""
+"""Which output levels of a detector learn a box, by its size: the rule of Darknet's detectors with anchors."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.anchors.overlap import Numbers, assign, rows_of
+from workbench.anchors.overlap import assign, best_centres, rows_of
 from workbench.anchors.steps import by_area
 
-Masks = Sequence[Sequence[int]]
-NO_LEVEL = -1
 
+def learnt_by_level(
+    sizes: ArrayLike, centres: ArrayLike, masks: Sequence[Sequence[int]], match_iou: float = 1.0
+) -> NDArray[np.bool_]:
+    """(levels, n) whether a level learns a size: one of its anchors is the best of all or has an IoU above `match_iou`.
 
-def by_level(sizes: ArrayLike, centres: ArrayLike, masks: Masks) -> Numbers:
-    """(n,) the level of each size's best anchor; NO_LEVEL where no level uses that anchor, so the box is not learnt.
-
-    `masks[i]` are the anchors that level i uses, numbered by ascending area, as detectors.AnchorNeed has them. An
-    anchor that several levels use counts for the first.
+    `masks[i]` are the anchors that level i uses, numbered by ascending area, as detectors.AnchorNeed has them. No level
+    learns a size whose best anchor none of them uses, unless another one is above `match_iou`.
     """
-    first = np.full(len(rows_of(centres)), NO_LEVEL, np.int64)
-    for level, mask in reversed(list(enumerate(masks))):
-        first[list(mask)] = level
-    return first[assign(sizes, by_area(rows_of(centres)))]
+    anchors = by_area(rows_of(centres))
+    nearest = assign(sizes, anchors)
+    found = np.stack([np.isin(nearest, list(mask)) for mask in masks])
+    if match_iou < 1:
+        found |= np.stack([best_centres(sizes, anchors[list(mask)])[1] > match_iou for mask in masks])
+    return found
 
 
 def smaller_than_cell(sizes: ArrayLike, stride: float) -> NDArray[np.bool_]:

@@ -138,20 +138,23 @@ def _by_anchors(
     centres = centres[np.argsort(centres.prod(axis=1), kind="stable")]
     rows = boxes.middles
     sizes = boxes.sizes[rows]
-    level_of = anchors.by_level(sizes, centres, [mask for _, mask in need.levels])
+    masks = [mask for _, mask in need.levels]
+    learnt = anchors.learnt_by_level(sizes, centres, masks, need.match_iou)
     found = tuple(
         LevelDetails(
             stride, tuple((float(w), float(h)) for w, h in centres[list(mask)]),
-            boxes.chosen(rows[level_of == level], f"at the scale of stride {stride}"),
-            float((level_of == level).sum()) / max(len(rows), 1),
+            boxes.chosen(rows[its], f"at the scale of stride {stride}"), float(its.sum()) / max(len(rows), 1),
         )
-        for level, (stride, mask) in enumerate(need.levels)
+        for (stride, mask), its in zip(need.levels, learnt, strict=True)
     )  # fmt: skip
-    sentences = [*_empty_levels(found), *_unserved(boxes, rows, level_of), *_too_small(boxes, rows, found)]
-    sentences += _sharing(boxes, rows, anchors.assign(sizes, centres), level_of, found, need.adds_up)
+    sentences = [*_empty_levels(found), *_unserved(boxes, rows, learnt), *_too_small(boxes, rows, found)]
+    sentences += _sharing(boxes, rows, anchors.assign(sizes, centres), need)
     if not sentences:
         sentences.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
     found = tuple(sorted(found, key=lambda one: one.stride))  # finest first, whatever the detector's order
+    if need.match_iou < 1:
+        rule = f"{need.title} learns a box at every anchor whose shape overlaps it by more than {need.match_iou:g}"
+        sentences.append(Sentence(f"{rule}, so often at several scales."))
     if need.count != need.published:
         dealt = ", shared out among its scales as above" if len(need.levels) > 1 else ""
         sentences.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)}{dealt}."))
@@ -168,8 +171,8 @@ def _empty_levels(levels: tuple[LevelDetails, ...]) -> list[Sentence]:
     ]
 
 
-def _unserved(boxes: Boxes, rows: NDArray[np.int64], level_of: NDArray[np.int64]) -> list[Sentence]:
-    without = np.flatnonzero(level_of == anchors.NO_LEVEL)
+def _unserved(boxes: Boxes, rows: NDArray[np.int64], learnt: NDArray[np.bool_]) -> list[Sentence]:
+    without = np.flatnonzero(~learnt.any(axis=0))
     if not len(without):
         return []
     verb = "is" if len(without) == 1 else "are"
@@ -187,20 +190,17 @@ def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[LevelDetails
     return [_linked(len(small), text, boxes, small, f"smaller than {finest} px")]
 
 
-def _sharing(
-    boxes: Boxes, rows: NDArray[np.int64], nearest: NDArray[np.int64], level_of: NDArray[np.int64],
-    levels: tuple[LevelDetails, ...], adds_up: bool,
-) -> list[Sentence]:  # fmt: skip
+def _sharing(boxes: Boxes, rows: NDArray[np.int64], nearest: NDArray[np.int64], need: Need) -> list[Sentence]:
     """Boxes that share their cell and anchor with another box."""
     inputs, lost, meeting = boxes.inputs[rows], 0, []
-    for place, level in enumerate(levels):
-        its = np.flatnonzero(level_of == place)
-        places = anchors.cell_numbers(inputs[its], boxes.centres[rows[its]], level.stride, nearest[its])
+    for stride, mask in need.levels:
+        its = np.flatnonzero(np.isin(nearest, mask))
+        places = anchors.cell_numbers(inputs[its], boxes.centres[rows[its]], stride, nearest[its])
         lost += len(places) - len(np.unique(places))
         meeting.append(rows[its[anchors.shared_cells(places)]])
     if not lost:
         return []
-    if adds_up:
+    if need.adds_up:
         all_of_them = np.concatenate(meeting)
         text = "share an anchor of a cell with another: it learns from all of them, but can find only one."
         which = "that share a cell's anchor"

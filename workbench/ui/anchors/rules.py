@@ -34,6 +34,7 @@ class Need:
     use, 0 if it takes none. `cells`: per side of a grid whose cells learn one box each, 0 if anchors tell the boxes in
     a cell apart. `adds_up`: an anchor of a cell that several boxes share is trained on all of them, not on just
     one. `problem`: why that number is invalid. `resize`: how an image becomes its input by default.
+    `match_iou`: anchors whose shape overlaps a box by more than this learn it too, beside the best one; 1: none do.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Need:
     problem: str = ""
     adds_up: bool = False
     resize: FitMode = "stretch"
+    match_iou: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +97,11 @@ def need_of(name: str, count: int = 0) -> Need:
     levels = () if need is None else tuple(zip(need.strides, need.masks, strict=True))
     cells = int(made.head.side) if kind.one_per_cell else 0  # type: ignore[attr-defined]
     adds_up = bool(levels) and _adds_up(made)
-    return Need(name, kind.title, count, published, levels, cells, adds_up=adds_up, resize=kind.published_resize)
+    match_iou = float(getattr(getattr(getattr(made, "head", None), "rules", None), "match_iou", 1.0))
+    return Need(
+        name, kind.title, count, published, levels, cells,
+        adds_up=adds_up, resize=kind.published_resize, match_iou=match_iou,
+    )  # fmt: skip
 
 
 def _adds_up(made: Detector) -> bool:
