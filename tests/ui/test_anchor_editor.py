@@ -295,9 +295,9 @@ def test_anchors_can_be_moved_and_sets_judged_before_the_fit_is_there(
 ) -> None:
     go_on = threading.Event()
 
-    def late(*given: Any) -> anchors.AnchorFit:
+    def late(*given: Any, **named: Any) -> anchors.AnchorFit:
         assert go_on.wait(20)
-        return anchors.AnchorFit(*given)
+        return anchors.AnchorFit(*given, **named)
 
     monkeypatch.setattr(computation, "AnchorFit", late)
     hand.tab(1)
