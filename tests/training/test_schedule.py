@@ -99,6 +99,21 @@ def test_an_epoch_may_be_smaller_than_a_batch() -> None:
     assert [plan.epoch(step) for step in range(3)] == [0, 2, 4]
 
 
+def test_an_epochs_order_is_drawn_once_and_not_for_each_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training in a million tiles shuffled all of them 62,500 times an epoch."""
+    drawn, real = [], np.random.default_rng
+
+    def counted(seed: object) -> np.random.Generator:
+        drawn.append(seed)
+        return real(seed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(np.random, "default_rng", counted)
+    plan = Plan(images=1000, batch=10, epochs=2, seed=77)
+    both = np.concatenate([plan.indices(step) for step in range(200)])
+    assert drawn == [(77, 0), (77, 1)]
+    assert both.tolist() == [*plan.order(0), *plan.order(1)]
+
+
 def test_another_seed_gives_another_order() -> None:
     one, same, other = (Plan(100, 100, 1, seed).indices(0).tolist() for seed in (1, 1, 2))
     assert one == same != other

@@ -175,8 +175,7 @@ class InputSequence:
     def position(self, index: int, epoch: int, seed: int | None = None) -> tuple[int, int]:
         """The step in which image `index` is drawn in `epoch`, and its place in the batch; both from 0."""
         plan = self.plan(seed)
-        order = replace(plan, batch=plan.images).indices(epoch)  # an epoch is one step of all images
-        place = epoch * plan.images + int(np.flatnonzero(order == index)[0])
+        place = epoch * plan.images + int(np.flatnonzero(plan.order(epoch) == index)[0])
         return place // plan.batch, place % plan.batch
 
     def in_epoch(self, index: int, epoch: int, seed: int | None = None) -> NetworkInput:
