@@ -112,9 +112,9 @@ def test_darknet_interpolates_as_torch_with_aligned_corners() -> None:
     assert np.abs(square.transpose(2, 0, 1) - expected[0].numpy()).max() < 1e-3
 
 
-@pytest.mark.parametrize("how", ["stretch", "letterbox"])
+@pytest.mark.parametrize("how", FIT_MODES)
 def test_many_images_are_scaled_as_each_is(how: FitMode) -> None:
-    sizes = [(640, 480), (33, 100), (7, 5000), (416, 416)]
+    sizes = [(640, 480), (33, 100), (7, 5000), (416, 416), *np.random.default_rng(1).integers(1, 300, (20, 2)).tolist()]
     scales, offsets = scales_and_offsets(np.array([*sizes, (0, 0)]), 416, how)
     for (width, height), scale, offset in zip(sizes, scales, offsets, strict=False):
         way = fit(np.zeros((height, width, 3), np.uint8), 416, how)[1]

@@ -25,11 +25,10 @@ from workbench.training.input_assignment import assign_input, build_detector
 from workbench.training.network_input import (
     InputSequence,
     NetworkInput,
-    fit_of_size,
-    load_without_pixels,
     make_input_sequence,
     unaugmented_input,
 )
+from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 
@@ -136,13 +135,6 @@ def test_every_way_to_resize_gives_the_same(
     for index in range(len(plan.data)):
         seen = plan.in_epoch(index, 0)
         assert_equal(seen, batches[seen.step])
-
-
-def test_the_way_to_the_square_is_that_of_the_pixels() -> None:
-    draw = np.random.default_rng(1)
-    for width, height in draw.integers(1, 300, (50, 2)).tolist():
-        for how in FIT_MODES:
-            assert fit_of_size(width, height, PX, how) == fit(np.zeros((height, width, 3), np.uint8), PX, how)[1]
 
 
 def test_an_image_comes_once_in_every_epoch(snapshot: Snapshot, toy: type[Toy]) -> None:

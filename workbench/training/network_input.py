@@ -26,20 +26,9 @@ from workbench.training.augment import Floats
 from workbench.training.data import Dataset
 from workbench.training.file_index import FileIndex
 from workbench.training.lost_boxes import LostBox, find_lost_boxes
-from workbench.training.pixelless_data import fit_of_size, load_without_pixels
+from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
-
-__all__ = [
-    "FileChanged",
-    "InputSequence",
-    "LostBox",
-    "NetworkInput",
-    "fit_of_size",
-    "load_without_pixels",
-    "make_input_sequence",
-    "unaugmented_input",
-]
 
 LEFT_OUT = "no box counts in this tile, and of such tiles only as many are learnt from as there are of the others"
 TAKEN = {"done": "done or verified", "verified": "verified", "in work": "in work, done or verified"}  # by `states`

@@ -11,7 +11,7 @@ import numpy as np
 from workbench.core import images
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Snapshot
-from workbench.core.resize import Fit, FitMode, letterbox_size
+from workbench.core.resize import Fit, FitMode, scales_and_offsets
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import data
 from workbench.training.data import Dataset
@@ -31,12 +31,15 @@ def load_without_pixels(
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = data.with_pictures(snapshot, [file for file, _ in pictures])
     store = data.PixelStore(snapshot, px, mode, np.zeros((1, px, px, 3), np.uint8))
+    sizes: dict[int, tuple[int, int]] = {}
     for views in data.files_of(snapshot):
         known = files.known(snapshot.files[views[0]], snapshot.window) if files is not None else None
         for index in views:
             size = _size(snapshot, index, known)
             if size is not None:
-                store.fits[index] = fit_of_size(*size, px, mode)
+                sizes[index] = size
+    ways = np.hstack(scales_and_offsets(np.array(list(sizes.values())), px, mode)).tolist()
+    store.fits = {index: Fit(*way) for index, way in zip(sizes, ways, strict=True)}
     if not store.fits:
         raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     made = replace(store.dataset(settings.difficult == "ignore"), rows=np.zeros(len(store.fits), np.int64))
@@ -57,11 +60,3 @@ def _size(snapshot: Snapshot, index: int, known: FileInfo | None) -> tuple[int, 
     except Refused:
         return None
     return about.width, about.height
-
-
-def fit_of_size(width: int, height: int, px: int, mode: FitMode) -> Fit:
-    """How core.resize.fit() maps an image of this size to the square, without its pixels."""
-    if mode.endswith("stretch"):
-        return Fit(px / width, px / height)
-    w, h = letterbox_size(width, height, px)
-    return Fit(w / width, h / height, float((px - w) // 2), float((px - h) // 2))
