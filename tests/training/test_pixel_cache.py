@@ -17,6 +17,7 @@ from tests.training.tiled import wide_photographs
 from tests.training.toys import make_snapshot
 from workbench.core import images
 from workbench.core.project import Snapshot, Split
+from workbench.errors import Refused
 from workbench.training import cache_policy, data, pixel_cache, run
 from workbench.training.events import Control
 from workbench.training.pixel_cache import PixelCache, SourceFile
@@ -107,6 +108,21 @@ def test_the_file_is_never_cut_as_another_process_may_have_it_mapped(tmp_path: P
     assert sizes == [10, 10, 12]
 
 
+def test_a_file_that_changes_while_images_are_read_takes_no_room_that_was_not_made(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """It ended the training with an IndexError."""
+    kept(snapshot.take([0, 1]), tmp_path)
+    cache = PixelCache(pixel_cache.folder_of(tmp_path / "cache", 32, "stretch", None), 32)
+    assert cache.known(snapshot.files[:2]) == 2
+    cache.make_room(0)
+    snapshot.files[0].write_bytes(snapshot.files[5].read_bytes())
+    with pytest.raises(Refused, match="it was changed while the images were read"):
+        cache.read(SourceFile(snapshot.files[0], None), None, "stretch")
+    assert cache.read(SourceFile(snapshot.files[1], None), None, "stretch")[0] == 1
+    cache.close()
+
+
 def test_while_one_training_adds_another_uses_what_is_there_or_its_memory(snapshot: Snapshot, tmp_path: Path) -> None:
     kept(snapshot.take([0, 1]), tmp_path)
     adding = PixelCache(pixel_cache.folder_of(tmp_path / "cache", 32, "stretch", None), 32)
@@ -135,6 +151,23 @@ def test_a_cache_of_many_other_images_begins_anew(
     kept(snapshot.take([0, 1, 2, 3, 4, 5, 6]), tmp_path)
     dataset, _ = kept(snapshot.take([6, 7]), tmp_path)
     assert dataset.pixels.shape[0] == 2
+
+
+def test_images_that_another_training_uses_are_not_replaced_where_files_in_use_can_not_be_removed(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under Windows that training would have gone on with the pixels of other images."""
+    monkeypatch.setattr(cache_policy, "TRIED", 0)
+    theirs, _ = kept(snapshot.take([0, 1, 2, 3, 4, 5, 6]), tmp_path)
+    before = theirs.pixels[theirs.rows].copy()
+
+    def in_use(*_: object, **__: object) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    monkeypatch.setattr("pathlib.Path.unlink", in_use)
+    dataset, _ = kept(snapshot.take([6, 7]), tmp_path)
+    assert not isinstance(dataset.pixels, np.memmap)
+    assert np.array_equal(theirs.pixels[theirs.rows], before)
 
 
 def test_a_few_validation_images_do_not_drive_out_the_training_images(

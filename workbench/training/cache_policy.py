@@ -68,7 +68,8 @@ def _opened(
         most = SPARE * (len(snapshot) + beside) + TRIED
         if kept.may_add and len(kept) > most and known < len(snapshot):
             kept.close()
-            pixel_cache.clear(folder)
+            if not pixel_cache.clear(folder):
+                return None, ""
             kept, known = PixelCache(folder, px), 0
         new = len(snapshot) - known
         free = shutil.disk_usage(folder).free

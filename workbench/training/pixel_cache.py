@@ -12,7 +12,6 @@ would be rewritten for one added image.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import threading
@@ -29,6 +28,7 @@ from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lock import Lock
 from workbench.core.resize import Fit, FitMode
 from workbench.core.tiling import Place, Tiling, cut_out
+from workbench.errors import Refused
 
 PIXELS, ROWS, LOCK = "pixels.u8", "rows.npz", "adding.lock"
 VERSION = 1
@@ -144,7 +144,10 @@ class PixelCache:
             if row is None:
                 assert square is not None
                 assert fit is not None
-                row = self._row_of[digest] = len(self._digests)
+                row = len(self._digests)
+                if row >= len(self.pixels):  # more than make_room() was told of
+                    raise Refused(file.path, "it was changed while the images were read. Train again to learn from it.")
+                self._row_of[digest] = row
                 self._digests.append(digest)
                 self._fits.append(fit)
                 self.pixels[row] = np.rint(square)  # Darknet's ways of resizing give fractions
@@ -188,11 +191,16 @@ class PixelCache:
         atomic_write(self.folder / ROWS, buffer.getvalue())
 
 
-def clear(folder: Path) -> None:
-    """Forget everything kept in `folder`."""
-    for name in (ROWS, PIXELS):
-        with contextlib.suppress(OSError):
+def clear(folder: Path) -> bool:
+    """Forget everything kept in `folder`; False if another process uses it, under Windows, where its pixels would be
+    replaced by others.
+    """
+    try:
+        for name in (PIXELS, ROWS):
             (folder / name).unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _name(file: Path, place: Place | None) -> str:
