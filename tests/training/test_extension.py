@@ -73,6 +73,20 @@ def _tensors(file: bytes) -> bytes:
     return file[8 + length :]
 
 
+def test_a_run_that_another_process_has_just_made_is_that_ones(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was removed, with all that was in it."""
+    request = request_of()
+    list(train(request))
+    theirs = extension.extend(request.folder, 2)
+    before = files(theirs)
+    monkeypatch.setattr(extension, "free_folder", lambda *_: theirs)
+    with pytest.raises(WorkbenchError, match="could not be made: File exists"):
+        extension.extend(request.folder, 2)
+    assert files(theirs) == before
+
+
 def test_what_an_extension_means_is_told_before(request_of: MakeRequest) -> None:
     request = request_of(epochs=4)
     list(train(request))

@@ -103,6 +103,9 @@ def extend(folder: Path, more: int) -> Path:
     target = free_folder(folder.parent, f"{re.sub(r'-to-[0-9]+$', '', folder.name)}-to-{longer.epochs}")
     try:
         target.mkdir()
+    except OSError as error:  # perhaps another process has just made it: it is that one's
+        raise WorkbenchError(f"{target} could not be made: {error.strerror or error}.", error) from error
+    try:
         for name in _SHARED:
             if (folder / name).exists():
                 _share(folder / name, target / name)
