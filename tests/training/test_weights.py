@@ -273,6 +273,17 @@ def test_without_a_network_a_sentence_says_where_to_put_the_file(server: str) ->
         assert "Errno" not in told.value.sentence
 
 
+def test_a_cache_that_can_not_be_written_is_told(server: str, tmp_path: Path) -> None:
+    """It was an error of the program."""
+    (tmp_path / "served" / "some-00000000.pth").write_bytes(b"what")
+    one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))
+    folder = published_weights.kept_file(one).parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("a file in the folder's place")
+    with pytest.raises(WorkbenchError, match="could not be written"):
+        list(published_weights.download(one))
+
+
 def test_a_download_that_is_given_up_leaves_nothing(server: str, tmp_path: Path) -> None:
     (tmp_path / "served" / "some-00000000.pth").write_bytes(bytes(5_000_000))
     one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))

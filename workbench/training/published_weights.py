@@ -56,7 +56,6 @@ def kept_file(weights: Pretrained) -> Path:
 def download(weights: Pretrained) -> Iterator[DownloadProgress]:
     """Fetch the file; it is put in its place once its checksum is right. Closing the generator early leaves nothing."""
     file, digest, done = kept_file(weights), hashlib.sha256(), 0
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with (
             urllib.request.urlopen(weights.url, timeout=PATIENCE) as answer,
