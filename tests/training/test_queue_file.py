@@ -126,6 +126,16 @@ def test_a_file_without_access_is_named_and_the_queue_is_as_it_was(
     assert (queue.file.read_bytes(), queue.waiting) == (before, waiting)
 
 
+def test_a_file_that_was_moved_by_hand_is_not_put_aside(tmp_path: Path) -> None:
+    """Each change was refused until the project was opened again: "could not be put aside: No such file. Move it."."""
+    file = tmp_path / queue_file.FILE
+    file.write_text("{")
+    queue = TrainingQueue(tmp_path)
+    file.rename(tmp_path / "elsewhere.json")
+    queue.add([wanted("a")])
+    assert (on_disk(tmp_path), queue.unread, queue.put_aside) == (["a"], "", None)
+
+
 @pytest.mark.parametrize("preset", recipes.names())
 def test_the_recipe_that_is_read_again_is_the_one_that_was_queued(tmp_path: Path, preset: str) -> None:
     """For every detector: None ("auto") is left out of the file, where the authors of a detector set a number."""

@@ -140,13 +140,15 @@ def _values(one: QueuedTraining) -> dict[str, Any]:
     return {name: getattr(one, name) for name in _FIELDS} | {"anchors": anchors}
 
 
-def put_aside(file: Path) -> Path:
-    """Rename a file that can't be read, so that another can be written; returns its new path."""
+def put_aside(file: Path) -> Path | None:
+    """Rename a file that can't be read, so that another can be written; returns its new path, None if it has gone."""
     number = 1
     while (aside := file.with_stem(f"{file.stem}-{number}")).exists():
         number += 1
     try:
         os.rename(file, aside)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise WorkbenchError(f"{file} could not be put aside: {error.strerror or error}. Move it.", error) from error
     return aside
