@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import nn
 
 from workbench.errors import Refused
 from workbench.training import unpickling
+from workbench.training.estimate import MOMENTS, NUMBER
 
 
 @pytest.mark.parametrize("new", [True, False])
@@ -61,3 +63,18 @@ def test_tensors_that_are_not_what_a_file_holds_are_refused(tensor: torch.Tensor
 def test_tensors_are_found_wherever_they_are() -> None:
     one = torch.zeros(1)
     assert dict(unpickling.tensors_in({"a": {0: [one, 2, (one,)]}, "b": "c"})) == {"a.0.0": one, "a.0.2.0": one}
+
+
+def test_the_state_of_the_largest_network_is_not_too_large_to_be_opened(tmp_path: Path) -> None:
+    """YOLOv1, fine-tuned by the preset of that name, could be stopped, but neither resumed nor extended."""
+    of_each = json.loads((Path(__file__).parents[1] / "benchmarks" / "choosing.json").read_text())
+    weights = max(one.get("weights", 0) for one in of_each.values())
+    state = (2 + max(MOMENTS.values())) * NUMBER * weights  # with the average
+    for size in (state, 10 * state):
+        with open(tmp_path / "last.state.pt", "wb") as sparse:
+            sparse.truncate(size)
+        if size == state:
+            assert unpickling.check_size(tmp_path / "last.state.pt") == size > 4.5e9
+        else:
+            with pytest.raises(Refused, match="more than any network has"):
+                unpickling.check_size(tmp_path / "last.state.pt")

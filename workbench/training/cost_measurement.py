@@ -25,7 +25,7 @@ from workbench.training import cache_policy, device_augment, image_views, machin
 from workbench.training.data import Dataset, PixelStore, files_of
 from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
-from workbench.training.estimate import NUMBER, Estimate, Measurement, StepTiming, make_estimate
+from workbench.training.estimate import MOMENTS, NUMBER, Estimate, Measurement, StepTiming, make_estimate
 from workbench.training.events import Control
 from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.recipes import Recipe
@@ -95,8 +95,7 @@ class _Bench:
     @property
     def growth(self) -> int:
         """Bytes that the first step adds permanently: gradients, and what the optimiser keeps."""
-        kept = 2 if self.settings.optimizer == "adamw" else 1
-        return self.parameters * NUMBER * (1 + kept)
+        return self.parameters * NUMBER * (1 + MOMENTS[self.settings.optimizer])
 
     def timings(self, input_px: int, budget: float) -> tuple[StepTiming, ...]:
         """At the input side and, where it varies, at the largest."""

@@ -17,6 +17,7 @@ SIDES_LOOKED_AT = 200  # of a run's input sides, evenly spread over it
 LEAST_SPREAD = 0.2  # of the time, either way: other load on the machine is not known
 ROUGH_SPREAD = 0.5  # if a smaller batch was measured
 NUMBER = 4  # bytes of a weight
+MOMENTS = {"sgd": 1, "adamw": 2}  # numbers that the optimiser keeps of each weight, from its first step on
 CARD_SHARE = 0.25  # of a graphics card's free memory: what images may occupy permanently
 
 
