@@ -212,9 +212,13 @@ def _spread(measured: Measurement, batch: int) -> tuple[float, float]:
 
 
 def checkpoint_bytes(parameters: int, settings: TrainingSettings) -> int:
-    """Bytes of last and best, and of the state: the weights, their average and what the optimiser keeps of each."""
-    kept = 2 if settings.optimizer == "adamw" else 1
-    return parameters * NUMBER * (2 + 2 + kept)
+    """Bytes of last and best, and of the state."""
+    return parameters * NUMBER * 2 + state_bytes(parameters, settings)
+
+
+def state_bytes(parameters: int, settings: TrainingSettings) -> int:
+    """Of the weights, their average and what the optimiser keeps of each."""
+    return parameters * NUMBER * (2 + MOMENTS[settings.optimizer])
 
 
 # --- words ---

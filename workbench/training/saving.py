@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import LAST, STATE, CheckpointHeader, State
 from workbench.training.ema import Average
-from workbench.training.estimate import checkpoint_bytes
+from workbench.training.estimate import checkpoint_bytes, state_bytes
 from workbench.training.events import Message, Saved
 from workbench.training.header import PLUGIN
 from workbench.training.request import RunRequest
@@ -94,19 +94,21 @@ def state(
 
 
 def check_room(folder: Path, stepper: Stepper) -> None:
-    """WorkbenchError, before the first step, if the disk of `folder` has no room for the run's checkpoints.
+    """WorkbenchError, before the first step, if the disk of `folder` has no room for the run's checkpoints, and for a
+    state that is written beside the one that it replaces.
 
     Of a disk that does not tell its room, or on which another process is still to make the folder, nothing is said.
     """
-    needed = checkpoint_bytes(sum(p.numel() for p in stepper.detector.parameters()), stepper.settings)
+    parameters = sum(p.numel() for p in stepper.detector.parameters())
+    needed = checkpoint_bytes(parameters, stepper.settings) + state_bytes(parameters, stepper.settings)
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
         return
     if free < needed:
         raise WorkbenchError(
-            f"The checkpoints of this run take {size(needed)}, and the disk of {folder} has room for {size(free)}."
-            " Make room, or choose a smaller width."
+            f"The checkpoints of this run take up to {size(needed)}, and the disk of {folder} has room for"
+            f" {size(free)}. Make room, or choose a smaller width."
         )
 
 
