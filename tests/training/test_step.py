@@ -124,6 +124,33 @@ def test_a_matrix_of_many_inputs_is_moved_less_by_adamw(optimizer: str, share: f
     assert of[id(stepped.detector.sum.weights)] == pytest.approx(0.1)
 
 
+class Late(Plain):
+    """Of which the first step does not use a part, as may be so of a plugin's."""
+
+    calls = 0
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.more = nn.Conv2d(8, 2, 1)
+
+    def forward(self, images: Tensor) -> Raw:
+        self.calls += 1
+        features = self.conv(images)
+        return (self.out(features) + (self.more(features) if self.calls > 1 else 0),)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_weight_that_the_loss_uses_later_is_learnt_from_then_on(optimizer: str) -> None:
+    """torch's fused SGD has momenta of all weights or of none."""
+    stepped = stepper(Late, optimizer=optimizer)
+    assert isinstance(stepped.detector, Late)
+    before, moved = stepped.detector.more.weight.detach().clone(), []
+    for _ in range(2):
+        stepped.step(batch(), 0.1)
+        moved.append(not torch.equal(stepped.detector.more.weight, before))
+    assert moved == [False, True]
+
+
 def test_the_average_follows_with_its_decay_and_copies_counters() -> None:
     detector = Toy(ToySettings(input_px=64), 1)
     average = Average(detector, 0.9)

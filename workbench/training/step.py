@@ -164,7 +164,7 @@ class Stepper:
     def _move(self, learning_rate: float, momentum: float | None) -> None:
         """Move the weights by their gradients."""
         steer(self.optimizer, learning_rate, momentum)
-        if self.settings.optimizer == "sgd" and (self.settings.freeze or self.guard is not None):
+        if self.settings.optimizer == "sgd":
             begin_momentum(self.optimizer, self._parameters)
         self.optimizer.step()
 
