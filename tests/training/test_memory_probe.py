@@ -64,6 +64,7 @@ def test_what_fits_stays_and_the_largest_side_is_tried(stepper: Stepper, monkeyp
     assert memory_probe.fit_batch_parts(stepper, squares(), card.memory) == []
     assert stepper.micro == 8
     assert card.tried == [(8, 128)], "of 64 px, half as much again"
+    assert card.seen == 0, "the memory that is told later is the training's"
     assert all(torch.equal(before[name], tensor) for name, tensor in state(stepper).items()), "norms, too"
     assert all(parameter.grad is None for parameter in stepper.detector.parameters())
 

@@ -101,7 +101,8 @@ class Compiler:
         return [self._try(stepper, batch, shape)]
 
     def _try(self, stepper: Stepper, batch: AnyBatch, shape: Shape) -> Message:
-        with _unchanged(stepper):
+        with unchanged(stepper), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the compiler's advice to programmers
             try:
                 plain, fast = self._rounds(stepper, batch, shape)
             except Exception as error:  # the compiler raises anything
@@ -171,14 +172,12 @@ def clock(device: torch.device) -> float:
 
 
 @contextlib.contextmanager
-def _unchanged(stepper: Stepper) -> Iterator[None]:
+def unchanged(stepper: Stepper) -> Iterator[None]:
     """Afterwards the network's counters, the random state and the gradients are as if nothing had been tried."""
     kept = {name: buffer.clone() for name, buffer in stepper.detector.named_buffers()}
     rng = stepper.runtime.rng()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the compiler's advice to programmers
-            yield
+        yield
     finally:
         stepper.runtime.set_rng(*rng)
         with torch.no_grad():

@@ -16,14 +16,15 @@ import torch
 
 from workbench.training import schedule
 from workbench.training.augment import ROOM, Batch
+from workbench.training.compiling import unchanged
 from workbench.training.data import Dataset
 from workbench.training.device_augment import BatchMaker
 from workbench.training.device_paint import AnyBatch
+from workbench.training.estimate import MOMENTS
 from workbench.training.events import Message
 from workbench.training.step import Stepper
 
 FULL = 0.9  # of the memory that was free: more counts as too much
-_MOMENTS = {"sgd": 1, "adamw": 2}  # values that the optimiser keeps for each weight, from its first step on
 
 
 @dataclass(frozen=True)
@@ -69,27 +70,23 @@ def fit_batch_parts(
     `maker`: makes the training's batches, the next of which takes memory while one is computed.
     WorkbenchError if a single image does not fit. Other errors are left for the first step to report.
     """
-    begun, detector = stepper.micro, stepper.detector
-    kept = {name: buffer.clone() for name, buffer in detector.named_buffers()}  # norms update their statistics
-    weights = sum(p.numel() * p.element_size() for p in detector.parameters() if p.requires_grad)
-    later = weights * _MOMENTS.get(stepper.settings.optimizer, 1)
+    begun = stepper.micro
+    weights = sum(p.numel() * p.element_size() for p in stepper.detector.parameters() if p.requires_grad)
+    later = weights * MOMENTS[stepper.settings.optimizer]
     try:
-        batch = worst_case_batch(data, stepper)
-        while True:
-            memory.begin()
-            coming = _coming(maker, stepper)
-            fits = stepper.try_batch(batch)
-            del coming
-            if fits and (stepper.micro == 1 or memory.peak() + later <= FULL * memory.room):
-                break
-            stepper.halve()
+        with unchanged(stepper):
+            batch = worst_case_batch(data, stepper)
+            while True:
+                memory.begin()
+                coming = _coming(maker, stepper)
+                fits = stepper.trial_loss_terms(batch) is not None
+                del coming
+                if fits and (stepper.micro == 1 or memory.peak() + later <= FULL * memory.room):
+                    break
+                stepper.halve()
     except RuntimeError:
         logging.getLogger(__name__).exception("the memory could not be tried out")
-    finally:
-        with torch.no_grad():
-            for name, buffer in detector.named_buffers():
-                buffer.copy_(kept[name])
-        stepper.optimizer.zero_grad(set_to_none=True)
+    memory.begin()  # the peak that is told later is the training's
     messages = [] if maker is None else maker.notes()
     if stepper.micro == begun:
         return messages

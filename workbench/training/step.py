@@ -168,10 +168,6 @@ class Stepper:
             begin_momentum(self.optimizer, self._parameters)
         self.optimizer.step()
 
-    def try_batch(self, batch: AnyBatch) -> bool:
-        """Compute the gradients of a batch without using them; False if memory ran out."""
-        return self.trial_loss_terms(batch) is not None
-
     def trial_loss_terms(self, batch: AnyBatch) -> Tensor | None:
         """The loss terms of a batch, (n,), after computing its gradients too; None if memory ran out."""
         found = self._gradients(batch)
