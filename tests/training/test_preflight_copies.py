@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tests.training.test_preflight import findings, read, recipe, unlike, well, with_images
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot, Split, State
+from workbench.core.resize import PADDING, Fit
 from workbench.training import preflight_copies
 from workbench.training.preflight import preflight
 from workbench.training.preflight_copies import of_pictures
@@ -79,3 +81,16 @@ def test_the_pictures_are_of_different_splits(well: Snapshot, order: list[int], 
     train = read(pictures[:3], well.take([0, 1, 2]))
     found = of_pictures(train, read([pictures[row] for row in order], well.take([40, 41, 42])), "")
     assert [one.images for one in found] == ([(2, 41 + order.index(1))] if said else [])
+
+
+def test_the_grey_of_a_letterbox_makes_no_pictures_alike(well: Snapshot) -> None:
+    """Strips of one shape had only the bits of their one row of fields to differ in."""
+    learnt, judged = well.take(list(range(40))), well.take([40, 41, 42])
+    noise = np.random.default_rng(0).integers(0, 256, (43, 4, 8, 3), np.uint8)
+    strips = np.full((43, 64, 64, 3), PADDING, np.uint8)
+    strips[:, 30:34] = noise.repeat(8, axis=2)
+    train, validation = (
+        replace(read(list(some), of), fits=(Fit(1, 1, 0, 30),) * len(of))
+        for some, of in ((strips[:40], learnt), (strips[40:], judged))
+    )
+    assert of_pictures(train, validation, "") == ()
