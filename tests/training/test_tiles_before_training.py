@@ -18,6 +18,7 @@ from workbench.training import (
 )
 from workbench.training.box_coverage import Coverage, count_coverage
 from workbench.training.cost_measurement import estimate
+from workbench.training.findings import STOPS
 from workbench.training.network_input import make_input_sequence, unaugmented_input
 from workbench.training.preflight import preflight
 from workbench.training.recipes import UNTOUCHED
@@ -96,3 +97,5 @@ def test_tiles_do_not_make_images_enough_to_end_early_by(tmp_path: Path) -> None
 def test_tiles_that_cannot_be_are_refused_in_a_sentence(request_of: MakeRequest, wide: Snapshot) -> None:
     with pytest.raises(WorkbenchError, match="at least 64 pixels, found 10. 0 means no tiles"):
         list(run.train(request_of(snapshot=wide, tiles=10)))
+    (found,) = (one for one in preflight(wide, recipe(tiles=10), None) if one.level == STOPS)
+    assert "at least 64 pixels, found 10. 0 means no tiles" in found.sentence, "the window waited for it in vain"

@@ -24,8 +24,6 @@ from workbench.training.preflight_start import of_judges, of_length, of_settings
 from workbench.training.recipes import Recipe
 from workbench.training.settings import BALANCED, TrainingSettings
 
-__all__ = ["MOST_IMAGES", "TOLD_BY_RUN", "Finding", "preflight"]
-
 FEW = 10  # boxes of a label; with fewer, nothing is learnt or measured reliably; as in workbench.health
 TOLD_BY_RUN = ("split", "small", "no positive", "length", "goes on", "learnt")  # kinds that the run's log also reports
 WAYS = {State.UNLABELLED: "unlabelled", State.IN_WORK: "in work", State.DONE: "done", State.VERIFIED: "verified"}
@@ -44,6 +42,7 @@ def preflight(
     found = [*_of_states(snapshot, recipe.training)]
     try:
         train, validation, notes = prepare.select_images(snapshot, recipe.training)
+        views = len(image_views.learnt_views(train, recipe.training))
     except WorkbenchError as error:
         return sort_by_level([Finding(STOPS, "nothing to learn", error.sentence), *found])
     found += [Finding(note.level, "split", note.sentence) for note in notes]
@@ -53,7 +52,6 @@ def preflight(
     found += of_files(snapshot, train, validation, advice_for(recipe.training))
     found += of_weights(start, recipe, [label.name for label in snapshot.labels], snapshot.former_names)
     found += of_judges(start, train, validation)
-    views = len(image_views.learnt_views(train, recipe.training))
     found += of_settings(recipe, views, start)
     found += of_length(recipe, views)
     return sort_by_level(found)

@@ -203,6 +203,3 @@ def _where(data: Dataset, boxes: NDArray[np.bool_]) -> tuple[tuple[int, ...], tu
     order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
     ids = data.snapshot.box_ids[boxes].tolist()
     return tuple(dict.fromkeys(data.snapshot.images[index].id for index in order.tolist())), tuple(ids)
-
-
-# --- once the images are read ---
