@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -186,11 +187,5 @@ def _number(value: Any) -> Any:
 class Control:
     """What the owner of a training may ask of it, from any thread: stop, pause or continue."""
 
-    stop: Any = field(default_factory=lambda: _event())
-    pause: Any = field(default_factory=lambda: _event())
-
-
-def _event() -> Any:
-    import threading
-
-    return threading.Event()
+    stop: Any = field(default_factory=threading.Event)
+    pause: Any = field(default_factory=threading.Event)
