@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -239,6 +240,16 @@ def test_of_a_long_run_only_the_newest_progress_is_read(tmp_path: Path, monkeypa
     monkeypatch.setattr(events, "from_json", lambda line: read.append(line) or from_json(line))
     info = runs.info(folder)
     assert (info.step, info.epoch, info.epochs, len(read)) == (499, 2, 4, 2)
+
+
+def test_a_line_of_which_a_full_disk_took_a_part_is_completed_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one was glued to it, and both were lost."""
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda handle, line: real(handle, line[: len(line) // 2 + 1]))
+    folder = leave(tmp_path / "a", STARTED, PROGRESS)
+    assert [type(event) for event in runs.read_events(folder)] == [Started, Progress]
 
 
 def test_hidden_folders_are_no_runs(tmp_path: Path) -> None:

@@ -57,7 +57,9 @@ class EventLog:
         """Append the event with the current time; returns it with that time."""
         event = dataclasses.replace(event, time=time.time())
         try:
-            os.write(self._handle, (events.to_json(event) + "\n").encode())
+            line = (events.to_json(event) + "\n").encode()
+            while line:  # of what has no room on a full disk the system writes a part, and does not complain
+                line = line[os.write(self._handle, line) :]
         except OSError as error:
             raise WorkbenchError(
                 f"{self.file} could not be written: {error.strerror or error}. Make room and resume the run.", error
