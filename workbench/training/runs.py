@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def info(folder: Path) -> RunInfo:
             ended = event
     if isinstance(ended, Failed):
         failed = ended.sentence
-    recipe = run_recipe.tables(folder / RECIPE)
+    recipe, about = run_recipe.tables(folder / RECIPE), _about(folder)
     fold, folds = run_recipe.fold(recipe)
     return RunInfo(
         name=folder.name, folder=folder, detector=started.detector if started else "",
@@ -125,7 +125,7 @@ def info(folder: Path) -> RunInfo:
         epoch=progress.epoch if progress else 0, epochs=epochs if started else 0,
         step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
         images=started.images if started else 0, validation_images=started.validation_images if started else 0,
-        digest=_digest(folder), note=note(folder), judged_by=_judged_by(folder),
+        digest=_digest(folder, about), note=note(folder), judged_by=_judged_by(about),
         data_time=data_time(folder) or (started.time if started else 0.0), fold=fold, folds=folds,
     )  # fmt: skip
 
@@ -231,7 +231,7 @@ def known_by(folder: Path) -> set[str]:
     name would be taken for them.
     """
     all_ = [entry for entry in _entries(folder) if entry.is_dir()]
-    starts = [Path(_about(run, "start")).parent for run in all_]
+    starts = [Path(_about(run).get("start", "")).parent for run in all_]
     names = [start.name for start in starts] + [name for run in all_ for name in former_names(run)]
     return {name.casefold() for name in names}
 
@@ -299,7 +299,8 @@ def note(folder: Path) -> str:
 
 def began_from(folder: Path) -> Path | None:
     """The file of weights that the run in `folder` started from; None for fresh ones or if it is not known."""
-    return start_of(_about(folder, "start"), _about(folder, "start_near"), folder)
+    about = _about(folder)
+    return start_of(about.get("start", ""), about.get("start_near", ""), folder)
 
 
 def weights_name(file: Path) -> str:
@@ -340,33 +341,34 @@ def former_names(folder: Path) -> list[str]:
 
 def goes_on(folder: Path) -> bool:
     """Whether the run in `folder` started from weights of a run with the same labels; see fine_tuning.py."""
-    return _about(folder, "goes_on") == str(True)
+    return _about(folder).get("goes_on") == str(True)
 
 
 def owner(folder: Path) -> str:
     """The plugin whose detector the run in `folder` trains; "" if it is a built-in one, or not known."""
-    return _about(folder, header.PLUGIN)
+    return _about(folder).get(header.PLUGIN, "")
 
 
-def _about(folder: Path, what: str) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((folder / ABOUT).read_bytes())[what])
-    return ""
+def _about(folder: Path) -> dict[str, str]:
+    """What is noted of the run's data and start; empty if nothing is, or it is damaged."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return {name: str(value) for name, value in json.loads((folder / ABOUT).read_bytes()).items()}
+    return {}
 
 
 def data_time(folder: Path) -> float:
     """When the run's data was taken, in seconds since 1970; 0 if that is not known."""
     try:
-        return float(_about(folder, "time") or 0)
+        return float(_about(folder).get("time") or 0)
     except ValueError:
         return 0.0
 
 
-def _digest(folder: Path) -> str:
+def _digest(folder: Path, about: Mapping[str, str]) -> str:
     """The digest of the run's data; an older run has it only in the head of its checkpoints."""
-    if _about(folder, "version") == "1" and (digest := _nameless(folder)):
+    if about.get("version") == "1" and (digest := _nameless(folder)):
         return digest
-    if digest := _about(folder, "digest"):
+    if digest := about.get("digest", ""):
         return digest
     for name in ("best.safetensors", "last.safetensors"):
         with contextlib.suppress(WorkbenchError):
@@ -374,8 +376,8 @@ def _digest(folder: Path) -> str:
     return ""
 
 
-def _judged_by(folder: Path) -> str:
-    return "" if _about(folder, "version") == "1" else _about(folder, "judged_by")  # that had the labels' names in it
+def _judged_by(about: Mapping[str, str]) -> str:
+    return "" if about.get("version") == "1" else about.get("judged_by", "")  # that had the labels' names in it
 
 
 def _nameless(folder: Path) -> str:
