@@ -112,6 +112,34 @@ def test_a_loss_that_is_no_number_is_told_late_with_its_own_step_and_images(
     assert end.step == 6
 
 
+@pytest.mark.parametrize("lag", [1, 1000])
+def test_numbers_that_half_precision_can_not_hold_are_computed_in_fp32_from_there(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, lag: int
+) -> None:
+    """It failed, and said that the learning rate was too high."""
+    before, calls, half = Toy.forward, [0], machine.Precision("bf16", "")
+
+    def forward(self: Toy, images: Tensor) -> Raw:
+        calls[0] += self.training
+        odd = self.training and calls[0] >= 4 and torch.is_autocast_enabled("cpu")
+        return tuple(level * (math.inf if odd else 1.0) for level in before(self, images))
+
+    monkeypatch.setattr(Toy, "forward", forward)
+    monkeypatch.setattr(machine, "choose_precision", lambda *_: half)
+    request = request_of()
+    events = list(train(request, runtime=SlowRuntime(lag)))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].step == 6
+    told = [event.sentence for event in only(events, Message) if "goes on in fp32" in event.sentence]
+    assert told == [
+        "The loss or its gradient is not a number any more in bf16: the training goes on in fp32 from step 4."
+    ]
+    assert [event.step for event in only(events, Evaluated)] == [2, 3, 5, 6]
+    state = checkpoint.load_state(request.folder / checkpoint.STATE)
+    assert state.precision == "fp32"
+    assert all(tensor.isfinite().all() for tensor in state.detector.values())
+
+
 def test_a_checkpoint_waits_for_what_is_unread(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(save_schedule, "EVERY", 0.0)
     spoil(monkeypatch, 1)

@@ -176,12 +176,11 @@ class Training:
             self.notes += fine_tuning.notes(self.settings, start)
 
     def _opening_events(self) -> Iterator[Event]:
-        detector = self.stepper.detector
         yield Started(
             run=self.request.name, folder=str(self.request.folder), detector=self.recipe.detector,
             device=self.runtime.device_name, precision=self.runtime.precision.name, images=len(self.data.whole),
             validation_images=len(self.validation.whole), epochs=self.settings.epochs, steps=self.plan.steps,
-            parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad),
+            parameters=sum(p.numel() for p in self.stepper.detector.parameters() if p.requires_grad),
             resumed_step=self.progress.done, views=len(self.data) if self.data.originals is not None else 0,
         )  # fmt: skip
         yield from self.notes
@@ -206,6 +205,19 @@ class Training:
         yield from closing
 
     def _steps(self, ahead: ThreadPoolExecutor) -> Iterator[Event]:
+        """All of them; from the first one whose numbers half precision can't hold in fp32."""
+        half = self.runtime.precision.name
+        try:
+            yield from self._steps_as_chosen(ahead)
+            return
+        except Diverged:
+            if not self.stepper.use_fp32():
+                raise
+        sentence = f"The loss or its gradient is not a number any more in {half}: the training goes on in fp32"
+        yield Message("warning", f"{sentence} from step {self.progress.done + 1:,}.")
+        yield from self._steps_as_chosen(ahead)
+
+    def _steps_as_chosen(self, ahead: ThreadPoolExecutor) -> Iterator[Event]:
         next_batch = self._submit_batch(ahead)
         while self.progress.done < self.plan.steps and not self.early:
             if self._requested_action() == PAUSE:
@@ -220,7 +232,8 @@ class Training:
             for remark in self.stepper.try_compiling(batch, done):
                 yield remark
                 self.meter.rest()
-            attack, frozen = schedule.attack_strength(self.settings, done, steps), self._is_frozen(done)
+            attack = schedule.attack_strength(self.settings, done, steps)
+            frozen = self.request.start is not None and schedule.is_frozen(self.settings, done, steps)  # not fresh ones
             momentum = schedule.momentum(self.settings, done, steps)
             with self._locating_divergence():
                 self.stepper.queue(batch, rate, done, attack, frozen=frozen, momentum=momentum)
@@ -256,10 +269,6 @@ class Training:
             step = self.progress.done = error.step.number
             more = prepare.describe_step(self.data, self.plan, step, error.step.rate)
             raise Diverged(f"{error.sentence} {more}", error.step, error) from error
-
-    def _is_frozen(self, step: int) -> bool:
-        """Whether the backbone is frozen: only weights from a file are, not fresh ones."""
-        return self.request.start is not None and schedule.is_frozen(self.settings, step, self.plan.steps)
 
     def _submit_batch(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[AnyBatch]:
         return ahead.submit(self._batch, self.progress.done + later)

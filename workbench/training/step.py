@@ -27,7 +27,7 @@ from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step_result import Diverged, QueuedStep, StepResult, make_diverged
 
-__all__ = ["NORMS_SETTLED", "Diverged", "Stepper", "make_optimizer", "on_device"]
+__all__ = ["NORMS_SETTLED", "Diverged", "Stepper", "make_optimizer"]
 
 NORMS_SETTLED = 100  # steps, see settle_norms
 SUBDIVISIONS = 8  # of a batch, if they matter and the user did not choose
@@ -177,28 +177,31 @@ class Stepper:
         """Call before a step: try whether a compiled network is faster, if that was asked for and is not known yet."""
         return [] if self.compiler is None or number <= NORMS_SETTLED else self.compiler.try_size(self, batch)
 
+    def use_fp32(self) -> bool:
+        """Go on in fp32 after Diverged, with the step that was not taken. False if that can't help, or on a processor,
+        whose batch norms have counted that step's numbers.
+        """
+        if self.runtime.precision.name == "fp32" or self.guard is None:
+            return False
+        self.runtime.precision = machine.Precision("fp32", "The network is computed in fp32.")
+        self.guard, self._scale, self.compiler = StepGuard(self.detector, None, self.device), None, None
+        return True
+
     def unused_settings(self) -> list[str]:
         """Sentences about settings that have no effect here."""
-        if self.settings.label_balance and not self.detector.weighs_labels:
-            return [
-                f"{self.detector.title} weights all labels alike, so label_balance has no effect.",
-                *self._unused_norm_settings(),
-            ]
-        return self._unused_norm_settings()
-
-    def _unused_norm_settings(self) -> list[str]:
-        if self.settings.sync_norm and self.runtime.world == 1:
-            few = f"Only one process trains, so sync_norm has no effect: batch norms use {self.micro} images at a time."
-            return [few] if self.micro < self.settings.batch else []  # else they use all, as with several
-        if not self.settings.cross_norm:
-            return []
-        if not cross_norms(self.detector):
-            return [f"{self.detector.title} has no batch norms, so cross_norm has no effect."]
-        if self.micro >= self.settings.batch:
-            return [
-                "The batch goes through as one mini-batch, so cross_norm has no effect. Choose a smaller mini_batch."
-            ]
-        return []
+        asked, told = self.settings, []
+        if asked.label_balance and not self.detector.weighs_labels:
+            told.append(f"{self.detector.title} weights all labels alike, so label_balance has no effect.")
+        if asked.sync_norm and self.runtime.world == 1:
+            if self.micro < asked.batch:  # else they use all, as with several
+                few = f"batch norms use {self.micro} images at a time."
+                told.append(f"Only one process trains, so sync_norm has no effect: {few}")
+        elif asked.cross_norm and not cross_norms(self.detector):
+            told.append(f"{self.detector.title} has no batch norms, so cross_norm has no effect.")
+        elif asked.cross_norm and self.micro >= asked.batch:
+            few = "The batch goes through as one mini-batch, so cross_norm has no effect."
+            told.append(f"{few} Choose a smaller mini_batch.")
+        return told
 
     def close(self) -> None:
         self.replicas.close()
