@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -88,6 +89,16 @@ def test_a_network_of_one_size_keeps_it_and_says_so(request_of: MakeRequest, mon
     events = list(train(request_of(sizes=0.5, epochs=30)))
     assert any("one size only" in event.sentence for event in only(events, Message))
     assert len(seen) == 1
+
+
+def test_a_training_whose_ap_can_not_be_measured_does_not_end_early(request_of: MakeRequest, tmp_path: Path) -> None:
+    """Of validation images without boxes AP had "not risen" either."""
+    whole = make_snapshot(tmp_path / "images", validation=FEW_JUDGES)
+    boxless = dataclasses.replace(
+        whole, offsets=np.minimum(whole.offsets, 6), boxes=whole.boxes[:6], label_index=whole.label_index[:6],
+        flags=whole.flags[:6], box_ids=whole.box_ids[:6],
+    )  # fmt: skip
+    assert only(list(train(request_of(snapshot=boxless, patience=1))), Finished)[0].step == STEPS
 
 
 @pytest.mark.parametrize("judges", [FEW_JUDGES - 1, FEW_JUDGES])

@@ -6,6 +6,7 @@ run.py starts it and reports what goes wrong.
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -332,7 +333,8 @@ class Training:
         value = self.progress.metrics[self.settings.best_by]
         few = len(self.validation.whole) < FEW_JUDGES
         better = value > (-1.0 if few else self.progress.best)  # never if it is NaN
-        self.progress.stale = 0 if better else self.progress.stale + 1
+        if not math.isnan(value):  # else it can't be measured
+            self.progress.stale = 0 if better else self.progress.stale + 1
         epoch = self.plan.epoch(self.progress.done)
         saved = None
         if better:
