@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
@@ -305,4 +307,21 @@ def test_who_waits_for_its_turn_is_asked_to_stop_with_the_one_before(monkeypatch
         with torchrun.Torchrun.__new__(torchrun.Torchrun).local_main_first(control):
             assert control.stop.is_set() == (control is second)
             first.stop.set()  # while it reads
-    assert told == [True, False]
+    assert told == [True, True, False, True]
+
+
+def test_the_first_goes_on_once_the_others_have_what_it_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of these held the kept images, so it, and then each of them, read the validation images into its memory."""
+    meeting, gone_on, ranks = threading.Barrier(2, timeout=30), threading.Event(), dict[int, int]()
+    monkeypatch.setattr(torchrun.Torchrun, "agree", lambda self, value: meeting.wait() and 0)
+    monkeypatch.setattr(torchrun, "local_rank", lambda: ranks[threading.get_ident()])
+
+    def read(rank: int) -> bool:
+        ranks[threading.get_ident()] = rank
+        with torchrun.Torchrun.__new__(torchrun.Torchrun).local_main_first(Control()):
+            too_early = rank == 1 and gone_on.wait(0.2)
+        gone_on.set()
+        return too_early
+
+    with ThreadPoolExecutor(2) as pool:
+        assert not any(pool.map(read, (0, 1)))

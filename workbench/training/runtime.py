@@ -126,7 +126,7 @@ class Runtime:
     @contextlib.contextmanager
     def local_main_first(self, control: Control) -> Iterator[None]:
         """Within it the first process of each machine goes first, so that the others find on disk what it made; they
-        are asked to stop if it was asked meanwhile.
+        are asked to stop if it was asked meanwhile. It goes on once they have it.
         """
         yield
 

@@ -150,6 +150,7 @@ class Torchrun(Runtime):
         finally:  # whatever happened: the others wait
             if local_rank() == 0:
                 self._hand_on(control)
+            self._hand_on(control)  # until all have it: meanwhile one of them may hold what the first is to add to
 
     def _hand_on(self, control: Control) -> None:
         """Wait for all, and whoever was asked to stop asks them, too: what it left undone they would do for nothing."""
