@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import signal
 import subprocess
@@ -17,9 +18,10 @@ import pytest
 import torch.distributed
 
 from tests.training.toys import make_snapshot
+from workbench.core.lock import Lock, is_held
 from workbench.errors import WorkbenchError
 from workbench.training import launch, process_flags, recipes, run, runs
-from workbench.training.events import Control, Event, Finished, Paused, Progress, Saved, Started
+from workbench.training.events import Control, Event, Failed, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
 
 SLEEP = "import time; time.sleep(600)"
@@ -130,6 +132,56 @@ def test_flags_are_files(tmp_path: Path) -> None:
     (tmp_path / process_flags.PAUSE).unlink()
     time.sleep(2 * process_flags.LOOK_EVERY)
     assert not flag.is_set()
+
+
+def test_a_look_for_whoever_started_them_does_not_hold_up_the_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every two seconds they all waited for 40 ms."""
+    for name in ("LOOK_EVERY", "PARENT_EVERY"):
+        monkeypatch.setattr(process_flags, name, -1.0)
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
+    launcher, flag = Lock(tmp_path, process_flags.LAUNCHER), process_flags.StopFlag(tmp_path)
+    assert not flag.is_set()
+    launcher.release()
+    assert flag.is_set()
+
+
+def test_who_goes_on_with_a_run_that_is_trained_does_not_stop_it(tmp_path: Path) -> None:
+    """It was refused, and took the file away by which those that train it know that they are still wanted."""
+    request, control = request_in(tmp_path), Control()
+    request.folder.mkdir(parents=True)
+    launcher = Lock(request.folder, process_flags.LAUNCHER)
+    (request.folder / process_flags.PAUSE).touch()
+    with pytest.raises(WorkbenchError, match="The run two is in use by process"):
+        list(launch.train_together(dataclasses.replace(request, resume=True), control, 2))
+    assert is_held(request.folder, process_flags.LAUNCHER)
+    assert (request.folder / process_flags.PAUSE).exists()
+    launcher.release()
+
+
+def test_the_record_tells_which_process_was_killed_and_not_what_became_of_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was "an error in Workbench: Connection closed by peer". A file of a name as OpenCV's, where the program was
+    started, is none of theirs.
+    """
+    (tmp_path / "cv2.py").write_text("raise ImportError")
+    monkeypatch.chdir(tmp_path)
+    request = request_in(tmp_path, epochs=100_000, evaluate_every=0)
+    killed = False
+    for event in run.train(request, Control()):
+        if isinstance(event, Progress) and not killed:
+            killed = True
+            for child in psutil.Process().children(recursive=True):
+                if child.environ().get("RANK") == "1":
+                    child.kill()
+    assert killed
+    assert isinstance(event, Failed)
+    assert event.sentence.startswith("Process 1 was killed")
+    found = runs.info(request.folder)
+    assert (found.state, found.sentence, found.resumable) == ("failed", event.sentence, True)
+    assert "error in Workbench" not in (request.folder / runs.EVENTS).read_text("utf-8")
 
 
 def test_processes_that_do_not_stop_are_killed_with_all_that_they_started(

@@ -6,6 +6,7 @@ torchrun is started as a child (cli/torchrun_worker.py); its events are passed o
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import re
 import subprocess
@@ -34,23 +35,22 @@ _KILLED = -9  # exit code, of SIGKILL
 _ERROR = r"[\w.]*(?:Error|Exception)\b.*"  # the line of a traceback that says what it was
 
 
-def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
-    """Train as requested, in as many processes as the settings say: an alternative to run.train()."""
-    folder, processes = request.folder, request.recipe.training.processes
+def train_together(request: RunRequest, control: Control, processes: int) -> Iterator[Event]:
+    """Train as requested, in so many processes: an alternative to run.train()."""
+    folder = request.folder
     if processes > request.recipe.training.batch:
         raise WorkbenchError(
             f"A batch of {request.recipe.training.batch} images can't be divided among {processes} processes."
             " Choose a larger batch or fewer processes."
         )
-    if not request.resume:
-        folder.mkdir(parents=True, exist_ok=True)
-        record.write_request(request)
-    for name in (STOP, PAUSE):
-        (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     launcher = Lock(folder, LAUNCHER)
+    if not launcher.held:  # flags and record are those of a training that runs
+        raise WorkbenchError(launcher.why(f"the run {folder.name}"))
     try:
-        if not launcher.held:
-            raise WorkbenchError(launcher.why(f"the run {folder.name}"))
+        _clear_flags(folder)
+        if not request.resume:
+            record.write_request(request)
         with open(folder / LOG, "ab") as log:
             before = log.tell()
             yield from _forward_events(_started(folder, processes, request.resume, log), folder, control, before)
@@ -60,10 +60,14 @@ def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
                 (folder / name).unlink(missing_ok=True)
         raise
     finally:
-        for name in (STOP, PAUSE):
-            (folder / name).unlink(missing_ok=True)
+        _clear_flags(folder)
         launcher.release()
         (folder / LAUNCHER).unlink(missing_ok=True)
+
+
+def _clear_flags(folder: Path) -> None:
+    for name in (STOP, PAUSE):
+        (folder / name).unlink(missing_ok=True)
 
 
 class _Refused(WorkbenchError):
@@ -76,8 +80,9 @@ def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> subp
         "-m", "workbench.cli.torchrun_worker", str(folder), "go-on" if resume else "begin",
     ]  # fmt: skip
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, creationflags=no_console_flags()
-    )
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, creationflags=no_console_flags(),
+        env={**os.environ, "PYTHONSAFEPATH": "1"},  # import no cv2.py from the folder in which the program was started
+    )  # fmt: skip
 
 
 def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Control, before: int) -> Iterator[Event]:
@@ -97,6 +102,8 @@ def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Contr
         reader.join()
         assert child.stdout is not None
         child.stdout.close()
+    if isinstance(last, Failed):
+        _recorded(folder, last)
     if isinstance(last, Finished | Failed):
         return
     output = (folder / LOG).read_bytes()[before:].decode("utf-8", "replace")
@@ -106,7 +113,17 @@ def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Contr
             " process, or under Linux (WSL)."
         )
     why = end_reason(output) or f"The processes ended unexpectedly, with code {child.returncode}."
-    yield Failed(f"{why} See their output: {folder / LOG}")
+    yield _recorded(folder, Failed(f"{why} See their output: {folder / LOG}"))
+
+
+def _recorded(folder: Path, event: Failed) -> Failed:
+    """The event, in the run's record: there the main process may have written only what another's end did to it."""
+    ended = [one for one in runs.outline(folder) if isinstance(one, Finished | Failed)]
+    if ended and isinstance(ended[-1], Failed) and ended[-1].sentence == event.sentence:
+        return event
+    with contextlib.suppress(WorkbenchError), contextlib.closing(record.EventLog(folder)) as log:
+        return log.add(event)
+    return event
 
 
 def end_reason(output: str) -> str:

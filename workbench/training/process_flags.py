@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from workbench.core.lock import Lock
+from workbench.core.lock import is_held
 
 STOP, PAUSE, LAUNCHER = ".stop", ".pause", "launcher.lock"
 LOOK_EVERY = 0.05  # seconds between two checks of a file
@@ -55,8 +55,4 @@ class StopFlag(FileFlag):
         if time.monotonic() - self._asked < PARENT_EVERY:
             return False
         self._asked = time.monotonic()
-        lock = Lock(self._folder, LAUNCHER)
-        try:
-            return lock.held
-        finally:
-            lock.release()
+        return not is_held(self._folder, LAUNCHER)

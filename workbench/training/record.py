@@ -76,9 +76,6 @@ class NoLog:
     def add(self, event: AnyEvent) -> AnyEvent:
         return event
 
-    def close(self) -> None:
-        pass
-
 
 def write_request(request: RunRequest, judged_by: str = "") -> None:
     """Write recipe, anchors and data into the run's folder, for `resume` and for the record.

@@ -12,7 +12,12 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from workbench.training import gpu, machine, record, run_folder
+import torch
+
+from workbench.core.files import remove_unfinished
+from workbench.core.lock import Lock
+from workbench.errors import WorkbenchError
+from workbench.training import gpu, machine, record
 from workbench.training.events import Control, Event, Failed
 from workbench.training.launch import train_together
 from workbench.training.loop import Training
@@ -31,10 +36,11 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
     calls this with the same request; the main one writes the files.
     """
     request, control, runtime = request.as_its_authors(), control or Control(), runtime or Runtime()
-    if request.recipe.training.processes > 1 and runtime.world == 1:
-        yield from train_together(request, control)
+    processes = _processes(request) if runtime.world == 1 else 1
+    if processes > 1:
+        yield from train_together(request, control, processes)
         return
-    with run_folder.locked(request.folder, runtime), contextlib.closing(run_folder.log(request.folder, runtime)) as log:
+    with _opened(request.folder, runtime) as log:
         training = Training(request, control, log, runtime)
         with machine.threads_each(runtime.threads):
             steps = training.events()
@@ -44,7 +50,7 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
                         yield log.add(event)
             except Exception as error:
                 known = gpu.explain_error(error, runtime.device)
-                odd = Failed(f"The training stopped because of an error in Workbench: {error}", repr(error))
+                odd = Failed(runtime.describe(error), repr(error))
                 failed = log.add(odd if known is None else Failed(known.sentence, known.cause))
                 is_reported = not (runtime.failed_alone(error) or training.abandoned) and training.started
                 if known is not None and is_reported:
@@ -59,3 +65,34 @@ def resume(folder: Path, control: Control | None = None, runtime: Runtime | None
     """Resume the run in `folder` from its last checkpoint, with the data and the recipe it was started with."""
     runtime = runtime or Runtime()
     return train(runtime.broadcast(lambda: record.read_request(Path(folder))), control, runtime)
+
+
+def _processes(request: RunRequest) -> int:
+    """How many processes train it: as the recipe says; of a run that goes on, no more than there are graphics cards."""
+    settings = request.recipe.training
+    cards = torch.cuda.device_count() if settings.device != "cpu" and torch.cuda.is_available() else 0
+    return min(settings.processes, cards) if request.resume and cards else settings.processes
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, runtime: Runtime) -> Iterator[record.EventLog | record.NoLog]:
+    """The record of a run, whose folder is made and used by one training at a time; only the main process writes there.
+
+    WorkbenchError if another program has the folder or it can't be made.
+    """
+    if not runtime.is_main:
+        yield record.NoLog()
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
+    lock = Lock(folder)
+    try:
+        if not lock.held:
+            raise WorkbenchError(lock.why(f"the run {folder.name}"))
+        remove_unfinished(folder)
+        with contextlib.closing(record.EventLog(folder)) as log:
+            yield log
+    finally:
+        lock.release()

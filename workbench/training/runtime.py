@@ -65,6 +65,10 @@ class Runtime:
         """
         return False
 
+    def describe(self, error: Exception) -> str:
+        """A sentence for an error that nothing else explains."""
+        return f"The training stopped because of an error in Workbench: {error}"
+
     def autocast(self) -> torch.autocast:
         return self.precision.autocast(self.device)
 

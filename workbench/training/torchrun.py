@@ -31,6 +31,7 @@ from workbench.training.step_result import Diverged
 T = TypeVar("T")
 CPU = torch.device("cpu")
 PATIENCE = timedelta(hours=3)  # until a waiting process gives up: another may be reading images
+_LEFT = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # gloo's words where a process is gone
 _NEW = "forward_sync_buffers"  # torch 2.15's name for "broadcast_buffers"
 _BUFFERS = _NEW if _NEW in inspect.signature(DistributedDataParallel.__init__).parameters else "broadcast_buffers"
 
@@ -172,6 +173,11 @@ class Torchrun(Runtime):
         alone = not isinstance(error, Diverged | AlreadyReported)
         self._waits = self._waits and not alone
         return alone
+
+    def describe(self, error: Exception) -> str:
+        if isinstance(error, RuntimeError) and any(text in str(error) for text in _LEFT):
+            return "Another of the processes that train together has ended, and with it this training. Resume the run."
+        return super().describe(error)
 
     def close(self) -> None:
         if self._waits and dist.is_initialized():  # NCCL's groups must be destroyed by all
