@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from workbench.detectors.parts.detector import Detector
 
-__all__ = ["BEST", "LAST", "STATE", "CheckpointHeader", "NotFinite", "State", "load_detector", "load_state"]
-__all__ += ["load_weights", "provenance", "read_header", "save_detector", "save_state"]
+__all__ = ["BEST", "LAST", "STATE", "CheckpointHeader", "NotFinite", "State", "check_same", "load_detector"]
+__all__ += ["load_state", "load_weights", "provenance", "read_header", "save_detector", "save_state"]
 
 LAST, BEST, STATE = "last.safetensors", "best.safetensors", "last.state.pt"
 STATE_VERSION = 3
@@ -192,13 +192,15 @@ def _check_fits(header: CheckpointHeader, file: Path) -> None:
     except (OSError, SafetensorError) as error:
         raise Refused(file, "this checkpoint is damaged. Use another one of the run.", cause=error) from error
     wanted = {name: tuple(tensor.shape) for name, tensor in skeleton.state_dict().items()}
-    _check_same(wanted, found, file)
+    check_same(wanted, found, file)
 
 
-def _check_same(wanted: Mapping[str, Any], found: Mapping[str, Any], file: Path) -> None:
+def check_same(wanted: Mapping[str, Any], found: Mapping[str, Any], file: object) -> None:
+    """Refused if tensors of these names, with these properties, are not those of the network."""
     odd = list(wanted.keys() ^ found.keys()) or [name for name in wanted if wanted[name] != found[name]]
     if odd:
-        raise Refused(file, f"the weights do not fit the network named in this checkpoint (at '{sorted(odd)[0]}').")
+        what = f"the weights do not fit the network named in this checkpoint (at '{sorted(odd)[0]}')"
+        raise Refused(file, f"{what}. If it is a plugin's, they need that plugin as it was.")
 
 
 def load_weights(file: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -211,7 +213,7 @@ def load_weights(file: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise Refused(file, "this checkpoint is damaged. Use another one of the run.", cause=error) from error
     kinds, theirs = ({name: (t.shape, t.dtype) for name, t in some.items()} for some in (wanted, weights))
-    _check_same(kinds, theirs, file)
+    check_same(kinds, theirs, file)
     unpickling.check_tensors(file, weights, file.stat().st_size)
     return weights
 

@@ -14,9 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from workbench.core.formatting import count
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import (
+    checkpoint,
     dataset_loading,
     device_augment,
     fine_tuning,
@@ -32,7 +34,7 @@ from workbench.training import (
     validate,
     weights,
 )
-from workbench.training.checkpoint import BEST, CheckpointHeader, State
+from workbench.training.checkpoint import BEST, STATE, CheckpointHeader, State
 from workbench.training.data import Dataset
 from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
@@ -95,30 +97,18 @@ class Training:
         resumes, folder = self.request.resume, self.request.folder
         state, messages = self.runtime.broadcast(lambda: resuming.saved_state(folder)) if resumes else (None, [])
         self.notes += messages
-        self._choose_device(state.precision if state else self.settings.precision)
+        if state is not None:
+            self.progress = saving.progress_of(state)
+        self.notes += resuming.choose_device(self.runtime, self.settings, state, resumes)
         self.data, self.validation = yield from dataset_loading.load_datasets(
             self.request, self.runtime, self.threads, self.control
         )
         if self.runtime.agree(self.control.stop.is_set()):
-            step, best = (state.step, state.best_ap50) if state else (0, self.progress.highest_ap50)
-            yield Finished(step, 0, True, best, self._seconds(), str(self.request.folder))
+            yield self._finished(checkpoint.header_of(state, STATE).epoch if state else 0, stopped=True)
             return
         with gpu.alone_on(self.runtime.device):
             self._build(state)
             yield from self._train()
-
-    def _choose_device(self, precision: str) -> None:
-        """Of a run that goes on on another machine, which may lack the device that was chosen, the best one here, in
-        the precision of the recipe: what auto found good on a card is slow on most processors.
-        """
-        try:
-            self.runtime.choose(self.settings, precision)
-        except machine.NoSuchDevice:
-            if not self.request.resume or self.runtime.world > 1:
-                raise
-            self.runtime.choose(replace(self.settings, device="auto"), self.settings.precision)
-            sentence = f"There is no device '{self.settings.device}' on this machine: the run goes on on"
-            self.notes.append(Message("warning", f"{sentence} {self.runtime.device_name}."))
 
     # --- before the first step ---
 
@@ -353,7 +343,8 @@ class Training:
         if saved:
             yield saved
         if self.early and self.progress.done < self.plan.steps:
-            yield Message("info", f"AP has not risen for {self.progress.stale} evaluations: the training ends early.")
+            often = count(self.progress.stale, "evaluation")
+            yield Message("info", f"AP has not risen for {often}: the training ends early.")
 
     # --- checkpoints ---
 
@@ -364,11 +355,11 @@ class Training:
         saved = [self._save_last()] if self.runtime.is_main else []
         if self.request.goes_on and self.runtime.is_main:
             read += fine_tuning.remarks(self.request.folder, self.settings.best_by)
-        epoch, seconds = self.plan.epoch(self.progress.done), self._seconds()
-        ended = Finished(
-            self.progress.done, epoch, stopped, self.progress.highest_ap50, seconds, str(self.request.folder)
-        )
-        return [*read, *saved, failed or ended]
+        return [*read, *saved, failed or self._finished(self.plan.epoch(self.progress.done), stopped=stopped)]
+
+    def _finished(self, epoch: int, *, stopped: bool) -> Finished:
+        best, seconds = self.progress.highest_ap50, self._seconds()
+        return Finished(self.progress.done, epoch, stopped, best, seconds, str(self.request.folder))
 
     def _read_quietly(self) -> tuple[list[Event], Failed | None]:
         """When nobody receives events any more: the events of the queued steps, and whether one was the last."""
@@ -401,7 +392,9 @@ class Training:
         return saving.header(self.request, self.stepper, self.progress, epoch, len(self.data.whole), self._seconds())
 
     def _restore(self, state: State) -> None:
-        self.progress = saving.restore(state, self.stepper, self.average)
+        resuming.check_plan(state, self.plan.steps, len(self.data.whole))
+        saving.restore(state, self.stepper, self.average)
+        self.early = 0 < self.settings.patience <= self.progress.stale  # killed before it could end
         self.notes += resuming.notes(self.request, state, self.progress, self.settings, self.data, self.validation)
         self.meter.begin(self.progress.done)
         self.monitor.begin(self.progress.done)

@@ -1,16 +1,22 @@
-"""What a killed run had done after its last save: those steps are trained again, the best weights stay."""
+"""How a run goes on: on which device, whether its images are still there, and what a kill after its last save cost.
+
+The steps that were not saved are trained again, the best weights stay.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.formatting import count
+from workbench.core.lost_folders import ADVICE
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, header, runs
+from workbench.training import checkpoint, header, machine, runs
 from workbench.training.checkpoint import BEST, STATE, State
 from workbench.training.data import Dataset
 from workbench.training.events import Message, Progress
 from workbench.training.request import RunRequest
+from workbench.training.runtime import Runtime
 from workbench.training.saving import TrainingProgress
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
@@ -21,6 +27,48 @@ def saved_state(folder: Path) -> tuple[State | None, list[Message]]:
     if file.exists():
         return checkpoint.load_state(file), []
     return None, [Message("warning", "The run ended before anything was saved, so it starts again from the beginning.")]
+
+
+def choose_device(runtime: Runtime, settings: TrainingSettings, state: State | None, resumes: bool) -> list[Message]:
+    """Choose device and precision, the same again for a run that `resumes`; errors as of Runtime.choose().
+
+    On a machine without that device the best one, and on another kind of device the recipe's precision: what auto found
+    good on a card is slow on most processors, and the other way round.
+    """
+    notes = []
+    if resumes and settings.processes not in (1, runtime.world):
+        now = "one process" if runtime.world == 1 else f"{runtime.world} processes"
+        notes.append(Message("info", f"The run goes on in {now}, not in {settings.processes}."))
+    asked = settings.precision
+    try:
+        runtime.choose(settings, asked if state is None else state.precision)
+    except machine.NoSuchDevice:
+        if not resumes or runtime.world > 1:
+            raise
+        runtime.choose(replace(settings, device="auto"), asked)
+        sentence = f"There is no device '{settings.device}' on this machine: the run goes on on {runtime.device_name}."
+        return [*notes, Message("warning", sentence)]
+    if state is None or asked == state.precision:
+        return notes
+    if asked == "auto" and (state.device_rng is not None) != (runtime.device.type == "cuda"):
+        runtime.choose(settings, asked)
+    elif runtime.precision.name == state.precision:
+        why = f"The network is computed in {state.precision}, as it was when the run was saved."
+        runtime.precision = replace(runtime.precision, why=why)
+    return notes
+
+
+def check_plan(state: State, steps: int, images: int) -> None:
+    """WorkbenchError if so few images can be read now that the run, which has so many `steps` with them, had been over
+    before `state`: it would end at once, and could not be resumed once the others are there again.
+    """
+    before = checkpoint.header_of(state, STATE).provenance.get("images", 0)
+    if images < before and state.step > steps:
+        raise WorkbenchError(
+            f"Only {images:,} of the {before:,} images that this run learns from can be read now. With these alone it"
+            f" would have ended after step {steps:,}, and it has made {state.step:,}. Is the folder of the others still"
+            f" there? {ADVICE}"
+        )
 
 
 def notes(

@@ -141,10 +141,24 @@ def save_weights(file: Path, average: Average, about: CheckpointHeader) -> Saved
     return Saved(file.stem, str(file), about.step)
 
 
-def restore(state: State, stepper: Stepper, average: Average) -> TrainingProgress:
-    """Put a saved state back into network, average and optimiser; returns where the training stood.
-    (Each step seeds torch.)
+def progress_of(state: State) -> TrainingProgress:
+    """Where the training stood."""
+    metrics = checkpoint.header_of(state, STATE).metrics
+    return TrainingProgress(
+        state.step, state.evaluated, state.stale, state.best, state.best_ap50, metrics, earlier=state.seconds
+    )
+
+
+def restore(state: State, stepper: Stepper, average: Average) -> None:
+    """Put a saved state back into network, average and optimiser. (Each step seeds torch.)
+
+    Refused if it is of another network: a detector of a plugin may have changed since.
     """
+    now, then = (
+        {name: tuple(tensor.shape) for name, tensor in some.items()}
+        for some in (stepper.detector.state_dict(), state.detector)
+    )
+    checkpoint.check_same(now, then, STATE)
     stepper.detector.load_state_dict(state.detector)
     average.detector.load_state_dict(state.average)
     stepper.optimizer.load_state_dict(_for(stepper.optimizer, state.optimizer))
@@ -152,10 +166,6 @@ def restore(state: State, stepper: Stepper, average: Average) -> TrainingProgres
         stepper.micro, stepper.halved = min(state.micro_batch, stepper.micro), True
     if stepper.scale is not None and state.loss_scale:
         stepper.scale = machine.LossScale(state.loss_scale, state.scaled_for)
-    metrics = checkpoint.header_of(state, STATE).metrics
-    return TrainingProgress(
-        state.step, state.evaluated, state.stale, state.best, state.best_ap50, metrics, earlier=state.seconds
-    )
 
 
 def as_resumed(settings: TrainingSettings, state: State | None) -> TrainingSettings:
