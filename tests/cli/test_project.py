@@ -296,6 +296,14 @@ def test_a_damaged_project_is_made_of_its_text_or_its_newest_copy(cells: Path, c
     assert f"as it was before: workbench restore {shlex.quote(str(cells))} --copy '{before_it['name']}'" in told
     assert main(["restore", str(cells), "--copy", before_it["name"]]) == console.DONE
     assert main(["restore", str(cells), "--copy", "another"]) == console.FAILED
+    for gone in (cells / "backups").iterdir():
+        gone.unlink()
+    (cells / "project.sqlite").unlink()
+    capsys.readouterr()
+    assert main(["restore", str(cells)]) == console.FAILED
+    assert "Its text is whole: add --text." in " ".join(capsys.readouterr().err.split())
+    assert main(["restore", str(cells), "--text", "--json"]) == console.DONE
+    assert said(capsys)["old"] == "", "there was nothing to keep"
 
 
 def test_help_names_every_built_in_format() -> None:

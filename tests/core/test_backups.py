@@ -283,6 +283,29 @@ def test_a_folder_that_cannot_be_locked_or_written_is_left_as_it_is(
     assert released == [True]
 
 
+@pytest.mark.parametrize("left", ["text", "copy"])
+def test_a_project_of_which_only_the_file_is_missing_comes_back_and_no_new_one_replaces_it(
+    document: Document, left: str
+) -> None:
+    """Deleted, or never there: git has the text alone. "Make a new one" was the advice, and that overwrote the text."""
+    folder = document.folder
+    draw(document, 3)
+    backup = backups.back_up(folder, NOON) if left == "copy" else None
+    if left == "text":
+        mirror.write(folder)
+    document.close()
+    (folder / FILE).unlink()
+    there = "Its copy of .* is intact" if backup else "Its text of .* has 1 image and 3 boxes"
+    way = "restore'" if backup else "restore --text'"
+    with pytest.raises(Damaged, match=rf"project\.sqlite is missing\. {there}\. Restore it .*{way}\.$"):
+        Document.open(folder)
+    with pytest.raises(WorkbenchError, match="a new one would replace them. Restore it"):
+        Document.create(folder)
+    assert not (folder / FILE).exists()
+    assert backups.restore(folder, backup or backups.text_of(folder)) is None, "nothing was replaced"
+    assert boxes_in(folder) == 3
+
+
 def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> None:
     for _ in range(20):
         draw(document, 20)

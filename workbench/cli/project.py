@@ -82,22 +82,24 @@ def restore(
     if text:
         info = mirror.read_info(project)
         old = backups.restore(project, info)
-        print_result({"restored": "text", "images": info.images, "boxes": info.boxes, "old": str(old)}, as_json=as_json)
+        held = {"images": info.images, "boxes": info.boxes}
+        print_result({"restored": "text", **held, "old": str(old or "")}, as_json=as_json)
         _say_way_back(project, old, quiet=as_json)
         return
     chosen = next((b for b in made if b.file.name == copy), None) if copy else backups.newest_good(project)
     if chosen is None:
         what = f"no copy called '{copy}'" if copy else "no good copy"
-        raise WorkbenchError(f"There is {what} in {project / backups.FOLDER}. See --list.")
+        text_too = "" if copy or backups.text_of(project) is None else " Its text is whole: add --text."
+        raise WorkbenchError(f"There is {what} in {project / backups.FOLDER}. See --list.{text_too}")
     old = backups.restore(project, chosen)
-    print_result({"restored": chosen.file.name, "made": chosen.words, "old": str(old)}, as_json=as_json)
+    print_result({"restored": chosen.file.name, "made": chosen.words, "old": str(old or "")}, as_json=as_json)
     _say_way_back(project, old, quiet=as_json)
 
 
-def _say_way_back(project: Path, old: Path, *, quiet: bool) -> None:
+def _say_way_back(project: Path, old: Path | None, *, quiet: bool) -> None:
     from workbench.core import backups
 
-    if old.name in {copy.file.name for copy in backups.replaced(project)}:
+    if old is not None and old.name in {copy.file.name for copy in backups.replaced(project)}:
         command = f"workbench restore {shlex.quote(str(project))} --copy {shlex.quote(old.name)}"
         say(f"To have it as it was before: {command}", quiet=quiet)
 

@@ -166,24 +166,44 @@ def text_of(folder: Path) -> MirrorInfo | None:
         return None
 
 
-def with_advice(folder: Path, damage: Damaged) -> Damaged:
-    """The same error with advice: what the project in `folder` can be restored from."""
+def check_new(folder: Path) -> None:
+    """WorkbenchError if a new project in `folder` would replace the text and copies of one whose file is missing."""
+    if backups(folder) or os.path.exists(folder / mirror.FOLDER / mirror.HEAD):
+        raise WorkbenchError(
+            f"In {folder} are the text or copies of a project whose {FILE} is missing; a new one would replace them."
+            " Restore it, by opening that folder in the window or with 'workbench restore', or choose another folder."
+        )
+
+
+def missing(folder: Path) -> WorkbenchError:
+    """Why nothing can be opened there: no project was made, or its file was deleted, or never copied (as by git)."""
+    if told := _advice(folder):
+        return Damaged(f"The project file {folder / FILE} is missing. {told}")
+    return WorkbenchError(f"There is no project in {folder} (no {FILE}). Choose another folder, or make a new one.")
+
+
+def _advice(folder: Path) -> str:
+    """What the project in `folder`, whose file is damaged or missing, can be restored from; "" if from nothing."""
     good, text = newest_good(folder), text_of(folder)
-    advice = []
+    told = []
     if good is not None:
-        advice.append(f"Its copy of {good.words} is intact.")
+        told.append(f"Its copy of {good.words} is intact.")
     if text is not None:
         held = f"{count(text.images, 'image')} and {count(text.boxes, 'box')}"
-        advice.append(f"Its text of {time_text(text.written)} has {held}.")
-    if advice:
-        advice.append("Restore it in the window, or with 'workbench restore'.")
-    else:
-        advice.append("There is no intact copy in its folder; restore it from a backup of your own.")
-    return Damaged(" ".join([damage.sentence, *advice]), damage.cause)
+        told.append(f"Its text of {time_text(text.written)} has {held}.")
+    if told:
+        told.append(f"Restore it in the window, or with 'workbench restore{'' if good is not None else ' --text'}'.")
+    return " ".join(told)
 
 
-def restore(folder: Path, source: Backup | MirrorInfo) -> Path:
-    """Replace the project's file by a backup, or by one made of the project's text. Returns where the old file is kept.
+def with_advice(folder: Path, damage: Damaged) -> Damaged:
+    """The same error with advice: what the project in `folder` can be restored from."""
+    told = _advice(folder) or "There is no intact copy in its folder; restore it from a backup of your own."
+    return Damaged(f"{damage.sentence} {told}", damage.cause)
+
+
+def restore(folder: Path, source: Backup | MirrorInfo) -> Path | None:
+    """Replace the project's file by a backup, or by one made of its text. Returns where the old file is kept, if any.
 
     WorkbenchError, and nothing is changed, if the source is damaged, the project is being edited or the disk is full.
     """
@@ -210,7 +230,7 @@ def restore(folder: Path, source: Backup | MirrorInfo) -> Path:
     return old
 
 
-def _kept_aside(file: Path) -> Path:
+def _kept_aside(file: Path) -> Path | None:
     """A second name for the file as it is, together with its rollback journal, which must not reach the new file."""
     name, number = f"{file.stem}.replaced {time.strftime('%Y-%m-%d %H.%M.%S')}", 1
     old = file.with_name(f"{name}{file.suffix}")
@@ -228,4 +248,4 @@ def _kept_aside(file: Path) -> Path:
             os.replace(journal, old.with_name(f"{old.name}-journal"))
     except OSError as error:
         raise WorkbenchError(f"{file} could not be kept: {error.strerror or error}. Make room there.", error) from error
-    return old
+    return old if old.exists() else None

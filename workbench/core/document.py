@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from workbench.core import edit_rules, edits, file_checksum, journal_index, roots, undo_steps
+from workbench.core import backups, edit_rules, edits, file_checksum, journal_index, roots, undo_steps
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
@@ -56,6 +56,7 @@ class Document(Contents):
         folder = absolute(folder)
         if (folder / FILE).exists():
             raise WorkbenchError(f"There is already a project in {folder}. Open it, or choose another folder.")
+        backups.check_new(folder)
         if images is not None and not Path(images).is_dir():
             raise WorkbenchError(f"There is no folder {images}. Choose the folder that holds your photographs.")
         try:
@@ -88,9 +89,7 @@ class Document(Contents):
         if folder.name == FILE:
             folder = folder.parent
         if not (folder / FILE).is_file():
-            raise WorkbenchError(
-                f"There is no project in {folder} (no {FILE}). Choose another folder, or make a new one."
-            )
+            raise backups.missing(folder)
         lock, why = None, "It was opened for reading only."
         if not read_only:
             lock = Lock(folder)
@@ -112,8 +111,6 @@ class Document(Contents):
             if lock is not None:
                 lock.release()
             if isinstance(error, Damaged):
-                from workbench.core import backups
-
                 raise backups.with_advice(folder, error) from error
             raise
         return cls(folder, store, lock)

@@ -271,3 +271,18 @@ def test_a_damaged_project_without_a_good_copy_is_not_opened(open_window: Open, 
     assert asked() is not None
     assert window.session.document is None
     assert file.read_bytes().endswith(b"\xff")
+
+
+def test_a_project_whose_file_is_missing_is_made_of_its_text(open_window: Open, project: Path, qtbot: QtBot) -> None:
+    """As after a git clone."""
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        document.draw((Box(0, 1, 1, (0, 0, 5, 5)),))
+    mirror.write(project)
+    (project / FILE).unlink()
+    window = open_window()
+    asked = answer("restore-text")
+    window.open(project)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    assert asked().informativeText() == "A project rebuilt from the text has no edits to undo."
+    assert len(window.session.document.boxes(1)) == 1

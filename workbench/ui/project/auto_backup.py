@@ -156,12 +156,13 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     WorkbenchError if that could not be done.
     """
     from workbench.core import backups
+    from workbench.core.store import FILE
 
     owner = QApplication.activeWindow()  # found before the waiting dialog is active, which takes its children along
     good, text = run_waiting(
         "Looking for good copies of the project", lambda: (backups.newest_good(folder), backups.text_of(folder))
     )
-    question = QMessageBox(QMessageBox.Icon.Warning, "The project is damaged", damage.sentence)
+    question = QMessageBox(QMessageBox.Icon.Warning, "The project can't be opened", damage.sentence)
     question.setParent(owner, question.windowFlags())
     question.setObjectName("restore-question")
     question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Close))
@@ -175,9 +176,8 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     if good is not None and text is not None and good.made > text.written:
         question.setDefaultButton(next(button for button, choice in choices.items() if choice is good))
     if choices:
-        question.setInformativeText(
-            "The damaged file is kept beside it. A project rebuilt from the text has no edits to undo."
-        )
+        kept = "The damaged file is kept beside it. " if (folder / FILE).exists() else ""
+        question.setInformativeText(f"{kept}A project rebuilt from the text has no edits to undo.")
     show_whole_words(question)
     clicked: list[object] = []
     question.buttonClicked.connect(clicked.append)
