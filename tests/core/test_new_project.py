@@ -137,6 +137,26 @@ def test_a_folder_without_images_makes_no_project(tmp_path: Path) -> None:
         next(new_project.new_project(tmp_path / "p", tmp_path / "missing"))
 
 
+def test_a_project_whose_first_names_can_not_be_written_leaves_nothing_in_the_way(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk an empty one was left, and the next attempt was told that there is one already."""
+
+    def full(*_: object) -> None:
+        raise WorkbenchError("The disk is full.")
+
+    with monkeypatch.context() as disk, pytest.raises(WorkbenchError, match="disk is full"):
+        disk.setattr(image_records, "add_names", full)
+        next(new_project.new_project(tmp_path / "p", photographs))
+    assert list((tmp_path / "p").iterdir()) == []
+    events = new_project.new_project(tmp_path / "p", photographs)
+    opened = next(events)
+    close(events)
+    assert isinstance(opened, ProjectOpened)
+    assert not opened.document.read_only, "nobody holds its lock"
+    opened.document.close()
+
+
 def test_dates_are_the_cameras_or_the_files_and_are_kept(tmp_path: Path) -> None:
     folder = tmp_path / "photographs"
     folder.mkdir()

@@ -32,7 +32,7 @@ from workbench.errors import Damaged, WorkbenchError
 Listener = Callable[[AppliedEdit], None]
 
 
-def _remove_files(folder: Path) -> None:
+def remove_files(folder: Path) -> None:
     """Remove the files of an unfinished project; the folder itself may be the user's own."""
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", LOCK):
         with contextlib.suppress(OSError):
@@ -65,7 +65,7 @@ class Document(Contents):
             raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
         with contextlib.ExitStack() as undo:  # an unfinished project must not block the next attempt
             store = Store.create(folder / FILE)
-            undo.callback(_remove_files, folder)
+            undo.callback(remove_files, folder)
             document = cls(folder, store, Lock(folder))
             undo.callback(document.close)
             with store.transaction() as connection:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from workbench.core import files, image_records
-from workbench.core.document import Document
+from workbench.core.document import Document, remove_files
 from workbench.core.files import absolute, check_name, natural_keys, walk_images
 from workbench.core.folder_reader import FolderReader, NamesListed
 from workbench.core.folder_reader import HeadersRead as HeadersRead
@@ -68,17 +68,26 @@ def new_project(
         raise WorkbenchError(f"There are no images in {photographs}. {why}")
     check_name(photographs)
     with contextlib.closing(FolderReader(absolute(folder) / FILE, absolute(photographs), stopped=stopped)) as reader:
+        document = _begun(folder, photographs, name, first)
+        yield ProjectOpened(document, filling=True)
+        yield from _events(document, reader, known=first)
+
+
+def _begun(folder: Path, photographs: Path, name: str, first: Sequence[str]) -> Document:
+    """The project with the first names; nothing is left of it if that fails, as on a full disk."""
+    with contextlib.ExitStack() as undo:
         document = Document.create(folder, name=name)
+        undo.callback(remove_files, document.folder)
+        undo.callback(document.close)
         root = document.add_root(photographs)
+        named = sorted(zip(first, natural_keys(first), strict=True), key=itemgetter(1))
         with document.store.transaction() as connection:
-            image_records.add_names(
-                connection, root, sorted(zip(first, natural_keys(first), strict=True), key=itemgetter(1))
-            )
+            image_records.add_names(connection, root, named)
             image_records.set_unlisted_root(connection, root)
         document.clear_history()
         document.images(), document.counts()
-        yield ProjectOpened(document, filling=True)
-        yield from _events(document, reader, known=first)
+        undo.pop_all()
+    return document
 
 
 def resume_reading(
