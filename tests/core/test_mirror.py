@@ -17,7 +17,7 @@ from tests.ui.window_driver import write_photographs
 from workbench.core import edits, mirror, mirror_reader
 from workbench.core.document import Document
 from workbench.core.formatting import one_line
-from workbench.core.project import FLAGS, Box, Label, Split, State
+from workbench.core.project import FLAGS, Box, Image, Label, Split, State
 from workbench.core.store import FILE
 from workbench.errors import Refused
 
@@ -62,6 +62,22 @@ def test_a_project_is_the_same_when_made_of_its_text(document: Document, tmp_pat
     assert rebuilt(document.folder, tmp_path / "new.sqlite") == contents(document.folder / FILE)
     text = mirror.read_info(document.folder)
     assert (text.images, text.boxes) == (5, 1)
+
+
+def test_ids_of_what_is_gone_are_not_given_again_after_that(document: Document, tmp_path: Path) -> None:
+    """Networks and runs know by them what they mean: a new label was taken for a merged one that had had its id."""
+    document.do(edits.AddLabels((Label(0, "late"),)))
+    for edit in (edits.MergeLabels(3, 1), edits.RemoveLabel(1), edits.RemoveLabel(2), edits.RemoveImages((5,))):
+        document.do(edit)
+    assert (document.labels(), document.counts().total) == ((), 0), "of these none is left"
+    mirror.write(document.folder)
+    (tmp_path / "again").mkdir()
+    mirror_reader.rebuild(document.folder, tmp_path / "again" / FILE)
+    with Document.open(tmp_path / "again") as again:
+        (label,) = again.do(edits.AddLabels((Label(0, "new"),))).added_labels
+        (box,) = again.draw((Box(0, 1, label.id, (0, 0, 5, 5)),)).added_boxes
+        again.do(edits.AddImages((Image(0, "f.png"),)))
+        assert (label.id, box.id, again.images()[-1].id) == (4, 2, 6)
 
 
 def test_an_edit_changes_one_line_and_the_seal(document: Document) -> None:

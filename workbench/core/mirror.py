@@ -1,9 +1,9 @@
 """The project as text in its folder labels/, for people, git, and in case the project's file is damaged.
 
-`project.json` has labels, roots and settings; `000.jsonl` the images with ids 1 to 1,000, `001.jsonl` the next thousand
-and so on: one line per image with its boxes, without default values. A moved box changes one line. The last line of a
-file counts images and boxes and has a SHA-256 of everything, so that an incomplete file is noticed. The project's file
-can be rebuilt from all of it (core.mirror_reader), without the edit history.
+`project.json` has labels, roots, settings and the largest ids ever given; `000.jsonl` the images with ids 1 to 1,000,
+`001.jsonl` the next thousand and so on: one line per image with its boxes, without default values. A moved box changes
+one line. The last line of a file counts images and boxes and has a SHA-256 of everything, so that an incomplete file is
+noticed. The project's file can be rebuilt from all of it (core.mirror_reader), without the edit history.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from workbench.errors import Refused
 FOLDER, HEAD = "labels", "project.json"
 BLOCK = 1000
 """Images in one file."""
+COUNTED = ("box", "image", "label")
+"""Tables whose ids are never given again: runs, former names and other programs' files know things by them."""
 _FORMAT = 1
 USUAL = {"width": 0, "height": 0, "state": "unlabelled", "split": "none", "orientation": 1, "note": "", "problem": "",
           "date": 0.0}  # fmt: skip
@@ -103,6 +105,7 @@ def _head(connection: sqlite3.Connection, edits: Sequence[int]) -> str:
         "edits": edits,
         "images": connection.execute("SELECT count(*) FROM image").fetchone()[0],
         "labels": [dict(row) for row in labels],
+        "last ids": _last_ids(connection),
         "roots": _roots(connection),
         "settings": {
             row["key"]: row["value"]
@@ -111,6 +114,12 @@ def _head(connection: sqlite3.Connection, edits: Sequence[int]) -> str:
         },
     }
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _last_ids(connection: sqlite3.Connection) -> dict[str, int]:
+    """The largest id that was ever given, by table: of what is gone, too."""
+    rows = connection.execute(f"SELECT name, seq FROM sqlite_sequence WHERE name IN {COUNTED} ORDER BY name")
+    return {row["name"]: row["seq"] for row in rows}
 
 
 def _roots(connection: sqlite3.Connection) -> list[dict[str, Any]]:

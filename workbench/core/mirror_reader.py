@@ -45,6 +45,7 @@ def rebuild(folder: Path, file: Path) -> None:
                 with _without_box_indexes(connection):
                     for shown, lines, _ in mirror.blocks(folder):
                         _insert_block(connection, shown, lines)
+                _go_on_counting(connection, head.get("last ids", {}))
             except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
                 raise _misfit(error, error) from error
             except (TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -71,6 +72,17 @@ def _insert_head(connection: sqlite3.Connection, head: dict[str, Any]) -> None:
         [(label.id, label.name, label.colour, label.key, label.position) for label in labels],
     )
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", head["settings"].items())
+
+
+def _go_on_counting(connection: sqlite3.Connection, last: dict[str, int]) -> None:
+    """Give no id again. `last`: the largest that was given, by table; earlier versions did not write it."""
+    for table in mirror.COUNTED:
+        connection.execute(
+            "INSERT INTO sqlite_sequence SELECT ?1, 0 WHERE ?1 NOT IN (SELECT name FROM sqlite_sequence)", (table,)
+        )
+        connection.execute(
+            "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (int(last.get(table, 0)), table)
+        )
 
 
 @contextlib.contextmanager
