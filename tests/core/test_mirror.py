@@ -80,6 +80,15 @@ def test_ids_of_what_is_gone_are_not_given_again_after_that(document: Document, 
         assert (label.id, box.id, again.images()[-1].id) == (4, 2, 6)
 
 
+def test_a_text_with_other_line_ends_is_whole(document: Document, tmp_path: Path) -> None:
+    """As git makes them on Windows, if it is not told otherwise."""
+    mirror.write(document.folder)
+    for file in (document.folder / "labels").iterdir():
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert mirror.read_info(document.folder).images == 5
+    assert rebuilt(document.folder, tmp_path / "new.sqlite") == contents(document.folder / FILE)
+
+
 def test_an_edit_changes_one_line_and_the_seal(document: Document) -> None:
     mirror.write(document.folder)
     files = {file: file.read_text().splitlines() for file in (document.folder / "labels").glob("*.jsonl")}

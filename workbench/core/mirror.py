@@ -266,6 +266,6 @@ def read_head(folder: Path) -> dict[str, Any]:
 
 def _bytes(file: Path, shown: str) -> bytes:
     try:
-        return file.read_bytes()
+        return file.read_bytes().replace(b"\r\n", b"\n")  # git on Windows changes line ends; values have none
     except OSError as error:
         raise Refused(shown, f"it can't be read ({error.strerror or error})") from error
