@@ -51,6 +51,20 @@ def test_a_full_disk_gives_a_sentence_and_loses_nothing(document: Document, tmp_
         assert kept % 50 == 1
 
 
+def test_only_an_edit_that_was_lost_is_said_to_be(
+    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hourly copy for which there was no room was told as "The last edit was not saved"."""
+
+    def full(_: sqlite3.Connection) -> NoReturn:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(store, "_copy_in_memory", full)
+    with pytest.raises(WorkbenchError) as told:
+        document.store.backup(tmp_path / "copy.sqlite")
+    assert told.value.sentence == f"The disk of {document.folder} is full. Make room and do it again."
+
+
 def test_an_empty_file_is_a_damaged_project_and_a_foreign_one_is_none(tmp_path: Path) -> None:
     (tmp_path / store.FILE).write_bytes(b"")
     with pytest.raises(Damaged, match="damaged and was left as it is"):

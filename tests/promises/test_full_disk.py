@@ -66,6 +66,7 @@ def test_a_full_disk_is_told_and_takes_nothing(tmp_path: Path, how: str, words: 
     if how == "disk":
         assert told["preferences kept"]  # a limit makes Qt write them by half, and say nothing
         assert "is full" in told["copies"]["backup"]
+        assert "edit was not saved" not in told["copies"]["backup"], "all of them were"
         assert "the disk is full. Make room and try again; nothing was lost" in told["copies"]["text"]
     else:
         assert "failed" in told["copies"]["backup"]

@@ -175,7 +175,7 @@ class Document(Contents):
             )
         edit_rules.check_names(edit, {label.name for label in self.labels()})
         edit = with_former_names(edit, self)
-        with self.store.transaction() as connection:
+        with self.store.transaction(edits=True) as connection:
             done, inverse = edit.apply(connection)
             connection.execute(f"DELETE FROM journal WHERE seq > {IN_FORCE}")
             journal_index.write(connection, edit.title, done, inverse)
@@ -204,7 +204,7 @@ class Document(Contents):
     def _step(self, kind: str, numbers: list[int]) -> AppliedEdit | None:
         if not numbers:
             return None
-        with self.store.transaction() as connection:
+        with self.store.transaction(edits=True) as connection:
             done, inverse, title = undo_steps.apply_steps(connection, self, kind, numbers)
         return self._tell(kind, done, inverse, title, len(numbers))
 

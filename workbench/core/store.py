@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 from workbench.core import file_checksum, journal_index, rollback
 from workbench.core.files import atomic_path, natural_key
-from workbench.errors import Damaged, ReadOnly, WorkbenchError
+from workbench.core.store_errors import damaged, sentences
+from workbench.errors import ReadOnly, WorkbenchError
 
 T = TypeVar("T")
 FILE = "project.sqlite"
@@ -137,7 +138,7 @@ class Store:
         try:
             if read_only and rollback.needs_rollback(self.connection):
                 self.connection.close()
-                with _sentences(file):
+                with sentences(file):
                     self._mended = rollback.RolledBackCopy(file)
                 self.connection = _connect(self._mended.file, read_only)
             self._check_kind()
@@ -162,7 +163,7 @@ class Store:
     @classmethod
     def create(cls, file: Path) -> Store:
         """Create a new, empty project file; WorkbenchError if there is one already."""
-        with _sentences(file):
+        with sentences(file):
             try:
                 file.touch(exist_ok=False)  # one only of two that make it at the same time
             except FileExistsError as error:
@@ -190,22 +191,22 @@ class Store:
 
     def _check_kind(self) -> None:
         """Refuse other programs' files, which are no projects, and ours with an impossible id or version: damaged."""
-        with _sentences(self.file):
+        with sentences(self.file):
             mark = self.connection.execute("PRAGMA application_id").fetchone()[0]
             tables = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         if mark != APPLICATION_ID and self.file.stat().st_size and not {"box", "image", "journal"} <= tables:
             raise WorkbenchError(f"{self.file} is not a Workbench project.")
         if mark != APPLICATION_ID or not 1 <= self.version < _NO_VERSION:
-            raise _damaged(self.file, f"application_id {mark}, user_version {self.version}, tables {sorted(tables)}")
+            raise damaged(self.file, f"application_id {mark}, user_version {self.version}, tables {sorted(tables)}")
 
     def check(self) -> None:
         """WorkbenchError if the file is damaged anywhere."""
-        with _sentences(self.file):
+        with sentences(self.file):
             verdict = self.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict == "ok" and file_checksum.is_damaged(self.file):
             verdict = "its bytes have changed since it was closed"
         if verdict != "ok":
-            raise _damaged(self.file, verdict)
+            raise damaged(self.file, verdict)
 
     def _migrate(self) -> None:
         """Upgrade an older file to this version, after keeping a copy beside it.
@@ -214,10 +215,10 @@ class Store:
         """
         old = self.version
         if self.read_only:
-            with contextlib.closing(self.connection), _sentences(self.file):
+            with contextlib.closing(self.connection), sentences(self.file):
                 self.connection = _copy_in_memory(self.connection)
             for version in range(old, VERSION):
-                with _sentences(self.file):
+                with sentences(self.file):
                     _MIGRATIONS[version](self.connection)
             return
         copy = self.file.with_name(f"{self.file.stem}.version-{old}.sqlite")
@@ -242,13 +243,16 @@ class Store:
                 self.rows("VACUUM")
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: wholly done and on disk at the end, or not at all. ReadOnly, or WorkbenchError (disk full)."""
+    def transaction(self, *, edits: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction: wholly done and on disk at the end, or not at all. ReadOnly, or WorkbenchError (disk full).
+
+        `edits`: it is a person's edit, and the error says that it was not saved.
+        """
         if self.read_only:
             raise ReadOnly(self.why_read_only or "This project is open for reading only.")
         if self.before_writing is not None:
             self.before_writing()
-        with _sentences(self.file):
+        with sentences(self.file, edits=edits):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -259,12 +263,12 @@ class Store:
                 raise
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        with _sentences(self.file):
+        with sentences(self.file):
             return self.connection.execute(sql, values).fetchall()
 
     def read(self, what: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `what`, which reads the file; errors of SQLite and the disk are raised as WorkbenchError."""
-        with _sentences(self.file):
+        with sentences(self.file):
             return what(self.connection)
 
     @contextlib.contextmanager
@@ -273,7 +277,7 @@ class Store:
 
         At once, not page by page: each edit would make the copying start over.
         """
-        with _sentences(self.file), contextlib.closing(_copy_in_memory(self.connection)) as memory:
+        with sentences(self.file), contextlib.closing(_copy_in_memory(self.connection)) as memory:
             copied = copy.copy(self)
             copied.connection = memory
             yield copied
@@ -291,7 +295,7 @@ class Store:
 
         WorkbenchError if any page is damaged; `file` is then unchanged.
         """
-        with atomic_path(file) as temporary, self.copied() as copied, _sentences(file):
+        with atomic_path(file) as temporary, self.copied() as copied, sentences(file):
             target = sqlite3.connect(temporary)
             try:
                 copied.connection.backup(target)
@@ -299,7 +303,7 @@ class Store:
             finally:
                 target.close()
             if verdict != "ok":
-                raise _damaged(self.file, verdict)
+                raise damaged(self.file, verdict)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -319,7 +323,7 @@ def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
         raise WorkbenchError(
             f"There is no project in {file.parent} (no {FILE}). Choose another folder, or make a new one."
         )
-    with _sentences(file):
+    with sentences(file):
         uri = f"{uri_of(file.resolve())}?mode={'ro' if read_only else 'rw'}"
         # handed from the thread that opens to the one that works with it; never used by two at a time
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10, check_same_thread=False)
@@ -349,51 +353,3 @@ def uri_of(file: PurePath) -> str:
     """As SQLite takes it: it refuses one that names a server, as that of a file on a network drive of Windows does."""
     uri = file.as_uri()
     return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
-
-
-@contextlib.contextmanager
-def _sentences(file: Path) -> Iterator[None]:
-    """Turn SQLite's and the disk's errors into sentences."""
-    try:
-        yield
-    except UnicodeDecodeError as error:  # sqlite3's message about a damaged page contains bytes of it
-        raise _damaged(file, "its text can't be read") from error
-    except UnicodeEncodeError as error:
-        raise WorkbenchError(
-            "That was not saved: the text has half of a character in it, which no file can hold. Type it again.", error
-        ) from error
-    except sqlite3.DatabaseError as error:
-        text = str(error)
-        if "full" in text:
-            raise WorkbenchError(
-                f"The disk of {file.parent} is full. The last edit was not saved, but everything before it was. Make "
-                f"room and do it again.",
-                error,
-            ) from error
-        if any(words in text for words in _DAMAGE):
-            raise _damaged(file, text) from error
-        if "locked" in text:
-            raise WorkbenchError(f"Another program is writing to {file}. Try again in a moment.", error) from error
-        if "disk I/O error" in text:
-            raise WorkbenchError(
-                f"Reading or writing on the disk of {file.parent} failed. The last edit was not saved, but everything "
-                f"before it was. Check whether the disk is full, was removed or is failing, then do it again.",
-                f"{error} ({error.sqlite_errorname})",
-            ) from error
-        if "readonly" in text or "unable to open" in text:
-            raise WorkbenchError(
-                f"{file} can't be written or opened. Check the folder's permissions.", error
-            ) from error
-        raise WorkbenchError(f"The project file {file} gave an error: {text}.", error) from error
-    except OSError as error:
-        raise WorkbenchError(f"{file} could not be read or written: {error.strerror or error}.", error) from error
-
-
-_DAMAGE = (
-    *("malformed", "not a database", "unsupported file format", "decode to UTF-8"),
-    *("no such table", "no such column", "duplicate column", "already exists"),  # contradicts its version
-)
-
-
-def _damaged(file: Path, cause: object) -> Damaged:
-    return Damaged(f"The project file {file} is damaged and was left as it is.", cause)
