@@ -65,6 +65,22 @@ def test_only_an_edit_that_was_lost_is_said_to_be(
     assert told.value.sentence == f"The disk of {document.folder} is full. Make room and do it again."
 
 
+def test_a_project_that_is_moved_while_it_is_open_says_so_and_goes_on_at_its_new_place(
+    document: Document, tmp_path: Path
+) -> None:
+    """It said to check the folder's permissions."""
+    document.draw(ONE)
+    document.folder.rename(tmp_path / "elsewhere")
+    words = "was moved, replaced or deleted while it was open. The last edit was not saved, .* where it is now"
+    with pytest.raises(WorkbenchError, match=words):
+        document.draw(ONE)
+    document.close()
+    assert not document.folder.exists(), "closing makes no new folder at the old place"
+    with Document.open(tmp_path / "elsewhere") as again:
+        again.draw(ONE)
+        assert len(again.boxes(1)) == 2
+
+
 def test_an_empty_file_is_a_damaged_project_and_a_foreign_one_is_none(tmp_path: Path) -> None:
     (tmp_path / store.FILE).write_bytes(b"")
     with pytest.raises(Damaged, match="damaged and was left as it is"):

@@ -40,6 +40,11 @@ def sentences(file: Path, *, edits: bool = False) -> Iterator[None]:
 
 def _of_sqlite(file: Path, error: sqlite3.DatabaseError, lost: str) -> WorkbenchError:
     text, name = str(error), getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_READONLY_DBMOVED":
+        return WorkbenchError(
+            f"{file} was moved, replaced or deleted while it was open.{lost} Open the project again where it is now.",
+            error,
+        )
     if "full" in text:
         return WorkbenchError(f"The disk of {file.parent} is full.{lost} Make room and do it again.", error)
     if any(words in text for words in _DAMAGE):
