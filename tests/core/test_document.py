@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
@@ -245,118 +242,6 @@ def test_an_id_that_is_given_twice_is_removed_once_and_comes_back(document: Docu
 def test_a_folder_that_is_no_project_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="There is no project in"):
         Document.open(tmp_path)
-
-
-class EditsAndUndo(RuleBasedStateMachine):
-    """Random edits, undos and redos against a plain list of states: the project is always the one expected."""
-
-    @initialize()
-    def make(self) -> None:
-        import tempfile
-
-        self.folder = tempfile.TemporaryDirectory()
-        self.document = Document.create(Path(self.folder.name) / "p")
-        root = self.document.add_root(Path(self.folder.name))
-        self.document.do(edits.AddLabels((Label(0, "a"), Label(0, "b"), Label(0, "c"))))
-        self.document.do(edits.AddImages(tuple(Image(0, f"{n}.png", 9, 9, root=root) for n in range(3))))
-        self.states = [contents(self.document)]
-        self.now = 0
-
-    def did(self) -> None:
-        self.states = [*self.states[: self.now + 1], contents(self.document)]
-        self.now += 1
-
-    def some_boxes(self, data: st.DataObject) -> list[Box]:
-        every = [b for i in self.document.images() for b in self.document.boxes(i.id)]
-        return data.draw(st.lists(st.sampled_from(every), unique=True, max_size=3)) if every else []
-
-    @rule(data=st.data(), x=st.floats(0, 5), n=st.integers(1, 3))
-    def draw(self, data: st.DataObject, x: float, n: int) -> None:
-        images, labels = self.document.images(), self.document.labels()
-        if not images or not labels:
-            return
-        image, label = data.draw(st.sampled_from(images)), data.draw(st.sampled_from(labels))
-        self.document.draw(tuple(Box(0, image.id, label.id, (x, 0, x + 3, 4), note="n" * n) for _ in range(n)))
-        self.did()
-
-    @rule(data=st.data())
-    def remove_boxes(self, data: st.DataObject) -> None:
-        if chosen := self.some_boxes(data):
-            self.document.do(edits.RemoveBoxes(tuple(b.id for b in chosen)))
-            self.did()
-
-    @rule(data=st.data(), difficult=st.booleans())
-    def replace_boxes(self, data: st.DataObject, difficult: bool) -> None:
-        if chosen := self.some_boxes(data):
-            new = (dataclasses.replace(b, difficult=difficult, xyxy=(0.5, 1, 2, 3)) for b in chosen)
-            self.document.do(edits.ReplaceBoxes(tuple(new)))
-            self.did()
-
-    @rule(data=st.data())
-    def merge_or_remove_label(self, data: st.DataObject) -> None:
-        labels = self.document.labels()
-        if len(labels) < 2:
-            return
-        source, target = labels[0].id, labels[1].id
-        kind = data.draw(st.sampled_from(["merge", "remove", "rename"]))
-        if kind == "merge":
-            self.document.do(edits.MergeLabels(source, target))
-        elif kind == "remove":
-            self.document.do(edits.RemoveLabel(source))
-        else:
-            self.document.do(edits.ChangeLabel(dataclasses.replace(labels[0], name=f"r{self.now}", key="7")))
-        self.did()
-
-    @rule(data=st.data())
-    def images(self, data: st.DataObject) -> None:
-        images = self.document.images()
-        if not images:
-            return
-        ids = tuple(i.id for i in data.draw(st.lists(st.sampled_from(images), unique=True, min_size=1, max_size=3)))
-        make: tuple[Callable[[], edits.Edit], ...] = (
-            lambda: edits.SetState(ids, data.draw(st.sampled_from(list(State)))),
-            lambda: edits.SetSplit(ids, data.draw(st.sampled_from(list(Split)))),
-            lambda: edits.SetNote(ids, data.draw(st.sampled_from(["", "dark", "ask Anna"]))),
-            lambda: edits.RemoveImages(ids[:1]),
-            lambda: edits.ChangeSetting("anchors", {"k": len(ids)}),
-        )
-        self.document.do(data.draw(st.sampled_from(make))())
-        self.did()
-
-    @rule()
-    def undo(self) -> None:
-        if self.now:
-            self.document.undo()
-            self.now -= 1
-
-    @rule()
-    def redo(self) -> None:
-        if self.now < len(self.states) - 1:
-            assert self.document.redo() is not None
-            self.now += 1
-
-    @rule()
-    def restart(self) -> None:
-        self.document.close()
-        self.document = Document.open(self.document.folder)
-
-    @invariant()
-    def it_is_the_state_expected(self) -> None:
-        assert contents(self.document) == self.states[self.now]
-        rows = self.document.store.connection.execute("SELECT image, count(*) FROM box GROUP BY image").fetchall()
-        assert self.document.box_counts() == {row[0]: row[1] for row in rows}
-
-    def teardown(self) -> None:
-        if hasattr(self, "document"):
-            self.document.close()
-            self.folder.cleanup()
-
-
-TestEditsAndUndo = EditsAndUndo.TestCase
-TestEditsAndUndo.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestEditsAndUndo = pytest.mark.slow(TestEditsAndUndo)
 
 
 def test_states_and_splits_read_after_an_edit_are_those_on_disk(tmp_path: Path) -> None:
