@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +242,21 @@ def test_an_id_that_is_given_twice_is_removed_once_and_comes_back(document: Docu
 def test_a_folder_that_is_no_project_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="There is no project in"):
         Document.open(tmp_path)
+
+
+@pytest.mark.parametrize("make", [Document.open, Document.create, Store])
+def test_a_folder_that_nobody_may_look_into_gets_a_sentence(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    """The system refuses this name as it does a folder without permission, or a share that does not answer."""
+    with pytest.raises(WorkbenchError, match="could not be read or written: File name too long. Check its disk"):
+        make(tmp_path / ("x" * 300))
+
+
+def test_a_file_that_nobody_may_look_at_stops_no_snapshot(document: Document) -> None:
+    root = document.image(1).root
+    document.file(document.image(1)).parent.mkdir()
+    document.do(edits.AddImages((Image(0, "x" * 300 + ".jpg", root=root),)))
+    document.do(edits.SetState((4,), State.DONE))
+    assert len(document.snapshot()) == 4
 
 
 def test_states_and_splits_read_after_an_edit_are_those_on_disk(tmp_path: Path) -> None:

@@ -185,3 +185,10 @@ def test_the_name_that_is_written_to_is_one_of_those(tmp_path: Path) -> None:
     other.write_text("as if killed")
     files.remove_unfinished(tmp_path)
     assert not other.exists()
+
+
+def test_what_nobody_may_look_at_is_passed_over_and_what_is_above_it_is_tried(tmp_path: Path) -> None:
+    """The system refuses this name as it does a folder without permission, or a share that does not answer."""
+    shut = tmp_path / ("x" * 300)
+    files.check_writable(shut / "out")
+    assert files.gather_images([shut], files.SkippedFiles()) == ({}, [shut])

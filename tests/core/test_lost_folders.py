@@ -80,3 +80,9 @@ def test_inside_the_project_they_move_with_it(document: Document, tmp_path: Path
     (tmp_path / "project").rename(tmp_path / "elsewhere")
     with Document.open(tmp_path / "elsewhere") as again:
         assert lost_folders.find_lost_folders(again) == ()
+
+
+def test_a_folder_that_nobody_may_look_into_has_none_of_the_images(document: Document, tmp_path: Path) -> None:
+    (tmp_path / "old").rename(tmp_path / "new")
+    with pytest.raises(WorkbenchError, match="None of the project's 3 images"):
+        lost_folders.move(document, lost_folders.find_lost_folders(document)[0], tmp_path / ("x" * 300))

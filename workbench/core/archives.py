@@ -144,7 +144,7 @@ def _kind(path: Path) -> str:
 
 def _check_kind(file: Path) -> None:
     kind, name = _kind(file), visible(file.name)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise WorkbenchError(f"There is no file {visible(str(file))}.")
     if not kind:
         raise Refused(name, "this is not an archive, or its beginning is damaged. Choose a zip or a folder.")

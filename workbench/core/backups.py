@@ -88,7 +88,7 @@ def is_due(folder: Path, now: datetime | None = None) -> bool:
     now = now or datetime.now()
     newest = next(iter(backups(folder, now)), None)
     if newest is None or newest.hour > now:
-        return (folder / FILE).is_file()
+        return os.path.isfile(folder / FILE)
     try:
         changed = (folder / FILE).stat().st_mtime_ns > newest.file.stat().st_mtime_ns
     except OSError:

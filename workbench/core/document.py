@@ -7,6 +7,7 @@ threads; long jobs use `snapshot()`.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -25,7 +26,7 @@ from workbench.core.lock import Lock
 from workbench.core.project import Box, Image, Label, Snapshot, State, colour_for
 from workbench.core.rows import next_ids
 from workbench.core.snapshots import take
-from workbench.core.store import FILE, IN_FORCE, Store
+from workbench.core.store import FILE, IN_FORCE, Store, is_there
 from workbench.core.tables import PendingWrite
 from workbench.errors import Damaged, WorkbenchError
 
@@ -54,10 +55,10 @@ class Document(Contents):
     def create(cls, folder: Path, images: Path | None = None, name: str = "") -> Document:
         """A new project in `folder` (made if missing), with the images of the folder `images` if given."""
         folder = absolute(folder)
-        if (folder / FILE).exists():
+        if is_there(folder / FILE):
             raise WorkbenchError(f"There is already a project in {folder}. Open it, or choose another folder.")
         backups.check_new(folder)
-        if images is not None and not Path(images).is_dir():
+        if images is not None and not os.path.isdir(images):
             raise WorkbenchError(f"There is no folder {images}. Choose the folder that holds your photographs.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ class Document(Contents):
         folder = absolute(folder)
         if folder.name == FILE:
             folder = folder.parent
-        if not (folder / FILE).is_file():
+        if not is_there(folder / FILE):
             raise backups.missing(folder)
         lock, why = None, "It was opened for reading only."
         if not read_only:
@@ -283,7 +284,7 @@ class Document(Contents):
         if unknown:
             from workbench.core import image_records
 
-            there = [image for image in unknown if self.file(image).exists()]
+            there = [image for image in unknown if os.path.exists(self.file(image))]
             found = [image_records.with_header(one, self.file(one), prove=bool(one.problem)) for one in there]
             if changed := [new for new, old in zip(found, there, strict=True) if new != old]:
                 self.update_headers(changed)

@@ -113,7 +113,7 @@ def check_writable(folder: Path) -> None:
 
     Write-protection, a full disk, or a file in a folder's place: to be called before minutes are spent.
     """
-    place = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    place = next((one for one in (folder, *folder.absolute().parents) if os.path.exists(one)), folder)
     try:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(bytes(4096))  # a full disk still has room for an empty file
@@ -316,7 +316,7 @@ def gather_images(paths: Iterable[Path], skipped: SkippedFiles) -> tuple[dict[Pa
     named: dict[Path, dict[str, None]] = {}
     others = []
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             found = sorted(walk_images(path, skipped), key=natural_key)
             named.setdefault(path, {}).update(dict.fromkeys(found))
         elif path.suffix.lower() not in IMAGE_SUFFIXES:

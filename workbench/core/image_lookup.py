@@ -162,7 +162,7 @@ class ImageLookup:
                 file = resolve_inside(root, name)
             except (WorkbenchError, ValueError, OSError):  # leads outside, or is not a valid name
                 continue
-            if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file():
+            if file.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(file):
                 return file
         return None
 

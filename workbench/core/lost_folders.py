@@ -5,6 +5,7 @@ A new folder is only accepted if images of the project lie in it under their nam
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def move(document: Document, lost: LostFolder, folder: Path) -> str:
     rows = np.flatnonzero(images.roots == lost.root)
     asked = [images[int(row)].path for row in rows[:: max(1, len(rows) // ASKED)]]
     for place in (folder, folder / lost.folder.name):
-        found = sum((place / path).is_file() for path in asked)
+        found = sum(os.path.isfile(place / path) for path in asked)
         if found:
             document.move_root(lost.root, place)
             gone = len(asked) - found

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
@@ -114,6 +115,15 @@ _MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
 }
 
 
+def is_there(file: Path) -> bool:
+    """Whether there is such a file. WorkbenchError if nobody may look, or its disk doesn't answer."""
+    with sentences(file):
+        try:
+            return stat.S_ISREG(file.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
 class Store:
     """One open project file. Not to be shared between threads: other threads get a snapshot.
 
@@ -130,7 +140,7 @@ class Store:
         """
         self.file = file
         self.before_writing: Callable[[], None] | None = None
-        if not read_only and file.is_file() and not os.access(file, os.W_OK):
+        if not read_only and is_there(file) and not os.access(file, os.W_OK):
             read_only, why = True, f"{file} can't be written, so this project is open for reading only."
         self.why_read_only = why if read_only else ""
         self._mended: rollback.RolledBackCopy | None = None
@@ -319,7 +329,7 @@ class Store:
 
 
 def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
-    if not file.is_file():
+    if not is_there(file):
         raise WorkbenchError(
             f"There is no project in {file.parent} (no {FILE}). Choose another folder, or make a new one."
         )

@@ -35,7 +35,10 @@ def sentences(file: Path, *, edits: bool = False) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise _of_sqlite(file, error, lost) from error
     except OSError as error:
-        raise WorkbenchError(f"{file} could not be read or written: {error.strerror or error}.{lost}", error) from error
+        raise WorkbenchError(
+            f"{file} could not be read or written: {error.strerror or error}.{lost} Check its disk and permissions.",
+            error,
+        ) from error
 
 
 def _of_sqlite(file: Path, error: sqlite3.DatabaseError, lost: str) -> WorkbenchError:

@@ -7,6 +7,7 @@ project, not to a page: choosing an image in a gallery, a plot or a list shows t
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -377,4 +378,4 @@ class Session(QObject):
 def project_of(path: Path) -> Path | None:
     """The project folder that `path` refers to (the folder, or its project.sqlite), or None."""
     folder = path.parent if path.name == "project.sqlite" else path
-    return folder if (folder / "project.sqlite").is_file() else None
+    return folder if os.path.isfile(folder / "project.sqlite") else None

@@ -124,7 +124,7 @@ class ProjectOpener(QObject):
 
     def create(self, folder: Path, photographs: Path, name: str = "") -> None:
         """Make a project in `folder` with the images of `photographs`; the first images are shown at once."""
-        if (folder / "project.sqlite").exists():
+        if project_of(folder) is not None:
             self._session.report_error(
                 WorkbenchError(f"There is already a project in {folder}. Open it, or choose another folder.")
             )
@@ -289,7 +289,7 @@ class ProjectOpener(QObject):
         if self._sampling is not None:
             return  # it is already being made
         folder = Path(platformdirs.user_documents_dir()) / "Workbench sample"
-        if (folder / "project.sqlite").is_file():
+        if project_of(folder) is not None:
             self._open_sample(folder)
             return
         self._sampling = Job("Making the sample project", lambda _: _make_sample(folder), self)
