@@ -78,8 +78,8 @@ def test_a_file_in_another_spelling_is_the_same_where_the_disk_takes_both(
         names = (name for name in os.listdir(path.parent) if unicodedata.normalize("NFC", name).casefold() == plain)
         return path.with_name(next(names, path.name))
 
-    exists, same = os.path.exists, os.path.samefile
-    monkeypatch.setattr(os.path, "exists", lambda path: exists(there(Path(path))))
+    is_gone, same = file_changes._is_gone, os.path.samefile
+    monkeypatch.setattr(file_changes, "_is_gone", lambda path: is_gone(there(path)))
     monkeypatch.setattr(os.path, "samefile", lambda one, other: same(there(Path(one)), there(Path(other))))
     found = find_changes(document)
     assert (found.new, found.gone, found.renamed) == ({}, frozenset(), ())
@@ -101,6 +101,13 @@ def test_a_hidden_file_that_is_there_is_not_gone(document: Document, photographs
     write_photographs(photographs, [".hidden.png"])
     document.add_described(photographs, [Image(0, ".hidden.png")])
     assert find_changes(document).gone == frozenset()
+
+
+def test_a_file_at_which_nobody_may_look_is_not_called_gone(document: Document, photographs: Path) -> None:
+    """The system refuses this name as it does a folder without permission, or a share that does not answer."""
+    document.add_described(photographs, [Image(0, f"{'x' * 300}/d.png")])
+    (photographs / "b.png").unlink()
+    assert find_changes(document).gone == {document.images()[1].id}
 
 
 @pytest.mark.parametrize("is_seen", [True, False])

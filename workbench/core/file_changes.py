@@ -95,13 +95,24 @@ def find_changes(
         if fresh:
             new[folder] = tuple(fresh)
         # files that the listing leaves out, such as hidden ones, may exist all the same
-        gone |= {known[name]: folder / name for name in known.keys() - listed if not os.path.exists(folder / name)}
+        gone |= {known[name]: folder / name for name in known.keys() - listed if _is_gone(folder / name)}
     there = _FilesOfDate(images, folders, paths, gone)
     renamed = tuple(_renamed(images, gone, new, last_seen, there)) if gone and new else ()
     theirs = {one.folder / one.name for one in renamed}
     left = {folder: tuple(name for name in names if folder / name not in theirs) for folder, names in new.items()}
     new = {folder: names for folder, names in left.items() if names}
     return FileChanges(project, new, frozenset(images.ids[list(gone)].tolist()), renamed)
+
+
+def _is_gone(file: Path) -> bool:
+    """Whether nothing is there, for certain: not if nobody may look, or the disk doesn't answer."""
+    try:
+        os.stat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _is_copied(name: str, copied: Callable[[str], Collection[str]]) -> bool:
