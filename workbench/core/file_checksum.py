@@ -2,6 +2,7 @@
 
 A cache: without it, or if the file was written since, nothing is checked. Decaying disks leave size and time unchanged.
 Time alone does not reveal a write: FAT has steps of two seconds. SQLite counts its writes in the file itself.
+All here reads the file past SQLite, so not while this process writes it (core.store_check says why).
 """
 
 from __future__ import annotations

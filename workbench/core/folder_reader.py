@@ -171,7 +171,7 @@ def _mark(file: Path, id: int) -> Image | None:
     """Record that this image can't be read; None if it was removed meanwhile."""
     from workbench.core.image_table import ImageTable
 
-    with Store(file) as store:
+    with Store(file, check=False) as store:
         images = store.read(ImageTable.read)
         if not images.has(id):
             return None

@@ -94,7 +94,7 @@ def recheck(project: Path, ids: Collection[int], child: Sequence[str] = ()) -> I
     from workbench.core.image_table import ImageTable
     from workbench.core.store import Store
 
-    with Store(project) as store, contextlib.closing(ImageChecker(child=child)) as checker:
+    with Store(project, check=False) as store, contextlib.closing(ImageChecker(child=child)) as checker:
         roots = folder_reader.roots(store)
         table = store.read(ImageTable.read)
         for image in (table[table.row_of(id)] for id in ids if table.has(id)):

@@ -134,7 +134,8 @@ class Store:
     def __init__(
         self, file: Path, *, read_only: bool = False, why: str = "", check: bool = True, upgrade: bool = True
     ) -> None:
-        """`check` False leaves checking every page to a later `check()`: for a large file that takes half a second.
+        """`check` False leaves checking every page to others: for a large file that takes half a second. A process that
+        edits the file already leaves it to store_check, which says why.
 
         `upgrade` False: the tables of an older file are as they were, for those who read only what all versions have.
         """

@@ -282,7 +282,7 @@ class HealthWindow(QDialog):
 
 
 def _examine(folder: Path, files: bool) -> Iterator[FilesExamined | Health | BoxStatistics]:
-    with Document.open(folder, read_only=True) as document:
+    with Document.open(folder, read_only=True, check=False) as document:
         snapshot = document.snapshot()
     yield statistics(snapshot)
     yield from health.examine(snapshot, open_files=files)

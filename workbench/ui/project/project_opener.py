@@ -373,11 +373,11 @@ def _open_project(folder: Path) -> Iterator[ProjectOpened | DamageFound]:
     Every page of its file is checked before; in the background if the file is just as it was closed (its cache
     tells), because then only the disk itself can have damaged it.
     """
-    from workbench.core import backups, table_cache
+    from workbench.core import backups, store_check, table_cache
     from workbench.core.contents import CACHE
     from workbench.core.document import Document
     from workbench.core.new_project import ProjectOpened
-    from workbench.core.store import FILE, Store
+    from workbench.core.store import FILE
 
     here = project_of(folder) or folder
     as_closed = table_cache.is_kept(here / FILE, here / CACHE)
@@ -390,6 +390,6 @@ def _open_project(folder: Path) -> Iterator[ProjectOpened | DamageFound]:
     yield ProjectOpened(document)
     if as_closed:
         try:
-            Store(here / FILE, read_only=True).close()
+            store_check.check(here / FILE)
         except Damaged as damage:
             yield DamageFound(here, backups.with_advice(here, damage))

@@ -197,7 +197,7 @@ class TrainerViewWorker:
     def _project(self, request: AssignmentRequest | FileCheckRequest) -> tuple[Snapshot, AnchorSet | None]:
         now = request.folder, request.version
         if self._read is None or self._read[0] != now:
-            with Document.open(request.folder, read_only=True) as document:
+            with Document.open(request.folder, read_only=True, check=False) as document:
                 self._read = now, document.snapshot(), document.anchors()
             self._sequences.clear()
             self._detectors.clear()
@@ -347,7 +347,7 @@ def count_coverage(
     from workbench.training.box_coverage import count_coverage
     from workbench.training.stop_mode import Stopped
 
-    with Document.open(folder, read_only=True) as document:
+    with Document.open(folder, read_only=True, check=False) as document:
         snapshot, anchors = document.snapshot(), document.anchors()
     try:
         yield from count_coverage(snapshot, recipe or recipes.preset(recipes.DEFAULT), anchors, names, files, control)
