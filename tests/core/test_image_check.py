@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -130,3 +131,10 @@ def test_files_of_less_tried_kinds_are_described_by_a_process(tmp_path: Path, mo
     assert "damaged" in found["b.jpg"].problem
     assert (found["c.png"].problem, found["c.png"].width) == ("", 64)
     assert "empty" in found["d.jpg"].problem
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_named_like_an_image_is_described_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (found,) = image_records.describe(tmp_path, 1)
+    assert "not a file" in found.problem

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from workbench.core import roots
 from workbench.core.files import scan_images
-from workbench.core.image_files import crash_sentence
+from workbench.core.image_files import crash_sentence, open_image_file
 from workbench.core.project import Image
 from workbench.core.rows import IMAGE_COLUMNS
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.core.images import ImageInfo
@@ -96,9 +96,9 @@ def _with(image: Image, file: Path, info: ImageInfo) -> Image:
 def _is_tried(file: Path) -> bool:
     """Whether it is a JPEG or PNG, or can't be opened, so that there is nothing to decode."""
     try:
-        with open(file, "rb") as stream:
-            return (head := stream.read(8)).startswith(TRIED) or not head
-    except (OSError, ValueError):
+        with open_image_file(file) as stream:
+            return stream.read(8).startswith(TRIED)
+    except (OSError, Refused):
         return True
 
 
