@@ -229,6 +229,21 @@ def test_what_a_restored_copy_took_the_place_of_can_be_taken_back(document: Docu
     assert old not in [one.file for one in backups.replaced(folder)], "not whole without its journal"
 
 
+def test_what_a_killed_program_left_half_written_is_removed_by_the_next_that_writes_there(document: Document) -> None:
+    """Each hidden, of copies and restored projects as large as the project, and never removed."""
+    folder = document.folder
+    backup = backups.back_up(folder, NOON)
+    mirror.write(folder)
+    left = [place / ".half.4711.0cdf0a7a.tmp" for place in (folder, folder / "backups", folder / "labels")]
+    for file in left:
+        file.write_text("half")
+    backups.back_up(folder, NOON + timedelta(hours=1))
+    mirror.write(folder)
+    document.close()
+    backups.restore(folder, backup)
+    assert [file for file in left if file.exists()] == []
+
+
 def test_the_text_is_not_taken_for_that_of_a_copy_with_as_many_edits(document: Document) -> None:
     folder = document.folder
     backup = backups.back_up(folder, NOON)

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from workbench.core import mirror, mirror_reader
-from workbench.core.files import atomic_path
+from workbench.core.files import atomic_path, remove_unfinished
 from workbench.core.formatting import count
 from workbench.core.lock import Lock
 from workbench.core.mirror import MirrorInfo
@@ -99,11 +99,14 @@ def is_due(folder: Path, now: datetime | None = None) -> bool:
 def back_up(folder: Path, now: datetime | None = None) -> Backup:
     """Make a backup of the project in `folder`, which may be edited meanwhile; remove those no longer needed.
 
+    Only one process does that at a time: the one that edits it.
+
     WorkbenchError if the project's file is damaged (then none is removed), or if there is no room.
     """
     now = now or datetime.now()
     file = folder / FOLDER / f"project {now:%Y-%m-%d %H}h.sqlite"
     begun = time.time()
+    remove_unfinished(folder / FOLDER)
     with Store(folder / FILE, read_only=True, check=False, upgrade=False) as store:
         store.backup(file)
     with contextlib.suppress(OSError):
@@ -218,6 +221,7 @@ def restore(folder: Path, source: Backup | MirrorInfo) -> Path | None:
             raise WorkbenchError(lock.why("the project"))
         if not lock.held:
             raise WorkbenchError(f"The project is in use by {lock.holder}. Close it there first.")
+        remove_unfinished(folder)
         with atomic_path(file) as temporary:
             if isinstance(source, Backup):
                 shutil.copyfile(source.file, temporary)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core import strict_json
-from workbench.core.files import atomic_write
+from workbench.core.files import atomic_write, remove_unfinished
 from workbench.core.project import FLAGS
 from workbench.core.store import FILE, IN_FORCE, Store
 from workbench.errors import Refused
@@ -63,6 +63,7 @@ def write(folder: Path, blocks: Collection[int] | None = None, edits: Sequence[i
     The project may be edited meanwhile. `edits`: the `edits_in` it when the blocks were chosen, as the text must not
     count as current if another block was edited since. WorkbenchError if the disk is full.
     """
+    remove_unfinished(folder / FOLDER)
     with Store(folder / FILE, read_only=True, check=False) as store:
         return store.read(lambda connection: _write(connection, folder / FOLDER, blocks, edits or edits_in(connection)))
 
