@@ -240,6 +240,8 @@ def test_names_are_grouped_up_to_their_last_number() -> None:
     assert alone[0] == alone[1] == alone[2] == "cam1"
     assert alone[4] != alone[5]
     assert by_name(images, r"cam(\d)_(\d+)")[:4] == ["1", "1", "1", "2"]
+    of_two_kinds = by_name(images, r"cam(\d)|(cat|IMG)")
+    assert of_two_kinds == ["1", "1", "1", "2", "cat", "IMG"], "not all of the second kind together"
     bare = by_name([Image(i, name) for i, name in enumerate(("a/scan 1_01", "a/scan 1_02", "a/scan 2_01"))])
     assert bare[0] == bare[1] != bare[2]
     with pytest.raises(WorkbenchError, match="not a regular expression"):

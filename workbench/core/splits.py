@@ -88,8 +88,8 @@ def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
 
     Without a pattern that is the name up to its last number ("ride 2_0017.jpg": "ride 2_"), without what Roboflow
     appends ("ride 2_0017_jpg.rf.<random letters>.jpg"). `pattern` is a regular expression that is searched in the path:
-    its first group counts, or the whole match. An image where it finds nothing stands alone. WorkbenchError if it is
-    not valid.
+    its first group that matches something counts, or the whole match. An image where it finds nothing stands alone.
+    WorkbenchError if it is not valid.
     """
     try:
         known = re.compile(pattern)
@@ -99,12 +99,16 @@ def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
     for image in images:
         if pattern:
             found = known.search(image.path)
-            keys.append((found.group(1) if known.groups else found.group()) if found else ("alone", image.id))
+            keys.append(_matched(found) if found else ("alone", image.id))
         else:
             folder, _, name = image.path.rpartition("/")
             stem = _ROBOFLOW.sub("", name.rpartition(".")[0] or name)
             keys.append((image.root, folder, re.sub(r"\d+\D*$", "", stem)))
     return keys
+
+
+def _matched(found: re.Match[str]) -> str:
+    return next((group for group in found.groups() if group is not None), found.group())
 
 
 def by_similarity(prints: Sequence[int | None]) -> list[Hashable]:
