@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from workbench.core.box_counts import BoxCounts
 from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.image_table import ImageTable
 from workbench.core.intensity_window import IntensityWindow
-from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label
+from workbench.core.project import AnchorSet, Box, Image, Label
 from workbench.core.rows import GIVEN, box_of, boxes_with, given, label_of
 from workbench.core.store import Store
 from workbench.core.tables import Tables
@@ -136,23 +135,11 @@ class Contents:
         """Number of boxes by label id; labels without boxes are absent."""
         return dict(self.counts().labels)
 
-    def images_with(self, label: int) -> frozenset[int]:
-        """Ids of the images that have boxes of this label."""
-        return frozenset(r[0] for r in self.store.rows("SELECT DISTINCT image FROM box WHERE label = ?", label))
-
-    def images_with_sides(self, low: float | None, high: float | None) -> frozenset[int]:
-        """Ids of the images that have a box whose shorter side has `low` to `high` pixels; None: any."""
-        found = self.store.rows(
-            "SELECT DISTINCT image FROM box WHERE min(x1 - x0, y1 - y0) BETWEEN ? AND ?",
-            -math.inf if low is None else low, math.inf if high is None else high,
-        )  # fmt: skip
+    def images_with(self, asked: BoxCriteria) -> frozenset[int]:
+        """Ids of the images that have a box that fits."""
+        condition, values = asked.condition
+        found = self.store.rows(f"SELECT DISTINCT image FROM box WHERE {condition}", *values)
         return frozenset(row[0] for row in found)
-
-    def images_marked(self, flag: str = "") -> frozenset[int]:
-        """Ids of the images that have a box with this flag (of FLAGS); "": with any flag."""
-        assert not flag or flag in FLAGS
-        wanted = flag or " OR ".join(FLAGS)
-        return frozenset(row[0] for row in self.store.rows(f"SELECT DISTINCT image FROM box WHERE {wanted}"))
 
     def images_noted(self, text: str = "") -> frozenset[int]:
         """Ids of the images with a box whose note contains this text, ignoring case."""

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits, formatting, label_lists
+from workbench.core.box_criteria import BoxCriteria
 from workbench.core.files import natural_key
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
@@ -273,7 +274,7 @@ class LabelsTable(QWidget):
     def _affected(self, label: Label) -> str:
         """How many boxes in how many images an edit of the label would touch."""
         document = self._session.document
-        images = len(document.images_with(label.id)) if document else 0
+        images = len(document.images_with(BoxCriteria(label=label.id))) if document else 0
         boxes = self.model.count(label)
         return f"its {formatting.count(boxes, 'box')} in {formatting.count(images, 'image')}"
 

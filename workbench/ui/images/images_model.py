@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -59,9 +59,9 @@ class Filter:
     """Which images are listed, and in what order; None and "" mean any.
 
     `label` is a label's id, `text` a part of the path or note; `fewest` and `most` boxes; `side_from` and `side_to`:
-    has a box whose shorter side is that many pixels long. `mark`: has a box with this one of FLAGS, or ANY_MARK;
-    `noted`: has a note on the image or a box; `text` may then be a part of a box's note, too. `only` these ids,
-    and `why`: a description of them; `boxes`: ids of the boxes that it is about, which are marked.
+    pixels of a box's shorter side; `mark`: one of FLAGS, or ANY_MARK. One of an image's boxes must have the label, the
+    size and the mark. `noted`: has a note on the image or a box; `text` may then be a part of a box's note, too. `only`
+    these ids, and `why`: a description of them; `boxes`: ids of the boxes that it is about, which are marked.
     """
 
     state: State | None = None
@@ -84,16 +84,20 @@ class Filter:
     @property
     def asked_boxes(self) -> BoxCriteria | None:
         """Which boxes it is about, of a label, size or mark, or `boxes`; None if it is about images only."""
-        flags = FLAGS if self.mark == ANY_MARK else (self.mark,) if self.mark else ()
-        asked = BoxCriteria(self.label, self.side_from, self.side_to, flags, self.boxes or None)
+        asked = replace(self.asked_of_images, ids=self.boxes or None)
         return None if asked == ANY_BOX else asked
+
+    @property
+    def asked_of_images(self) -> BoxCriteria:
+        """What one box at least of each image must be."""
+        flags = FLAGS if self.mark == ANY_MARK else (self.mark,) if self.mark else ()
+        return BoxCriteria(self.label, self.side_from, self.side_to, flags)
 
     @property
     def by_boxes(self) -> bool:
         """Whether adding or removing a box may change what is listed, or in what order."""
-        ranges = (self.label, self.fewest, self.most, self.side_from, self.side_to)
-        by_number = self.empty or self.order in (Order.MOST, Order.FEWEST)
-        return by_number or bool(self.mark) or self.noted or any(value is not None for value in ranges)
+        by_number = (self.fewest, self.most) != (None, None) or self.empty or self.order in (Order.MOST, Order.FEWEST)
+        return by_number or self.noted or self.asked_of_images != ANY_BOX
 
 
 MarkedBox = tuple[float, float, float, float, str]
@@ -133,16 +137,12 @@ def listed_ids(
     if wanted.text:
         says = images.saying(wanted.text)
         passes &= says | np.isin(images.ids, list(document.images_noted(wanted.text))) if wanted.noted else says
-    if wanted.mark:
-        passes &= np.isin(images.ids, list(document.images_marked("" if wanted.mark == ANY_MARK else wanted.mark)))
+    if wanted.asked_of_images != ANY_BOX:
+        passes &= np.isin(images.ids, list(document.images_with(wanted.asked_of_images)))
     if wanted.noted:
         passes &= np.isin(images.ids, [*images.notes, *document.images_noted()])
     if wanted.empty:
         passes &= counts == 0
-    if wanted.label is not None:
-        passes &= np.isin(images.ids, list(document.images_with(wanted.label)))
-    if wanted.side_from is not None or wanted.side_to is not None:
-        passes &= np.isin(images.ids, list(document.images_with_sides(wanted.side_from, wanted.side_to)))
     passes &= (counts >= (wanted.fewest or 0)) & (counts <= (math.inf if wanted.most is None else wanted.most))
     if passes.all() and wanted.order is Order.NAME:
         return images.ids
