@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import io
 import itertools
@@ -205,14 +206,21 @@ def test_what_a_killed_program_left_is_swept_away(tmp_path: Path) -> None:
     assert in_imports(tmp_path / "project") == ["cells", "cells.zip.json"]
 
 
-def test_two_do_not_unpack_into_one_project_at_a_time(tmp_path: Path) -> None:
+def test_two_do_not_unpack_into_one_project_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imports = tmp_path / "project" / "imports"
     imports.mkdir(parents=True)
     other = Lock(imports, ".unpacking.lock")
-    with pytest.raises(WorkbenchError, match=f"held by process {os.getpid()}"):
+    with pytest.raises(WorkbenchError, match=f"is in use by process {os.getpid()} .*Stop it there"):
         bring(a_zip(tmp_path), tmp_path / "project")
     other.release()
     bring(tmp_path / "cells.zip", tmp_path / "project")
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(WorkbenchError, match=r"disk of its folder has none \(No locks available\)\. Use a folder"):
+        bring(a_zip(tmp_path), tmp_path / "project")
 
 
 def tar(mode: str) -> bytes:

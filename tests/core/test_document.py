@@ -259,6 +259,11 @@ def test_a_file_that_nobody_may_look_at_stops_no_snapshot(document: Document) ->
     assert len(document.snapshot()) == 4
 
 
+def test_the_title_of_an_edit_says_what_it_did() -> None:
+    assert edits.SetSplit((1, 2), Split.NONE).title == "Put 2 images into no split"
+    assert edits.SetSplit((1,), Split.TEST).title == "Put image into test"
+
+
 def test_states_and_splits_read_after_an_edit_are_those_on_disk(tmp_path: Path) -> None:
     with Document.create(tmp_path / "p") as document:
         root = document.add_root(tmp_path)

@@ -92,7 +92,7 @@ def unpack_zip(
     _check_kind(file)
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(into.parent, file.name), open_zip(file, limits, stopped) as packed:
+        with _alone(into.parent), open_zip(file, limits, stopped) as packed:
             meter = _Meter(progress, 2 * packed.size)
             digest = packed.digest(meter.to)
             found = _find(into.parent, packed, digest) or _unpack(packed, into, digest, meter)
@@ -153,11 +153,11 @@ def _check_kind(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """Allow one unpacking at a time in a folder: unfinished ones were then left by a program that was killed."""
     lock = Lock(folder, _LOCK)
     if not lock.held:
-        raise WorkbenchError(f"{visible(name)} can't be unpacked into {folder} now: it is held by {lock.holder}.")
+        raise WorkbenchError(lock.why(f"the import into {folder}"))
     try:
         for left in folder.glob(f".*{_UNFINISHED}"):
             shutil.rmtree(left, ignore_errors=True)

@@ -216,7 +216,7 @@ class SetSplit:
 
     @property
     def title(self) -> str:
-        return _count(f"Put {{}} into {self.split}", len(self.ids), "image")
+        return _count(f"Put {{}} into {self.split.words}", len(self.ids), "image")
 
     def apply(self, connection: Connection) -> tuple[Edit, Edit]:
         old = values_of(connection, "split", self.ids)
