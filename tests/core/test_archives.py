@@ -210,7 +210,7 @@ def test_two_do_not_unpack_into_one_project_at_a_time(tmp_path: Path, monkeypatc
     imports = tmp_path / "project" / "imports"
     imports.mkdir(parents=True)
     other = Lock(imports, ".unpacking.lock")
-    with pytest.raises(WorkbenchError, match=f"is in use by process {os.getpid()} .*Stop it there"):
+    with pytest.raises(WorkbenchError, match=f"is in use by process {os.getpid()} .*stop it there"):
         bring(a_zip(tmp_path), tmp_path / "project")
     other.release()
     bring(tmp_path / "cells.zip", tmp_path / "project")

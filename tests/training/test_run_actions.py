@@ -117,7 +117,7 @@ def test_the_case_of_letters_may_change(folder: Path) -> None:
 @pytest.mark.parametrize("action", [lambda run: run_actions.rename(run, "other"), run_actions.delete])
 def test_a_run_that_is_trained_is_left_alone(folder: Path, action: Callable[[Path], object]) -> None:
     lock = Lock(folder)
-    with pytest.raises(WorkbenchError, match="The run 'first' is in use by process .* Stop it there first."):
+    with pytest.raises(WorkbenchError, match="The run 'first' is in use by process .* Close or stop it there first."):
         action(folder)
     lock.release()
     assert names(folder) == ["first"]

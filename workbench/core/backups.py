@@ -215,12 +215,8 @@ def restore(folder: Path, source: Backup | MirrorInfo) -> Path | None:
         Store(source.file, read_only=True, upgrade=False).close()
     lock = Lock(folder)
     try:
-        if not lock.writable:
-            raise WorkbenchError(f"The folder {folder} can't be written. Change its permissions, or copy it elsewhere.")
-        if lock.problem:
-            raise WorkbenchError(lock.why("the project"))
         if not lock.held:
-            raise WorkbenchError(f"The project is in use by {lock.holder}. Close it there first.")
+            raise WorkbenchError(lock.why(f"the project in {folder}"))
         remove_unfinished(folder)
         with atomic_path(file) as temporary:
             if isinstance(source, Backup):

@@ -55,13 +55,13 @@ class Lock:
     def why(self, what: str) -> str:
         """A sentence for people: why the lock of `what` could not be taken."""
         if not self.writable:
-            return f"The folder of {what} can't be written."
+            return f"The folder of {what} can't be written. Change its permissions, or use another folder."
         if self.problem:
             return (
                 f"{what[:1].upper()}{what[1:]} needs a lock, and the disk of its folder has none ({self.problem})."
                 " Use a folder on another disk, or have this one mounted with locks."
             )
-        return f"{what[:1].upper()}{what[1:]} is in use by {self.holder}. Stop it there first."
+        return f"{what[:1].upper()}{what[1:]} is in use by {self.holder}. Close or stop it there first."
 
     def _try(self) -> None:
         assert self._file is not None
