@@ -152,7 +152,7 @@ def test_without_the_count_a_disk_with_a_coarse_clock_is_called_damaged(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control."""
-    monkeypatch.setattr(file_checksum, "_writes", lambda _: [1, 1])
+    monkeypatch.setattr(file_checksum, "write_counts", lambda _: [1, 1])
     coarse(project / FILE)
     file_checksum.record(project / FILE)
     with Document.open(project) as document:

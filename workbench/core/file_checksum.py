@@ -24,12 +24,12 @@ _COUNTS = (24, 92)
 def record(file: Path) -> None:
     """Record the checksum of the closed `file`; on failure there is no record. 80 MB take a twentieth of a second."""
     with contextlib.suppress(OSError, WorkbenchError):
-        about, writes = list(stamp(file)), _writes(file)
+        about, writes = list(stamp(file)), write_counts(file)
         kept = _read_record(file) or {}
         if (kept.get("file"), kept.get("writes")) == (about, writes):
             return
         kept = {"file": about, "writes": writes, "sum": _sum(file)}
-        if (list(stamp(file)), _writes(file)) == (about, writes):
+        if (list(stamp(file)), write_counts(file)) == (about, writes):
             atomic_write(file.parent / _FILE, json.dumps(kept), sync=False)
 
 
@@ -58,13 +58,14 @@ def _is_as_closed(file: Path, kept: dict[str, object]) -> bool:
     """Judged by its time, size and count of writes. SQLite's journal exists from before a write until after it."""
     if file.with_name(f"{file.name}-journal").exists():  # or a write was interrupted and not yet rolled back
         return False
-    writes, before = _writes(file), kept.get("writes")
+    writes, before = write_counts(file), kept.get("writes")
     if not isinstance(before, list) or (writes != before and writes[0] == writes[1]):
         return False  # a bit that flips changes one of the two counts
     return kept.get("file") == list(stamp(file))
 
 
-def _writes(file: Path) -> list[int]:
+def write_counts(file: Path) -> list[int]:
+    """How often the project `file` was written, as SQLite counts it: twice, and equal unless a bit flipped. OSError."""
     with file.open("rb") as stream:
         head = stream.read(100)
     return [int.from_bytes(head[at : at + 4], "big") for at in _COUNTS]

@@ -8,41 +8,38 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
 
+from workbench.core import file_checksum, npz
 from workbench.core.box_counts import BoxCounts
-from workbench.core.files import atomic_write
+from workbench.core.files import atomic_write, stamp
 from workbench.core.image_table import COLUMNS, SPLITS, STATES, ImageTable
 
 FROM = 5000
 """Number of images from which a cache is kept: fewer are read too fast to notice."""
 _FILE = "images.npz"
 _VERSION = 2
+_PARTS = ("made_of", "ids", "paths", "words", "counts", "labels")
 log = logging.getLogger(__name__)
 
 
 def load(project_file: Path, cache_folder: Path) -> tuple[ImageTable, BoxCounts] | None:
     """The table and the counts, if they were cached for the project file as it is now."""
     file = cache_folder / _FILE
-    if not file.is_file():
-        return None
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:  # numpy leaves damaged files open
-            if kept["made_of"].tolist() != _identity(project_file):
-                return None
-            columns = {name: kept[name] for name in COLUMNS}
-            words = json.loads(kept["words"].tobytes())
-            ids = kept["ids"]
-            if any(len(column) != len(ids) for column in columns.values()):
-                return None
-            if columns["state"].max(initial=0) >= len(STATES) or columns["split"].max(initial=0) >= len(SPLITS):
-                return None
-            notes, problems = ({int(id): text for id, text in words[key]} for key in ("notes", "problems"))
-            table = ImageTable(ids, columns, kept["paths"].tobytes(), notes, problems)
-            return table, BoxCounts(kept["counts"], dict(kept["labels"].tolist()))
+        made_of, ids, paths, words, counts, labels, *columns = npz.read(file, *_PARTS, *COLUMNS)
+        about = dict(zip(COLUMNS, columns, strict=True))
+        if made_of.tolist() != _identity(project_file) or any(len(column) != len(ids) for column in columns):
+            return None
+        if about["state"].max(initial=0) >= len(STATES) or about["split"].max(initial=0) >= len(SPLITS):
+            return None
+        texts = json.loads(words.tobytes())
+        notes, problems = ({int(id): text for id, text in texts[key]} for key in ("notes", "problems"))
+        return ImageTable(ids, about, paths.tobytes(), notes, problems), BoxCounts(counts, dict(labels.tolist()))
+    except FileNotFoundError:
+        return None
     except Exception as error:  # whatever is wrong, the project file has everything
         log.info("The cache %s is not used: %r", file, error)
         return None
@@ -75,15 +72,12 @@ def save(project_file: Path, cache_folder: Path, table: ImageTable, counts: BoxC
 def is_kept(project_file: Path, cache_folder: Path) -> bool:
     """Whether there is a cache of the project file as it is now."""
     try:
-        with np.load(io.BytesIO((cache_folder / _FILE).read_bytes()), allow_pickle=False) as kept:
-            return bool(kept["made_of"].tolist() == _identity(project_file))
-    except Exception:
+        (made_of,) = npz.read(cache_folder / _FILE, "made_of")
+        return bool(made_of.tolist() == _identity(project_file))
+    except (OSError, ValueError):
         return False
 
 
 def _identity(project_file: Path) -> list[int]:
-    """Differs after every transaction: SQLite counts them in its header (bytes 24 to 27)."""
-    about = os.stat(project_file)
-    with open(project_file, "rb") as stream:
-        counter = int.from_bytes(stream.read(28)[24:28], "big")
-    return [_VERSION, counter, about.st_size, about.st_mtime_ns]
+    """Differs after every transaction: SQLite counts them in its header."""
+    return [_VERSION, *stamp(project_file), *file_checksum.write_counts(project_file)]
