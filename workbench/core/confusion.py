@@ -51,16 +51,11 @@ def _across_labels(
     truth: GroundTruth, found: DetectionSet, missed: NDArray[np.int64], wrong: NDArray[np.int64], iou: float
 ) -> NDArray[np.int64]:
     """For each of `wrong` the one of `missed` that it covers, regardless of labels, or -1."""
-    nothing = np.zeros(len(missed), bool)
-    boxes = GroundTruth(
-        truth.boxes[missed], np.zeros(len(missed), np.int64), truth.images[missed], nothing, nothing,
-        truth.areas[missed], truth.image_count, 1,
-    )  # fmt: skip
+    none, alike = np.zeros(len(missed), bool), np.zeros(len(missed), np.int64)
+    boxes = replace(truth.take(missed), labels=alike, crowd=none, ignore=none, label_count=1)
     order = wrong[np.lexsort((-found.scores[wrong], found.images[wrong]))]
-    left = replace(
-        found, boxes=found.boxes[order], scores=found.scores[order], labels=np.zeros(len(order), np.int64),
-        images=found.images[order], rank=np.zeros(len(order), np.int64), source=found.source[order],
-    )  # fmt: skip
+    alike = np.zeros(len(order), np.int64)
+    left = replace(found.take(order), labels=alike, rank=alike)
     taken = match(boxes, left, [iou]).level(0)[0]
     partner = np.full(len(found), -1, np.int64)
     partner[order] = np.append(missed, -1)[taken]

@@ -6,7 +6,7 @@ M = labelled boxes, K = detections, P = pairs of both that overlap enough, C = l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -62,6 +62,13 @@ class GroundTruth:
         """(M,) which boxes count for an area range (square pixels, inclusive)."""
         return np.asarray(~self.ignore & (self.areas >= area[0]) & (self.areas <= area[1]))
 
+    def take(self, rows: Rows) -> GroundTruth:
+        """These of the boxes, whose images must ascend."""
+        return replace(
+            self, boxes=self.boxes[rows], labels=self.labels[rows], images=self.images[rows], crowd=self.crowd[rows],
+            ignore=self.ignore[rows], areas=self.areas[rows],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionSet:
@@ -91,6 +98,13 @@ class DetectionSet:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def take(self, rows: Rows) -> DetectionSet:
+        """These of the detections, with the ranks that they have among all."""
+        return DetectionSet(
+            self.boxes[rows], self.scores[rows], self.labels[rows], self.images[rows], self.rank[rows],
+            self.source[rows],
+        )  # fmt: skip
 
     def outside(self, area: tuple[float, float]) -> Bools | None:
         """(K,) detections whose own area (square pixels) lies outside the range, ends included; None if none does."""
@@ -207,15 +221,8 @@ def pairs(truth: GroundTruth, found: DetectionSet, floor: float) -> OverlapPairs
 
 def pairs_across(truth: GroundTruth, found: DetectionSet, boxes: Rows, detections: Rows, floor: float) -> OverlapPairs:
     """As pairs(), but among `boxes` and `detections` (rows of truth and found), and whatever their labels."""
-    crowd, alike = truth.crowd[boxes], np.zeros(len(boxes), np.int64)
-    one_label = GroundTruth(
-        truth.boxes[boxes], alike, truth.images[boxes], crowd, crowd, truth.areas[boxes], truth.image_count, 1
-    )
-    some = DetectionSet(
-        found.boxes[detections], found.scores[detections], np.zeros(len(detections), np.int64),
-        found.images[detections], found.rank[detections], found.source[detections],
-    )  # fmt: skip
-    near = pairs(one_label, some, floor)
+    some = replace(truth.take(boxes), labels=np.zeros(len(boxes), np.int64), label_count=1)
+    near = pairs(some, replace(found.take(detections), labels=np.zeros(len(detections), np.int64)), floor)
     return OverlapPairs(detections[near.detection], boxes[near.truth], near.iou)
 
 

@@ -9,7 +9,7 @@ C = labels, M = labelled boxes, B = those that are compared, F = false alarms of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -151,15 +151,8 @@ def _paired(one: DetectionSet, mine: Rows, other: DetectionSet, theirs: Rows, tr
         boxes, one.labels[mine], one.images[mine], none, none, np.asarray(areas(boxes), np.float64),
         truth.image_count, truth.label_count,
     )  # fmt: skip
-    images, labels = other.images[theirs], other.labels[theirs]
-    some = DetectionSet(
-        other.boxes[theirs],
-        other.scores[theirs],
-        labels,
-        images,
-        evaluation_data.ranks(images, labels),
-        other.source[theirs],
-    )
+    some = other.take(theirs)
+    some = replace(some, rank=evaluation_data.ranks(some.images, some.labels))
     taken = match(as_boxes, some, [OVERLAP]).level(0)[0]  # (theirs,) place in `mine`
     again = np.append(mine, NONE)[taken]
     gone = mine[~np.isin(np.arange(len(mine)), taken)]

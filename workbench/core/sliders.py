@@ -83,7 +83,7 @@ class Sliders:
         detection, box = self._near.detection[stay], self._near.truth[stay]
         box = box + (begins[1] - begins[0])[self.truth.images[box]]
         boxes, rows = np.flatnonzero(other[truth.images]), np.flatnonzero(other[self.found.images])
-        fresh = pairs(_some_boxes(truth, boxes), _some_found(self.found, rows), float(THRESHOLDS[0]))
+        fresh = pairs(truth.take(boxes), self.found.take(rows), float(THRESHOLDS[0]))
         detections = np.concatenate([detection, rows[fresh.detection]])
         order = np.argsort(detections, kind="stable")  # an image's are all old or all new
         return OverlapPairs(
@@ -189,7 +189,7 @@ class Sliders:
         rows = rows[ranks(old.images[rows]) < (self.views * limit)[old.images[rows]]]
         rows = rows[np.lexsort((old.labels[rows], old.images[rows]))]  # stable: scores descend within a label
         rank = ranks(old.images[rows], old.labels[rows])
-        return DetectionSet(old.boxes[rows], scores[rows], old.labels[rows], old.images[rows], rank, old.source[rows])
+        return replace(old.take(rows), scores=scores[rows], rank=rank)
 
     def matching_at(
         self, iou: float, kind: NmsKind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA,
@@ -245,17 +245,3 @@ def _differing(old: GroundTruth, new: GroundTruth) -> tuple[Bools, tuple[Rows, R
         apart |= unlike.any(axis=1) if unlike.ndim == 2 else unlike
     other[old.images[a[apart]]] = True
     return other, begins
-
-
-def _some_boxes(truth: GroundTruth, rows: Rows) -> GroundTruth:
-    return replace(
-        truth, boxes=truth.boxes[rows], labels=truth.labels[rows], images=truth.images[rows],
-        crowd=truth.crowd[rows], ignore=truth.ignore[rows], areas=truth.areas[rows],
-    )  # fmt: skip
-
-
-def _some_found(found: DetectionSet, rows: Rows) -> DetectionSet:
-    return DetectionSet(
-        found.boxes[rows], found.scores[rows], found.labels[rows], found.images[rows], found.rank[rows],
-        found.source[rows],
-    )  # fmt: skip
