@@ -96,15 +96,12 @@ class Contents:
     def file(self, image: Image) -> Path:
         """The image's file, absolute; it may be missing."""
         if image.root not in self._roots:
-            rows = self.store.rows("SELECT path FROM root WHERE id = ?", image.root)
-            self._roots[image.root] = (self.folder / rows[0]["path"]).absolute()
+            self._roots = self.store.roots()
         return self._roots[image.root] / image.path
 
     def roots(self) -> dict[int, Path]:
         """The folders that hold the images, by id."""
-        return {
-            r["id"]: (self.folder / r["path"]).absolute() for r in self.store.rows("SELECT * FROM root ORDER BY id")
-        }
+        return self.store.roots()
 
     def boxes(self, image: int) -> tuple[Box, ...]:
         """The boxes of one image, oldest first."""

@@ -176,7 +176,7 @@ def _mark(file: Path, id: int) -> Image | None:
         if not images.has(id):
             return None
         image = images[images.row_of(id)]
-        found = replace(image, problem=crash_sentence(roots(store)[image.root] / image.path))
+        found = replace(image, problem=crash_sentence(store.roots()[image.root] / image.path))
         with store.transaction() as connection:
             image_records.save_headers(connection, [found])
     return found
@@ -247,7 +247,7 @@ def work(
 ) -> None:  # fmt: skip
     """Send all of `FolderReader.messages`; `names`, `headers`: batch sizes; `walked`: the root's names, if known."""
     with Store(Path(file)) as store:
-        folders = roots(store)
+        folders = store.roots()
         root = store.read(image_records.unlisted_root)
         if root in folders:
             before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
@@ -258,12 +258,6 @@ def work(
         gc.enable()
         for images, done, total in _headers(store, folders, dates, headers, reads):
             child_process.send(("headers", ([dataclasses.astuple(image) for image in images], done, total)))
-
-
-def roots(store: Store) -> dict[int, Path]:
-    """The folders of a project's images, by their ids."""
-    rows = store.rows("SELECT id, path FROM root")
-    return {row["id"]: (store.file.parent / row["path"]).absolute() for row in rows}
 
 
 def _list(

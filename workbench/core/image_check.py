@@ -90,13 +90,12 @@ def block_marked(document: Document) -> None:
 
 def recheck(project: Path, ids: Collection[int], child: Sequence[str] = ()) -> Iterator[ImageCheckResult]:
     """Decode these images of the project file `project` in a child; those that crash it are marked and reported."""
-    from workbench.core import folder_reader, image_records
+    from workbench.core import image_records
     from workbench.core.image_table import ImageTable
     from workbench.core.store import Store
 
     with Store(project, check=False) as store, contextlib.closing(ImageChecker(child=child)) as checker:
-        roots = folder_reader.roots(store)
-        table = store.read(ImageTable.read)
+        roots, table = store.roots(), store.read(ImageTable.read)
         for image in (table[table.row_of(id)] for id in ids if table.has(id)):
             checked = checker.check(roots[image.root] / image.path)
             if checked.ended:

@@ -293,6 +293,11 @@ class Store:
             copied.connection = memory
             yield copied
 
+    def roots(self) -> dict[int, Path]:
+        """The folders that hold the project's images, absolute, by id."""
+        rows = self.rows("SELECT id, path FROM root ORDER BY id")
+        return {row["id"]: (self.file.parent / row["path"]).absolute() for row in rows}
+
     def data_version(self) -> int:
         """A number that changes with each transaction of another connection."""
         return int(self.rows("PRAGMA data_version")[0][0])
