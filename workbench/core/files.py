@@ -162,6 +162,11 @@ def _reason(error: OSError) -> str:
     return words.get(error.errno or 0, f"{error.strerror or error}.")
 
 
+def is_reserved(name: str) -> bool:
+    """Whether Windows keeps this name for a device, whatever follows its first dot."""
+    return bool(_RESERVED.match(name.split(".")[0].strip()))
+
+
 def inner_parts(name: str) -> tuple[str, ...]:
     """The parts of a relative path from a foreign file, guaranteed not to lead out of its folder.
 
@@ -179,9 +184,7 @@ def inner_parts(name: str) -> tuple[str, ...]:
         or windows.drive
         or windows.root
         or name.startswith("/")
-        or any(
-            part == ".." or _RESERVED.match(part.split(".")[0].strip()) or part != part.rstrip(". ") for part in parts
-        )
+        or any(part == ".." or is_reserved(part) or part != part.rstrip(". ") for part in parts)
     )
     if bad:
         raise WorkbenchError(
@@ -198,7 +201,7 @@ def resolve_inside(root: Path, name: str) -> Path:
     path = root.joinpath(*inner_parts(name))
     real_root, real = root.resolve(), path.resolve()
     if real != real_root and real_root not in real.parents:
-        raise WorkbenchError(f"The path '{name}' is a link that leads outside its folder, so it was not followed.")
+        raise WorkbenchError(f"The path '{visible(name, 200)}' is a link out of its folder, so it was not followed.")
     return path
 
 
@@ -217,7 +220,7 @@ def safe_name(text: str, fallback: str = "untitled") -> str:
     text = text.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(". ")
     if not text:
         return fallback
-    return f"{text}-" if _RESERVED.match(text.split(".")[0]) else text
+    return f"{text}-" if is_reserved(text) else text
 
 
 def check_name(folder: Path) -> None:

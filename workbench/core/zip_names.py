@@ -8,22 +8,12 @@ import unicodedata
 import zlib
 from functools import lru_cache
 
+from workbench.core.files import is_reserved
 from workbench.core.formatting import visible
 from workbench.core.image_lookup import is_portable
 
 LONGEST, LONGEST_PART, DEEPEST = 1000, 255, 50
 """Limits: bytes of a path, bytes of one name (as in file systems), folders above a file."""
-_RESERVED = frozenset(
-    (
-        "con",
-        "prn",
-        "aux",
-        "nul",
-        "conin$",
-        "conout$",
-        *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"),
-    )
-)
 _FORBIDDEN = '<>:"|?*' if os.name == "nt" else ""  # elsewhere a frame may be named after its time, 10:30:00.jpg
 _JUNK = frozenset((".ds_store", "thumbs.db", "desktop.ini"))
 _UNICODE_PATH = 0x7075
@@ -81,7 +71,7 @@ def path_of(name: str) -> tuple[str, str]:
 def _part_wrong(part: str) -> str:
     if len(part.encode()) > LONGEST_PART:
         return f"has too long a name (more than {LONGEST_PART} bytes)"
-    if part.split(".")[0].strip().casefold() in _RESERVED:
+    if is_reserved(part):
         return "has a name that Windows reserves for devices"
     if part != part.rstrip(". "):
         return "has a dot or a space at the end of a name, which Windows removes"
