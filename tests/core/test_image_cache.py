@@ -13,7 +13,7 @@ from PIL import Image
 
 from workbench.core import images
 from workbench.core.image_cache import ImageCache
-from workbench.core.pixels import IntensityWindow
+from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import Refused
 
 BYTES = 10 * 10 * 3

@@ -12,7 +12,8 @@ from PIL import Image
 
 from tests.core import awkward_files as awkward
 from tests.core.put_files import Put, put, seen_corners, sentence
-from workbench.core.images import ImageInfo, IntensityWindow, for_screen, info, read
+from workbench.core.images import ImageInfo, for_screen, info, read
+from workbench.core.intensity_window import IntensityWindow
 
 __all__ = ["put"]  # a fixture
 

@@ -35,7 +35,7 @@ Listener = Callable[[AppliedEdit], None]
 
 def remove_files(folder: Path) -> None:
     """Remove the files of an unfinished project; the folder itself may be the user's own."""
-    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", LOCK):
+    for name in (FILE, f"{FILE}-journal", LOCK):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
     file_checksum.remove_record(folder / FILE)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core import images
-from workbench.core.pixels import IntensityWindow
+from workbench.core.intensity_window import IntensityWindow
 
 _Key = tuple[str, int, int, IntensityWindow | None]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from workbench.core import child_process as child_side
 from workbench.core import images
 from workbench.core.child_process import ChildEnded, ChildProcess
-from workbench.core.image_files import ENDED, crash_sentence
+from workbench.core.image_files import ENDED, block, crash_sentence
 from workbench.core.images import ImageInfo
 from workbench.errors import Refused
 
@@ -85,7 +85,7 @@ def block_marked(document: Document) -> None:
         if problem.startswith(ENDED) and images_.has(id):
             file = document.file(document.image(id))
             if problem == crash_sentence(file):
-                images.block(file, problem)
+                block(file, problem)
 
 
 def recheck(project: Path, ids: Collection[int], child: Sequence[str] = ()) -> Iterator[ImageCheckResult]:

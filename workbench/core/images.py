@@ -29,19 +29,14 @@ import numpy as np
 from PIL import Image
 
 from workbench.core import heic, jpeg, pixels, png
-from workbench.core.image_files import PartLimitedStream, block, open_image_file, read_all, read_file
+from workbench.core.image_files import PartLimitedStream, open_image_file, read_all, read_file
 from workbench.core.image_header import FLOATS, SIXTEEN, read_header
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.pillow_warnings import without_warnings
-from workbench.core.pixels import IntensityWindow
 from workbench.core.refusals import not_an_image, not_readable
 from workbench.errors import Refused
 
 DIGEST = 16  # bytes of digest(): the chance that two of a million files collide is 1 in 10^26
-
-__all__ = [
-    "FORMATS", "HUGE_LIMIT", "PIXEL_LIMIT", "ImageInfo", "IntensityWindow",
-    "block", "for_screen", "info", "overview", "read", "thumbnail",
-]  # fmt: skip
 
 PIXEL_LIMIT = 200_000_000
 """Width x height above which an image is not decoded whole: 600 MB of RGB, a little above the 179 million that

@@ -15,19 +15,6 @@ import numpy as np
 
 from workbench.core.intensity_window import IntensityWindow
 
-__all__ = [
-    "FULL_16_BIT",
-    "IntensityWindow",
-    "in_pixel_buffer",
-    "over_white",
-    "own_window",
-    "pixel_buffer",
-    "to_8_bit",
-    "to_rgb",
-    "upright",
-]
-
-
 FULL_16_BIT = IntensityWindow(0, 65535)
 _MAPPED = range(128 << 10, 32 << 20)
 """Picture sizes in bytes allocated directly from the system: below it is slower, above the C library does so anyway."""

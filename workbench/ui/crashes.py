@@ -166,11 +166,11 @@ class CrashRecovery(QObject):
 
     @Slot(object)
     def _image_checked(self, checked: object) -> None:
-        from workbench.core import images
         from workbench.core.image_check import ImageCheckResult
+        from workbench.core.image_files import block
 
         if isinstance(checked, ImageCheckResult):
-            images.block(checked.file, checked.problem)
+            block(checked.file, checked.problem)
             self._session.message.emit("warning", f"{checked.file.name}: {checked.problem}.")
 
     @Slot(object)
