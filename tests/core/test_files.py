@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import inspect
 import os
 import stat
 import sys
@@ -192,3 +193,16 @@ def test_what_nobody_may_look_at_is_passed_over_and_what_is_above_it_is_tried(tm
     shut = tmp_path / ("x" * 300)
     files.check_writable(shut / "out")
     assert files.gather_images([shut], files.SkippedFiles()) == ({}, [shut])
+
+
+def test_no_folder_is_too_deep(tmp_path: Path) -> None:
+    """Each was a call in the one above it, and more than Python allows a crash report."""
+    (tmp_path / ("a/" * 100)).mkdir(parents=True)
+    (tmp_path / ("a/" * 100) / "1.png").touch()
+    allowed = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 80)
+    try:
+        found = list(files.walk_images(tmp_path))
+    finally:
+        sys.setrecursionlimit(allowed)
+    assert found == ["a/" * 100 + "1.png"]

@@ -343,38 +343,40 @@ def walk_images(folder: Path, skipped: SkippedFiles | None = None) -> Iterator[s
         why = f"{error.strerror or error}. Choose another or change its permissions"
         reason = macos_privacy.ALLOW if macos_privacy.is_privacy_error(error) else why
         raise WorkbenchError(f"The folder {folder} can't be read: {reason}.", error) from error
-    return _image_names(folder, "", skipped or SkippedFiles())
+    return _image_names(folder, skipped or SkippedFiles())
 
 
-def _image_names(folder: Path | str, before: str, skipped: SkippedFiles) -> Iterator[str]:
-    """Paths of images below `folder`, each prefixed with `before`; folders that can't be read have none."""
-    below = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = entry.name
-                if name[0] == ".":
-                    continue
-                is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
-                try:
-                    if not (name.isascii() or _is_text(name)):
-                        if is_image or entry.is_dir(follow_symlinks=False):
-                            skipped.skip_name(before + name.encode("utf-8", "replace").decode())
+def _image_names(folder: Path, skipped: SkippedFiles) -> Iterator[str]:
+    """Paths of images below `folder`; folders in it that can't be read have none."""
+    to_walk = [""]
+    while to_walk:
+        before = to_walk.pop()
+        here, below = os.path.join(folder, before[:-1]), list[str]()
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name[0] == ".":
                         continue
-                    if is_image and not entry.is_dir():
-                        yield before + name
-                    elif entry.is_dir(follow_symlinks=False):
-                        if not (is_of_system(name) or (before and is_drawn(folder, name))):
-                            below.append(name)
-                    else:
-                        skipped.other(before + name)
-                except OSError:  # a circular link: listed as an image, it is shown with its problem
-                    if is_image:
-                        yield before + name
-    except OSError as error:
-        skipped.skip_folder(before[:-1], error)
-    for name in below:
-        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", skipped)
+                    is_image = name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+                    try:
+                        if not (name.isascii() or _is_text(name)):
+                            if is_image or entry.is_dir(follow_symlinks=False):
+                                skipped.skip_name(before + name.encode("utf-8", "replace").decode())
+                            continue
+                        if is_image and not entry.is_dir():
+                            yield before + name
+                        elif entry.is_dir(follow_symlinks=False):
+                            if not (is_of_system(name) or (before and is_drawn(here, name))):
+                                below.append(f"{before}{name}/")
+                        else:
+                            skipped.other(before + name)
+                    except OSError:  # a circular link: listed as an image, it is shown with its problem
+                        if is_image:
+                            yield before + name
+        except OSError as error:
+            skipped.skip_folder(before[:-1], error)
+        to_walk += reversed(below)
 
 
 def is_of_system(folder: str) -> bool:
