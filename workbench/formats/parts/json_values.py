@@ -44,7 +44,7 @@ def sane(values: Any) -> dict[str, Any]:
 def storable_values(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Those of `values` that are not empty and are small enough, taken together; and the keys of those too long."""
     filled = {key: value for key, value in values.items() if value not in (None, "", [], {})}
-    if is_small(filled):
+    if not filled or is_small(filled):
         return filled, []
     small: dict[str, Any] = {}
     for key, value in filled.items():
