@@ -12,7 +12,7 @@ from workbench.core.project import FLAGS, XYXY
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE, rotated_bounds
+from workbench.formats.parts.corners import SANE, order_corners, remarks, rotated_bounds
 from workbench.formats.parts.json_values import is_small
 from workbench.formats.parts.layout import parse_number, to_extra
 
@@ -73,13 +73,7 @@ def read_shape(element: Element, report: ShapeReport, file: str, track: Element 
     if turned or element.tag != "box":
         plural = "turned boxes" if turned else plural
         report.counts["repaired", f"{plural} were read as their bounding boxes"] += 1
-    if element.tag == "box" and (xyxy[0] > xyxy[2] or xyxy[1] > xyxy[3]):
-        sentence = "The corners of a box were in the wrong order; they were swapped."
-        report.remarks.append(("repaired", sentence, element.line, sentence))
-        xyxy = min(xyxy[0::2]), min(xyxy[1::2]), max(xyxy[0::2]), max(xyxy[1::2])
-    if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
-        sentence = f"The box of '{label[:60]}' has zero size; it was kept."
-        report.remarks.append(("read", sentence, element.line, "boxes of zero size, kept"))
+    report.remarks += remarks(xyxy, f"The box of '{label[:60]}' has zero size; it was kept.", element.line)
     occluded = is_true(element.attributes.get("occluded", ""))
     if occluded is None:
         sentence = "occluded is neither 0 nor 1; it was read as 0."
@@ -89,7 +83,7 @@ def read_shape(element: Element, report: ShapeReport, file: str, track: Element 
     flags["occluded"] |= bool(occluded)
     note = next((value for name, value in free.items() if mark_of(name) == NOTE), "")
     return ReadBox(
-        label, xyxy, **flags, note=note, line=element.line,
+        label, order_corners(xyxy), **flags, note=note, line=element.line,
         extra=to_extra("cvat", _others(element, track, free, report)),
     )  # fmt: skip
 
