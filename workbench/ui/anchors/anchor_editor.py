@@ -16,11 +16,11 @@ from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.ui.anchors.computation import AnchorChoices
 from workbench.ui.anchors.playback import Playback
-from workbench.ui.anchors.plots import Plots
 from workbench.ui.anchors.provenance import as_set, moved
 from workbench.ui.anchors.result_panel import ResultPanel
 from workbench.ui.anchors.sets import CLUSTERED, EDITED, KEPT, SHOWN, SetEntry, all_sets, kept_sets, to_setting
 from workbench.ui.anchors.shown_anchors import ShownAnchors
+from workbench.ui.anchors.sizes_plot import SizesPlot
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
 
@@ -53,7 +53,9 @@ class AnchorEditor(QObject):
     settled = Signal()
     reported = Signal(str)
 
-    def __init__(self, session: Session, panel: ResultPanel, plots: Plots, playback: Playback, page: QWidget) -> None:
+    def __init__(
+        self, session: Session, panel: ResultPanel, plot: SizesPlot, playback: Playback, page: QWidget
+    ) -> None:  # fmt: skip
         super().__init__(page)
         self._session, self._panel, self._playback = session, panel, playback
         self._shown: ShownAnchors | None = None
@@ -63,14 +65,14 @@ class AnchorEditor(QObject):
         self._source = ""
         self._pool: SizePool | None = None
         self._history = WidgetUndoStack(session, page)
-        plots.dragged.connect(self._drag)
-        plots.dropped.connect(self._drop)
-        panel.typed.connect(self._type)
-        panel.set_chosen.connect(self._look_at)
-        panel.keep_requested.connect(self._keep)
-        panel.remove_requested.connect(self._remove)
-        panel.use_requested.connect(self.use)
-        panel.published_requested.connect(self._use_published)
+        plot.dragged.connect(self._drag)
+        plot.dropped.connect(self._drop)
+        panel.table.typed.connect(self._type)
+        panel.sets.chosen.connect(self._look_at)
+        panel.sets.keep_requested.connect(self._keep)
+        panel.sets.remove_requested.connect(self._remove)
+        panel.use.clicked.connect(self.use)
+        panel.published.clicked.connect(self._use_published)
 
     def set_shown(self, shown: ShownAnchors, choices: AnchorChoices, source: str, pool: SizePool | None) -> None:
         """What the page shows now, its provenance, and what anchors are judged by."""
@@ -169,7 +171,7 @@ class AnchorEditor(QObject):
         moved_last = self._edited
         edited = moved_last.as_set() if moved_last is not None else None
         entries = all_sets(choices.px, shown, fit, edited, used, kept_sets(document.setting(KEPT)))
-        self._panel.show_sets(entries, pool, shown)
+        self._panel.sets.show_sets(entries, pool, shown)
         self._panel.show_used(used, self._session.anchorless)
 
     def _as_set(self) -> AnchorSet | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
@@ -15,14 +14,7 @@ NARROW = 640  # px of width below which full words on the buttons would leave no
 
 
 class PlotBar(QWidget):
-    """Above the plot: colours, axes, choosing a region, and a sentence."""
-
-    colouring_changed = Signal(str)
-    log_toggled = Signal(bool)
-    choosing_toggled = Signal(bool)
-    gallery_requested = Signal()
-    region_dropped = Signal()
-    show_all_requested = Signal()
+    """Above the plot: colours, axes, choosing a region, and a sentence. What its parts do is up to Plots."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,12 +53,6 @@ class PlotBar(QWidget):
         row.addWidget(self.about, 1)
         for widget in (self.gallery, self.drop, self.choose, self.whole, self.colours, self.log):
             row.addWidget(widget)
-        self.colours.currentIndexChanged.connect(lambda _: self.colouring_changed.emit(str(self.colours.currentData())))
-        self.log.toggled.connect(self.log_toggled)
-        self.choose.toggled.connect(self.choosing_toggled)
-        self.gallery.clicked.connect(self.gallery_requested)
-        self.drop.clicked.connect(self.region_dropped)
-        self.whole.clicked.connect(self.show_all_requested)
         self.show_region("")
 
     def tell(self, *sentences: str) -> None:

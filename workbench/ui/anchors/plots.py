@@ -18,16 +18,10 @@ from workbench.ui.anchors.sizes_plot import SizesPlot
 
 
 class Plots(QWidget):
-    """`boxes_requested(ChosenBoxes)`: show the clicked box; `region_requested(ChosenBoxes)`: show the region's boxes.
-
-    `dragged(number, width, height)`, `dropped()` and `anchor_clicked(number)` as in SizesPlot.
-    """
+    """`boxes_requested(ChosenBoxes)`: show the clicked box; `region_requested(ChosenBoxes)`: show all in the region."""
 
     boxes_requested = Signal(object)
     region_requested = Signal(object)
-    anchor_clicked = Signal(int)
-    dragged = Signal(int, float, float)
-    dropped = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,21 +33,18 @@ class Plots(QWidget):
         self.sizes.setObjectName("anchors-plot")
         self.sizes.setAccessibleName("Boxes by width and height, and the anchors")
         self.sizes.clicked.connect(self._clicked)
-        self.sizes.anchor_clicked.connect(self.anchor_clicked)
         self.sizes.hovered.connect(self._tell_of)
         self.sizes.brushed.connect(self._brushed)
-        self.sizes.dragged.connect(self.dragged)
-        self.sizes.dropped.connect(self.dropped)
         self.sizes.outside_counted.connect(self._count_outside)
         self._histograms = Histogram(self.sizes, 0), Histogram(self.sizes, 1)
         self.curves = FitCurves()
         self.bar = PlotBar()
-        self.bar.colouring_changed.connect(self.sizes.set_colouring)
-        self.bar.log_toggled.connect(self._draw)
-        self.bar.choosing_toggled.connect(self.sizes.set_chooses)
-        self.bar.gallery_requested.connect(self._ask_for_images)
-        self.bar.region_dropped.connect(self._drop_region)
-        self.bar.show_all_requested.connect(self.sizes.fit)
+        self.bar.colours.currentIndexChanged.connect(self._choose_colours)
+        self.bar.log.toggled.connect(self._draw)
+        self.bar.choose.toggled.connect(self.sizes.set_chooses)
+        self.bar.gallery.clicked.connect(self._ask_for_images)
+        self.bar.drop.clicked.connect(self._drop_region)
+        self.bar.whole.clicked.connect(self.sizes.fit)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -127,6 +118,10 @@ class Plots(QWidget):
         self.show_image(self._image)
         for histogram in self._histograms:
             histogram.show_cloud(cloud)
+
+    @Slot()
+    def _choose_colours(self) -> None:
+        self.sizes.set_colouring(str(self.bar.colours.currentData()))
 
     # --- a region ---
 

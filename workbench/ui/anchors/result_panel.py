@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
-from workbench.anchors import SizePool, Step
+from workbench.anchors import Step
 from workbench.core import formatting
 from workbench.core.formatting import percent
 from workbench.core.project import AnchorSet
@@ -24,7 +23,7 @@ from workbench.ui.anchors.computation import AnchorChoices, Boxes, ResizeRequest
 from workbench.ui.anchors.details import Details, DetailsRequest, compute_details
 from workbench.ui.anchors.result import AnchorsTable, FitNumbers
 from workbench.ui.anchors.rules import Need, OwnLevels, OwnLevelsRequest, detectors, need_of, own_levels
-from workbench.ui.anchors.sets import SetEntry, SetsTable
+from workbench.ui.anchors.sets import SetsTable
 from workbench.ui.anchors.tables import LabelsView, ScalesView
 from workbench.ui.background import Background
 from workbench.ui.widgets.elided import ElidedLabel
@@ -49,23 +48,9 @@ class _Subject:
 
 
 class ResultPanel(QWidget):
-    """Shows what it is given, and emits the user's requests as signals.
+    """Shows what it is given. `details_requested`: a tab that has none yet was opened."""
 
-    `boxes_requested(ChosenBoxes)`: show these boxes; `served_boxes_requested(number)`: those that an anchor serves.
-    """
-
-    typed = Signal(int, float, float)
-    refused = Signal(str)
-    copied = Signal(str)
-    set_chosen = Signal(object)
-    keep_requested = Signal(str)
-    remove_requested = Signal(str)
-    use_requested = Signal()
-    published_requested = Signal()
-    boxes_requested = Signal(object)
-    served_boxes_requested = Signal(int)
     details_requested = Signal()
-    resize_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -103,28 +88,13 @@ class ResultPanel(QWidget):
         self.published.setObjectName("anchors-published")
         self.published.setAccessibleName("Use the published anchors again")
         self.published.setToolTip("Trainings will use the anchors that come with the detector. Can be undone.")
-        self._connect()
+        self.scales.detector_chosen.connect(self._detector_chosen)
+        self.tabs.currentChanged.connect(self._tab_changed)
         self._foot = QGridLayout()
         self._foot.setSpacing(theme.GRID)
         column.addLayout(self._foot)
         self._is_low: bool | None = None
         self._set_low(False)
-
-    def _connect(self) -> None:
-        self.table.typed.connect(self.typed)
-        self.table.refused.connect(self.refused)
-        self.table.served_boxes_requested.connect(self.served_boxes_requested)
-        self.sets.chosen.connect(self.set_chosen)
-        self.sets.keep_requested.connect(self.keep_requested)
-        self.sets.remove_requested.connect(self.remove_requested)
-        self.sets.copied.connect(self.copied)
-        self.scales.detector_chosen.connect(self._detector_chosen)
-        self.scales.boxes_requested.connect(self.boxes_requested)
-        self.scales.resize_requested.connect(self.resize_requested)
-        self.labels.boxes_requested.connect(self.boxes_requested)
-        self.tabs.currentChanged.connect(self._tab_changed)
-        self.use.clicked.connect(self.use_requested)
-        self.published.clicked.connect(self.published_requested)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._set_low(self.height() < _LOW)
@@ -161,9 +131,6 @@ class ResultPanel(QWidget):
         self.tabs.setCurrentIndex(_ANCHORS)
         self.table.selectRow(number)
 
-    def show_sets(self, entries: Sequence[SetEntry], pool: SizePool | None, shown: AnchorSet | None) -> None:
-        self.sets.show_sets(entries, pool, shown)
-
     def show_used(self, used: AnchorSet | None, anchorless: str = "") -> None:
         """The anchors used in training; `anchorless`: the detector to be trained, if it takes none."""
         self.published.setEnabled(used is not None)
@@ -189,7 +156,7 @@ class ResultPanel(QWidget):
         if self._offered:  # else they are being loaded, which is for every project
             self._rules.ask([])
         self.show_step(None, 416, 0)
-        self.show_sets((), None, None)
+        self.sets.show_sets((), None, None)
         self.scales.show_details(None)
         self.labels.show_details(None, ())
 
