@@ -38,7 +38,7 @@ def test_the_numbers_are_those_of_the_page(blood: Path) -> None:
         computation.compute(blood, computation.AnchorChoices(9, 416, "stretch", "train", 0.0, "median", False, 0))
     )
     (taken,) = [event for event in events if isinstance(event, computation.PreparedBoxes)]
-    counts = {event.k: event.step for event in events if isinstance(event, computation.ByCount)}
+    counts = {len(event.step.centres): event.step for event in events if isinstance(event, computation.ByCount)}
     assert f"({taken.count:,} boxes of the training images)" in WORDS
     said = {"one anchor reaches a mean IoU of": 1, "four": 4, "six": 6, "nine": 9, "fifteen": 15}
     for word, k in said.items():

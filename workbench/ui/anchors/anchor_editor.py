@@ -16,10 +16,9 @@ from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.ui.anchors.computation import AnchorChoices
 from workbench.ui.anchors.playback import Playback
-from workbench.ui.anchors.provenance import as_set, moved
+from workbench.ui.anchors.provenance import ShownAnchors, as_set, moved
 from workbench.ui.anchors.result_panel import ResultPanel
 from workbench.ui.anchors.sets import CLUSTERED, EDITED, KEPT, SHOWN, SetEntry, all_sets, kept_sets, to_setting
-from workbench.ui.anchors.shown_anchors import ShownAnchors
 from workbench.ui.anchors.sizes_plot import SizesPlot
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session

@@ -190,10 +190,6 @@ class ByCount:
 
     step: Step
 
-    @property
-    def k(self) -> int:
-        return len(self.step.centres)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AllCounts:

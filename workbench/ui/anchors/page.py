@@ -22,8 +22,7 @@ from workbench.ui.anchors.empty_state import show_empty_state
 from workbench.ui.anchors.incremental_fit import IncrementalFit, merge_boxes
 from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.plots import Plots
-from workbench.ui.anchors.provenance import as_set, count_in, of_fit
-from workbench.ui.anchors.shown_anchors import ShownAnchors, action_name
+from workbench.ui.anchors.provenance import ShownAnchors, action_name, as_set, count_in, of_fit
 from workbench.ui.anchors.side_panel import SidePanel, step_sentence
 from workbench.ui.job import Job
 from workbench.ui.page import Page

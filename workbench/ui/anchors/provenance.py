@@ -1,6 +1,8 @@
-"""Where anchors come from, in words that are stored with them in sets, trainings and files."""
+"""The anchors that the page shows, and where they come from, in words that sets, trainings and files keep."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,6 +11,23 @@ from workbench.core.project import AnchorSet
 from workbench.ui.anchors.computation import AnchorChoices, PreparedBoxes
 
 MOVED = ", then moved by hand"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShownAnchors:
+    """A step of the film, or a set that the user dragged, typed or chose.
+
+    `source`: their provenance; `hand`: the action they came from, "" for the film.
+    """
+
+    step: Step
+    source: str
+    hand: str = ""
+
+
+def action_name(hand: str) -> str:
+    """An action as named within a sentence; titles of detectors keep their capitals."""
+    return hand[:1].lower() + hand[1:] if hand[1:2].islower() else hand
 
 
 def of_fit(choices: AnchorChoices, prepared: PreparedBoxes | None) -> str:
