@@ -146,16 +146,13 @@ class RetinaNet(Detector):
         return Candidates(boxes, foreign.flat(raw[:LEVELS], self.label_count).sigmoid())
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        grids = self.grids if size[0] == size[1] == self.settings.input_px else self._grids_at(size)
+        grids = foreign.halved(size, FINEST, LEVELS)
         anchors = self._spread(grids, targets.boxes.device)
         return foreign.assignment_of(self._match(targets, anchors), grids, (ANCHORS,) * LEVELS)
 
-    def _grids_at(self, size: tuple[int, int]) -> foreign.Grids:
-        return foreign.halved(size, FINEST, LEVELS)
-
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
         """See Detector. Nothing here depends on outputs."""
-        grids = self._grids_at(size) if raw is None else foreign.grids_of(raw[:LEVELS])
+        grids = foreign.halved(size, FINEST, LEVELS) if raw is None else foreign.grids_of(raw[:LEVELS])
         anchors = self._spread(grids, targets.boxes.device)
         matches = self._match(targets, anchors)
         roles = anchor_matching.roles(targets, matches, anchors)
