@@ -284,6 +284,13 @@ def example_code(card: Card, imports: str, opening: str, running: str) -> str:
     return _reading(card, imports) + opening + lines.LEAST + function + lines.TILES + _nms(card) + lines.PRINT
 
 
+def torch_code(card: Card, opening: str) -> str:
+    """The same for a file that PyTorch opens, by the lines `opening`, as `model`."""
+    modules = "import torch" if card.output == RAW else "import torch\nimport torchvision  # holds the NMS operation"
+    running = "with torch.no_grad():\n    found = [array.numpy() for array in model(torch.from_numpy(tensor))]\n"
+    return example_code(card, modules, opening, running)
+
+
 def picture_code(card: Card, imports: str) -> str:
     """The lines from a photograph to `tensor`, exactly as in the program, which is given the whole photograph."""
     return _reading(card, imports) + _fitting(card)

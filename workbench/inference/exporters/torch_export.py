@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import ClassVar
 
-from workbench.inference.exporters import RAW, Card, Source, example_code, register
+from workbench.inference.exporters import Card, Source, register, torch_code
 
 
 @register("pt2")
@@ -33,8 +33,4 @@ class TorchExport:
         return ""
 
     def code(self, card: Card) -> str:
-        modules = "import torch\nimport torchvision  # holds the NMS operation"
-        imports = "import torch" if card.output == RAW else modules
-        opening = 'model = torch.export.load(here / "model.pt2").module()\n'
-        running = "with torch.no_grad():\n    found = [array.numpy() for array in model(torch.from_numpy(tensor))]\n"
-        return example_code(card, imports, opening, running)
+        return torch_code(card, 'model = torch.export.load(here / "model.pt2").module()\n')
