@@ -16,6 +16,7 @@ from tests.detectors.parts.test_fixed_samples import boxes_around
 from tests.training.run_results import MakeRequest, only
 from tests.training.test_device_augment import noise
 from tests.training.test_pixel_snapping import WILD
+from tests.training.toys import Toy
 from workbench.detectors.parts import fixed_samples
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
@@ -280,3 +281,15 @@ def test_a_checkpoint_of_the_card_is_read_without_one(request_of: MakeRequest) -
     )
     for one, other in itertools.zip_longest(here, there):
         np.testing.assert_allclose(one.scores, other.scores, atol=2e-3)
+
+
+def test_numbers_that_fp16_can_not_hold_are_computed_in_fp32_from_there(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss scale is halved from 65,536 to below 1 first: 17 steps, none of which is taken."""
+    before = Toy.forward
+    monkeypatch.setattr(Toy, "forward", lambda self, images: (before(self, images)[0] * 1e6 / 1e6,))
+    events = list(run.train(request_of(device="cuda", precision="fp16", epochs=20, evaluate_every=0)))
+    assert only(events, Started)[0].precision == "fp16"
+    assert any("goes on in fp32 from step 17" in event.sentence for event in only(events, Message))
+    assert only(events, Finished)[-1].step == 30
