@@ -240,7 +240,13 @@ def test_what_its_author_tests_is_not_replaced_by_a_plugin_of_that_name_in_the_u
 
 @pytest.mark.parametrize(
     "text",
-    ["raise RuntimeError('no')", "this is not python", GOOD.replace("API = 1", "API = 99"), "import missing_thing"],
+    [
+        "raise RuntimeError('no')",
+        "this is not python",
+        GOOD.replace("API = 1", "API = 99"),
+        "import missing_thing",
+        f"{GOOD}raise SystemExit('it needs a licence')",
+    ],
 )
 def test_a_bad_plugin_is_named_and_leaves_nothing_behind(folder: Path, text: str) -> None:
     (folder / "bad.py").write_text(text)
@@ -251,6 +257,25 @@ def test_a_bad_plugin_is_named_and_leaves_nothing_behind(folder: Path, text: str
     assert (bad.state, good.state) == ("failed", "loaded")
     assert bad.problem
     assert "mine" not in formats.formats
+
+
+def test_a_copy_of_a_shipped_one_takes_its_place_once_it_is_allowed(folder: Path) -> None:
+    """It was listed as loaded, and the shipped one ran."""
+    shipped, own = folder / "none" / "same.py", folder / "same.py"
+    shipped.parent.mkdir()
+    shipped.write_text(GOOD.replace('"Mine"', '"Shipped"'))
+    own.write_text(GOOD)
+
+    def states() -> tuple[dict[Path, str], str]:
+        there = {plugin.file: plugin.state for plugin in plugins.load_all()}
+        return there, formats.formats.get("mine").title
+
+    assert states() == ({shipped: "loaded", own: "asks"}, "Shipped")
+    plugins.allow(plugins.find("same"))
+    assert states() == ({own: "loaded"}, "Mine")
+    own.write_text("raise RuntimeError")
+    plugins.allow(plugins.find("same"))
+    assert states() == ({shipped: "loaded", own: "failed"}, "Shipped")
 
 
 def test_a_plugin_that_asks_for_the_programs_formats_first_and_fails_takes_none_away(folder: Path) -> None:
@@ -266,7 +291,7 @@ def test_a_plugin_that_asks_for_the_programs_formats_first_and_fails_takes_none_
     assert {"coco", "voc", "yolo"} <= set(told[1].split())
 
 
-@pytest.mark.parametrize("how", ["asked", "started", "by the command line"])
+@pytest.mark.parametrize("how", ["started", "by the command line"])
 def test_safe_mode_loads_none_and_each_says_so(folder: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "good.py").write_text(GOOD)
     plugins.allow(plugins.load_all()[0])
@@ -277,7 +302,7 @@ def test_safe_mode_loads_none_and_each_says_so(folder: Path, how: str, monkeypat
     if how == "by the command line":
         monkeypatch.setenv("WORKBENCH_SAFE_MODE", "")
         assert cli.main(["--safe-mode", "--version"]) == 0
-    (good,) = plugins.load_all(safe_mode=True if how == "asked" else None)
+    (good,) = plugins.load_all()
     assert (good.state, good.members) == ("off", ())
     assert "--safe-mode" in good.problem
     assert "mine" not in formats.formats

@@ -149,19 +149,18 @@ def find(name: str) -> Plugin:
     )
 
 
-def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
-    """Import every plugin that may run; one that fails does not affect the others.
-
-    `safe_mode`: load none, and each says so; None: as the program was started.
+def load_all() -> tuple[Plugin, ...]:
+    """Import every plugin that may run; one that fails does not affect the others. A user's file that has the name of a
+    shipped one takes its place. In safe mode none is loaded, and each says so.
     """
-    off = bool(os.environ.get(SAFE_MODE)) if safe_mode is None else safe_mode
     shipped = _in(shipped_folder())
     strange = _untrusted()
-    if off:
+    if os.environ.get(SAFE_MODE):
         why = "Nothing was loaded because the program was started with --safe-mode."
         return tuple(replace(plugin, state="off", problem=why) for plugin in shipped + strange)
     asked = [_load(plugin) if is_allowed(plugin) else _waiting(plugin) for plugin in strange]
-    return (*(_load(plugin) for plugin in shipped), *asked)
+    changed = {plugin.owner for plugin in asked if plugin.state in ("loaded", "later")}
+    return (*(_load(plugin) for plugin in shipped if plugin.owner not in changed), *asked)
 
 
 def _untrusted() -> list[Plugin]:
@@ -284,7 +283,7 @@ def _load(plugin: Plugin) -> Plugin:
             module = _import(plugin)
             if getattr(module, "API", None) != API:
                 raise ValueError(f"it must say API = {API}")
-        except Exception as error:  # a plugin may raise anything, and the window must start
+        except (Exception, SystemExit) as error:  # a plugin may raise anything, and the window must start
             for family in FAMILIES:
                 family.unregister_owner(plugin.owner)
             log.warning("Plugin %s was left out", plugin.file, exc_info=True)
