@@ -7,10 +7,11 @@ import pytest
 from PySide6.QtCore import QEvent, QPointF, QSizeF, Qt
 from PySide6.QtGui import QKeyEvent
 
+from workbench.core.label_keys import label_keys
 from workbench.core.project import LABEL_COLOURS, Label
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
-from workbench.ui.annotate.label_keys import digit_of, label_keys
+from workbench.ui.annotate.label_keys import digit_of
 from workbench.ui.widgets.view_transform import ViewTransform, fitted, kept_inside
 
 BOX = (10.0, 20.0, 50.0, 60.0)

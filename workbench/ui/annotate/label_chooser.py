@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Slot
 
+from workbench.core.label_keys import label_keys
 from workbench.core.project import Label
 from workbench.ui.actions import with_keys
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.hidden_labels import HiddenLabels
-from workbench.ui.annotate.label_keys import label_keys
 from workbench.ui.annotate.label_prompt import LabelPrompt
 from workbench.ui.session import Session
 

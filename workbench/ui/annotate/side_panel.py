@@ -21,9 +21,9 @@ from PySide6.QtWidgets import (
 
 from workbench.core import box_faults
 from workbench.core.box_faults import FAULTS
+from workbench.core.label_keys import label_keys
 from workbench.core.project import FLAGS, Box, Label
 from workbench.ui import theme
-from workbench.ui.annotate.label_keys import label_keys
 from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.escape_filter import EscapeFilter

@@ -18,10 +18,11 @@ from workbench.core import box_rows, edits
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.box_criteria import BoxCriteria
 from workbench.core.box_rows import NO_ROWS, BoxOrder, BoxRows
+from workbench.core.label_keys import label_keys
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
-from workbench.ui.annotate.label_keys import digit_of, label_keys
+from workbench.ui.annotate.label_keys import digit_of
 from workbench.ui.background import Background
 from workbench.ui.data.box_entries import add_box_entries, relabel, split_off
 from workbench.ui.data.box_tiles import TILE, BoxTileDelegate, BoxTilesModel

@@ -9,10 +9,10 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Slot
 
 from workbench.core import edits
+from workbench.core.label_keys import DIGITS, label_keys
 from workbench.core.label_lists import parse_names
 from workbench.core.project import Label
 from workbench.ui import new_labels, theme
-from workbench.ui.annotate.label_keys import DIGITS, label_keys
 from workbench.ui.icons import swatch
 from workbench.ui.session import Session
 

@@ -24,11 +24,11 @@ from PySide6.QtWidgets import (
 from workbench.core import edits, formatting, label_lists
 from workbench.core.box_criteria import BoxCriteria
 from workbench.core.files import natural_key
+from workbench.core.label_keys import keeping_keys
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.ui import new_labels, theme
 from workbench.ui.actions import escape_mnemonics
-from workbench.ui.annotate.label_keys import keeping_keys
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
