@@ -31,7 +31,7 @@ class Stub:
     """Finds as many boxes as the blue of a picture says, three at most, of label red % 2."""
 
     detector, labels, header, window, checkpoint, batch = _Detector(), ("cat", "dog"), None, None, None, 4
-    precision = "exact"
+    precision, is_current = "exact", True
     tiling: Tiling | None = None
 
     def __init__(self, dies_in: int = 0) -> None:
@@ -41,7 +41,7 @@ class Stub:
     def rename_labels(self, former: FormerNames) -> None:
         self.labels = cast(tuple[str, str], current_label_names(self.labels, former))
 
-    def candidates(self, images: Sequence[np.ndarray], floor: float = 0.001) -> list[Candidates]:
+    def candidates(self, images: Sequence[np.ndarray]) -> list[Candidates]:
         return candidates_in_tiles(self.candidates_of_views, images, self.tiling)
 
     def candidates_of_views(self, images: Sequence[np.ndarray]) -> list[Candidates]:

@@ -25,32 +25,28 @@ def test_candidates_come_back_bit_for_bit_with_labels_in_as_few_bytes_as_they_ta
 ) -> None:
     file = tmp_path / "run" / "candidates" / "x.npz"
     file.parent.mkdir(parents=True)
-    known = {"a": candidates(100, labels), "b": Candidates.none(), "c": candidates(7, labels[:1])}
+    seen_in_tiles = replace(candidates(7, labels[:1]), views=9)
+    known = {"a": (candidates(100, labels), (4, 3)), "b": (Candidates.none(), (1, 2)), "c": (seen_in_tiles, (640, 480))}
     candidate_cache.save(file, known)
     back = candidate_cache.load(file)
     assert list(back) == ["a", "b", "c"]
-    for name, one in known.items():
+    for name, (one, size) in known.items():
+        found, kept_size = back[name]
+        assert (found.views, kept_size) == (one.views, size)
         for column in ("boxes", "scores", "labels"):
-            kept, given = getattr(back[name], column), getattr(one, column)
+            kept, given = getattr(found, column), getattr(one, column)
             assert kept.dtype == given.dtype
             assert np.array_equal(kept, given)
     with np.load(file) as data:
         assert data["labels"].dtype == stored
 
 
-def test_a_file_with_wide_labels_of_an_earlier_version_is_read(tmp_path: Path) -> None:
-    one = candidates(5, [1, 2])
-    np.savez(tmp_path / "x.npz", images=np.array(["a"], "U64"), offsets=[0, 5], boxes=one.boxes, scores=one.scores,
-             labels=one.labels)  # fmt: skip
-    assert candidate_cache.load(tmp_path / "x.npz")["a"].labels.tolist() == one.labels.tolist()
-
-
-def test_of_how_many_views_candidates_are_is_kept_and_one_for_earlier_files(tmp_path: Path) -> None:
+def test_a_file_that_lacks_something_is_as_none(tmp_path: Path) -> None:
+    """Of an earlier version, which did not keep the sizes of images."""
     file = tmp_path / "run" / "candidates" / "x.npz"
     file.parent.mkdir(parents=True)
-    candidate_cache.save(file, {"a": candidates(5, [1]), "b": replace(candidates(7, [1]), views=9)})
-    assert [one.views for one in candidate_cache.load(file).values()] == [1, 9]
+    candidate_cache.save(file, {"a": (candidates(5, [1]), (4, 3))})
     with np.load(file) as data:
-        earlier = {name: data[name] for name in data.files if name != "views"}
+        earlier = {name: data[name] for name in data.files if name != "sizes"}
     np.savez(file, **earlier)
-    assert [one.views for one in candidate_cache.load(file).values()] == [1, 1]
+    assert candidate_cache.load(file) == {}

@@ -75,7 +75,7 @@ def test_the_second_evaluation_takes_the_kept_candidates_and_says_the_same(
 def kept(folder: Path, checkpoint: Path, truth: Snapshot) -> list[Candidates]:
     """What the run has of these images for the next look."""
     known = candidate_cache.load(candidate_cache.cache_file(folder, checkpoint))
-    return [known[name] for file in truth.files if (name := candidate_cache.image_digest(file)) in known]
+    return [known[name][0] for file in truth.files if (name := candidate_cache.image_digest(file)) in known]
 
 
 def test_the_kept_candidates_are_found_without_the_network(run: tuple[Predictor, Path], truth: Snapshot) -> None:
@@ -102,7 +102,7 @@ def test_a_changed_picture_is_predicted_anew_and_the_others_are_not(
 def test_images_of_another_size_than_when_they_were_labelled_are_told(
     run: tuple[Predictor, Path], truth: Snapshot, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whether they are read now or were kept before; what was kept without sizes says nothing."""
+    """Whether they are read now or were kept before."""
     predictor, folder = run
     sizes = [(about.width, about.height) for about in map(images.info, truth.files)]
     known = [replace(one, width=w, height=h) for one, (w, h) in zip(truth.images, sizes, strict=True)]
@@ -118,14 +118,6 @@ def test_images_of_another_size_than_when_they_were_labelled_are_told(
         )
     show_evaluation(evaluate_run(predictor, truth, None, folder), quiet=True)
     assert "a different size from" in capsys.readouterr().err
-    store = candidate_cache.cache_file(folder, folder / "best.safetensors")
-    candidate_cache.save(store, candidate_cache.load(store))
-    assert finish(evaluate_run(predictor, truth, None, folder))[0].remark == ""
-    with np.load(store) as arrays:
-        earlier = {name: arrays[name] for name in arrays.files if name != "sizes"}
-    np.savez(store, **earlier)
-    done, seen = finish(evaluate_run(predictor, truth, None, folder))
-    assert (first_progress(seen).cached, done.remark) == (len(truth), "")
 
 
 def test_the_images_of_a_folder_that_is_gone_are_told_in_one_sentence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.inference.test_evaluate import finish, run, truth
 from workbench.core.confidence import confidence_curves
 from workbench.core.project import Snapshot, Split, State
 from workbench.inference import saved_evaluation
+from workbench.inference.candidate_cache import cache_file
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationProgress
 from workbench.inference.predict import Predictor
@@ -109,6 +111,27 @@ def test_an_evaluation_of_weights_that_the_training_has_replaced_since_is_neithe
     assert saved_evaluation.best_point(folder) is not None
 
 
+def test_what_was_found_is_kept_as_of_the_weights_that_found_it_and_as_long_as_the_run_has_them(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    """A look that began just before a training saved better weights was taken for one at these, from then on."""
+    predictor, folder = run
+    checkpoint, last = folder / "best.safetensors", folder / "last.safetensors"
+    finish(evaluate_run(predictor, truth, None, folder))
+    (first,) = (folder / "candidates").iterdir()
+    shutil.copy(checkpoint, last)
+    checkpoint.write_bytes(b"other weights")
+    finish(evaluate_run(predictor, truth, None, folder))
+    assert list((folder / "candidates").iterdir()) == [first]
+    better = Predictor(predictor.detector, predictor.labels, 160, "stretch", device="cpu", checkpoint=checkpoint)
+    finish(evaluate_run(better, truth, None, folder))
+    assert len(list((folder / "candidates").iterdir())) == 2
+    last.write_bytes(b"others, too")
+    checkpoint.write_bytes(b"still others")
+    finish(evaluate_run(better, truth, None, folder))
+    assert [file.name for file in (folder / "candidates").iterdir()] == [cache_file(folder, checkpoint).name]
+
+
 def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(
     run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +139,17 @@ def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(
     done, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
     assert (done.file, len(done.candidates)) == (None, len(truth))
     assert [path.name for path in run[1].iterdir()] == ["best.safetensors"]
+
+
+def test_numbers_that_can_not_be_kept_are_told_all_the_same(
+    run: tuple[Predictor, Path], truth: Snapshot, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a full disk they were lost, after an hour."""
+    predictor, folder = run
+    (folder / "evaluation.json").mkdir()
+    done, _ = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
+    assert (done.file, done.evaluation.images) == (None, len(truth))
+    assert "evaluation.json" in caplog.text
 
 
 def test_candidates_that_can_not_be_kept_cost_no_evaluation(run: tuple[Predictor, Path], truth: Snapshot) -> None:

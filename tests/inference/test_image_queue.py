@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -141,6 +142,20 @@ def test_what_was_seen_is_found_again_also_under_another_name(
     queue_request.checkpoint.write_bytes(b"better")
     done(moved)
     assert len(looks) == 6, "another network sees anew"
+    assert len(list((queue_request.run_folder / "queue").iterdir())) == 1, "of former weights nothing is kept"
+
+
+def test_a_file_of_the_same_name_size_and_time_in_another_folder_is_another_one(
+    queue_request: RankingRequest, looks: list[int]
+) -> None:
+    """Of two cameras whose pictures are not compressed, unpacked from an archive, one's were taken for the other's."""
+    first, other = queue_request.snapshot.files[1], queue_request.run_folder / "1.png"
+    done(queue_request)
+    data = first.read_bytes()
+    other.write_bytes(data[:-20] + bytes(20))
+    times = first.stat()
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert load(image_queue.queue_file(queue_request.run_folder, queue_request.checkpoint)).row(other) == -1
 
 
 def test_where_nothing_can_be_written_the_order_is_there_all_the_same(
@@ -263,18 +278,3 @@ def test_files_are_read_once_for_their_digest_and_counted_while_they_are_looked_
     monkeypatch.setattr(image_queue, "SAY_EVERY", -1.0)
     again = build_queue(queue_request, never)  # type: ignore[arg-type]
     assert [event.done for event in again if isinstance(event, EvaluationProgress)] == [0, 0, 1, 2, 3, 4, 5]
-
-
-def test_the_processor_looks_where_a_card_has_no_memory_left(
-    queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As everywhere in the window, where nobody can choose another device."""
-    asked: list[dict[str, object]] = []
-
-    def opens(file: Path, **given: object) -> object:
-        asked.append(given)
-        return opened(file)
-
-    monkeypatch.setattr(Predictor, "open", opens)
-    list(build_queue(queue_request))
-    assert asked == [{"cpu_fallback": True}]

@@ -150,7 +150,7 @@ def test_what_is_in_a_renamed_run_still_reads_and_it_goes_on(request_of: MakeReq
     step = next(event.step for event in happening if isinstance(event, Progress))
     assert step < 3
     close(happening)
-    known = {"digest": Candidates.of_arrays(np.ones((1, 4)), np.ones(1), np.ones(1))}
+    known = {"digest": (Candidates.of_arrays(np.ones((1, 4)), np.ones(1), np.ones(1)), (4, 3))}
     candidate_cache.save(candidate_cache.cache_file(request.folder, request.folder / "last.safetensors"), known)
     moved = run_actions.rename(request.folder, "other")
     assert candidate_cache.load(candidate_cache.cache_file(moved, moved / "last.safetensors")).keys() == known.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -38,6 +39,7 @@ from workbench.inference.scoring import ScoringRules, best_confidence, label_col
 from workbench.training import data, data_leakage
 from workbench.training.header import trained_labels
 
+log = logging.getLogger(__name__)
 SAVE_EVERY = 60.0  # seconds of predictions that a crash can cost
 
 
@@ -52,9 +54,9 @@ def evaluate_run(
 
     Without `rules`, NMS is as published by the detector's authors.
 
-    With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. If it is
-    read-only nothing is written, and what was kept is used. WorkbenchError if there is no image or if the detector's
-    labels are not those of the snapshot, by name.
+    With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. If it can't be
+    written to, nothing is kept, and what was kept is used. WorkbenchError if there is no image or if the labels of the
+    detector are not those of the snapshot, by name.
     """
     rules = rules or ScoringRules(kind=predictor.detector.published_nms[0])
     truth = snapshot if split is None else snapshot.only(splits={split})
@@ -67,7 +69,10 @@ def evaluate_run(
     known = data_leakage.count_learnt_images(home, found.truth) if home else None
     file = None
     if run_folder is not None and os.access(run_folder, os.W_OK):
-        file = _write(run_folder, predictor, evaluation, found.truth, rules, split, found.skipped, known)
+        try:
+            file = _write(run_folder, predictor, evaluation, found.truth, rules, split, found.skipped, known)
+        except WorkbenchError as error:  # a full disk must not cost the result of an hour's work
+            log.warning("%s", error.sentence)
     yield EvaluationDone(
         evaluation, found.truth, found.candidates, rules, found.skipped, file, known, remark_on([found]),
         labels=found.labels,
@@ -161,8 +166,8 @@ def remark_on(parts: Sequence[Found]) -> str:
 
 
 def _is_other(image: Image, size: tuple[int, int]) -> bool:
-    """Whether both sizes are known and differ."""
-    return image.width > 0 < size[0] and (image.width, image.height) != size
+    """Whether the project knows its size, and that is another."""
+    return image.width > 0 and (image.width, image.height) != size
 
 
 def predict_all(
@@ -170,16 +175,17 @@ def predict_all(
 ) -> Iterator[tuple[int, Candidates, tuple[int, int]] | EvaluationProgress | ListingProgress | Skipped]:
     """Yields (index, candidates, size) for every readable file, in any order; those kept in `run_folder` first.
 
-    The size is (width, height) as the file was read; (0, 0) if an earlier version did not keep it.
+    The size is (width, height) as the file was read.
     """
     keep = predictor.checkpoint is not None and run_folder is not None and predictor.precision == "exact"
     store = candidate_cache.cache_file(run_folder, predictor.checkpoint) if keep else None  # type: ignore[arg-type]
+    if store and not predictor.is_current:
+        store = None  # its name is that of other weights, which a training has saved since these were read
     known = candidate_cache.load(store) if store else {}
-    sizes = candidate_cache.sizes(store) if store else {}
     digests = (yield from _digests(files)) if store else [""] * len(files)
     todo = [i for i, name in enumerate(digests) if name not in known]
     cached, done = len(files) - len(todo), len(files) - len(todo)
-    yield from ((i, known[name], sizes.get(name, (0, 0))) for i, name in enumerate(digests) if name in known)
+    yield from ((i, *known[name]) for i, name in enumerate(digests) if name in known)
     begun = saved = time.perf_counter()
     fresh, keep = 0, store is not None and os.access(run_folder, os.W_OK)  # type: ignore[arg-type]
     yield EvaluationProgress(done, len(files), cached, 0.0, math.nan)
@@ -194,14 +200,14 @@ def predict_all(
             good = {i: image for i, image in pictures.items() if isinstance(image, np.ndarray)}
             yield from (problem for problem in pictures.values() if isinstance(problem, Skipped))
             for i, found in zip(good, predictor.candidates(list(good.values())), strict=True):
-                height, width = good[i].shape[:2]
+                size = good[i].shape[1], good[i].shape[0]
                 if digests[i]:
-                    known[digests[i]], sizes[digests[i]] = found, (width, height)
-                yield i, found, (width, height)
+                    known[digests[i]] = found, size
+                yield i, found, size
             done, fresh = done + len(batch), fresh + len(good)
             now = time.perf_counter()
             if store and keep and now - saved > SAVE_EVERY:
-                candidate_cache.save(store, known, sizes)
+                candidate_cache.save(store, known)
                 saved = time.perf_counter()
             speed = fresh / max(now - begun, 1e-9)
             left = (len(files) - done) / speed if speed else math.nan
@@ -209,7 +215,8 @@ def predict_all(
     finally:
         reading.close()
         if store and keep and fresh:
-            candidate_cache.save(store, known, sizes)
+            candidate_cache.save(store, known)
+            candidate_cache.forget_former(store)
 
 
 def _digests(files: Sequence[Path]) -> Generator[ListingProgress, None, list[str]]:

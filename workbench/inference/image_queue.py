@@ -1,7 +1,7 @@
 """Sorts a project's unlabelled images by how much labelling them would teach a run's network.
 
 The network sees every image once, and the results are kept beside the run in `runs/<name>/queue/<key>.npz`, a row for
-each: recognised by the file's name, size and time, else by its bytes, so that a renamed image is still known. The key
+each: recognised by the file's path, size and time, else by its bytes, so that a renamed image is still known. The key
 is that of the checkpoint's content. An interrupted queue continues where it was; the folder can be deleted at any time.
 No torch here before an image must be seen: what is kept is sorted without it.
 """
@@ -27,7 +27,7 @@ from workbench.core.image_queue import QueueOrder
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Snapshot, State
 from workbench.errors import WorkbenchError
-from workbench.inference.candidate_cache import digest, image_digest
+from workbench.inference.candidate_cache import forget_former, image_digest, key_of
 from workbench.inference.events import SAY_EVERY, EvaluationProgress, Skipped
 from workbench.inference.read_ahead import how_far, read_ahead
 
@@ -64,7 +64,7 @@ class LabellingQueue:
 
 @dataclass(slots=True, eq=False)
 class ImageRecords:
-    """What was seen of images, one row each; found by `marks` (name, size and time) and by `digests` (bytes)."""
+    """What was seen of images, one row each; found by `marks` (path, size and time) and by `digests` (bytes)."""
 
     uncertain: list[float] = field(default_factory=list)
     features: list[NDArray[np.float16]] = field(default_factory=list)
@@ -165,6 +165,7 @@ def _extract(
         reading.close()
         if done:
             save(file, records)
+            forget_former(file)
 
 
 def _read(
@@ -199,14 +200,14 @@ def _ordered(request: RankingRequest, records: ImageRecords, rows: NDArray[np.in
 def queue_file(run_folder: Path, checkpoint: Path) -> Path:
     """The file for what this checkpoint saw. WorkbenchError if the checkpoint is gone."""
     try:
-        return run_folder / "queue" / f"{digest(checkpoint)[:24]}-{VERSION}.npz"
+        return run_folder / "queue" / f"{key_of(checkpoint)}-{VERSION}.npz"
     except OSError as error:
         raise WorkbenchError(f"{checkpoint} no longer exists: {error.strerror}. Choose another run.") from error
 
 
 def file_mark(file: Path) -> str:
-    """A text that differs for files of another name, size or time of change. OSError if the file is not there."""
-    return hashlib.blake2b(f"{file.name}|{stamp(file)}".encode("utf-8", "replace"), digest_size=12).hexdigest()
+    """A text that differs for files of another path, size or time of change. OSError if the file is not there."""
+    return hashlib.blake2b(f"{file}|{stamp(file)}".encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def load(file: Path) -> ImageRecords:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from workbench.core import boxes as geometry
 from workbench.core.detections import FLOOR, MOST, Candidates
+from workbench.core.files import stamp
 from workbench.core.former_names import FormerNames, network_names
 from workbench.core.resize import Fit, FitMode, fit
 from workbench.core.tiling import Tiling, candidates_in_tiles
@@ -72,6 +73,7 @@ class Predictor:
         self.tiling: Tiling | None = header.tiling if header else None  # may be changed at any time
         self.checkpoint = checkpoint
         self._asked, self._cpu_fallback = precision, cpu_fallback
+        self._read_at: object = None  # the stamp of the checkpoint's file when it was read, if it was
         try:
             self._begin(device)
         except WorkbenchError as error:
@@ -109,12 +111,20 @@ class Predictor:
 
         if not cpu_fallback:
             machine.choose_device(device)  # refused before the file is read
+        read_at = _stamp(checkpoint)
         detector, header = load_detector(checkpoint)  # the copy that runs takes memory there, and nothing else
         names = [label.name for label in header.labels]
-        return cls(
+        opened = cls(
             detector, names, header.input_px, cast(FitMode, header.resize),
             device=device, precision=precision, header=header, checkpoint=Path(checkpoint), cpu_fallback=cpu_fallback,
         )  # fmt: skip
+        opened._read_at = read_at
+        return opened
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the checkpoint's file is still the one that was read: a training that goes on replaces it."""
+        return self.checkpoint is None or self._read_at in (None, _stamp(self.checkpoint))
 
     def rename_labels(self, former: FormerNames) -> None:
         """Use the current names of labels that were renamed since the training, also in everything written."""
@@ -124,22 +134,22 @@ class Predictor:
             self.header = replace(self.header, labels=labels)
         self.labels = called
 
-    def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
-        """For each upright (H, W, 3) uint8 RGB image its candidates with scores of at least `floor`.
+    def candidates(self, images: Sequence[NDArray[np.uint8]]) -> list[Candidates]:
+        """For each upright (H, W, 3) uint8 RGB image its candidates with scores of at least FLOOR.
 
         Images larger than a tile of `tiling`, by default that of the training, are also seen in tiles. As many as
         Candidates.of_arrays keeps of each view. Boxes are pixels of that image, clipped to it. Any number of images;
         `batch` views run at a time, fewer if the device's memory is too small.
         """
-        return candidates_in_tiles(lambda views: self.candidates_of_views(views, floor), images, self.tiling)
+        return candidates_in_tiles(self.candidates_of_views, images, self.tiling)
 
-    def candidates_of_views(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
+    def candidates_of_views(self, images: Sequence[NDArray[np.uint8]]) -> list[Candidates]:
         """The same without tiles: each picture is given to the network as it is."""
         result: list[Candidates] = []
         while len(result) < len(images):
             some = images[len(result) : len(result) + self.batch]
             try:
-                result.extend(self._run(some, floor))
+                result.extend(self._run(some))
             except RuntimeError as error:
                 if not gpu.is_out_of_memory(error):
                     raise
@@ -157,15 +167,10 @@ class Predictor:
                 self._begin("cpu")
         return result
 
-    def _run(self, images: Sequence[NDArray[np.uint8]], floor: float) -> Iterator[Candidates]:
+    def _run(self, images: Sequence[NDArray[np.uint8]]) -> list[Candidates]:
         fitted = [fit(image, self.input_px, self.resize) for image in images]
         rows = zip(*self.best(np.stack([square for square, _ in fitted])), strict=True)
-        return iter(
-            [
-                _of_image(*row, way, image.shape, floor)
-                for row, (_, way), image in zip(rows, fitted, images, strict=True)
-            ]
-        )
+        return [_of_image(*row, way, image.shape) for row, (_, way), image in zip(rows, fitted, images, strict=True)]
 
     def best(self, squares: NDArray[np.uint8 | np.float32]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, S, S, 3) in 0..255 -> the best (box, label) pairs, as float32 on the CPU.
@@ -191,13 +196,21 @@ class Predictor:
         return gpu.exact_float32()
 
 
+def _stamp(file: Path) -> object:
+    """What differs once the file was written; None if it is not there."""
+    try:
+        return stamp(file)
+    except OSError:
+        return None
+
+
 def _of_image(
-    boxes: Tensor, scores: Tensor, labels: Tensor, fitted: Fit, shape: tuple[int, ...], floor: float
-) -> Candidates:
+    boxes: Tensor, scores: Tensor, labels: Tensor, fitted: Fit, shape: tuple[int, ...]
+) -> Candidates:  # fmt: skip
     """Those of one image's best pairs that lie in the picture: boxes (k, 4), scores and labels (k,)."""
     original = geometry.clip(fitted.back(boxes.numpy()), shape[1], shape[0])
     real = geometry.areas(original) > 0  # boxes outside the picture are dropped
-    return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=floor)
+    return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=FLOOR)
 
 
 def fold_batch_norms(detector: Detector, device: torch.device) -> Detector:

@@ -109,25 +109,29 @@ def predict_files(
 
 
 def spec_of(predictor: Predictor, paths: Sequence[Path], settings: PredictionSettings) -> JobSpec:
-    """All that decides about the results, see prediction_job.JobSpec. WorkbenchError if such tiles can't be made."""
+    """All that decides about the results, see prediction_job.JobSpec. WorkbenchError if such tiles can't be made, or if
+    a training has replaced the checkpoint since it was opened.
+    """
     kind, iou = predictor.detector.published_nms
     point = settings.point or OperatingPoint(0.25, (), iou, kind)
-    seen = chosen_tiling(predictor, settings.tiles, settings.overlap)
+    seen = chosen_tiling(predictor.tiling, settings.tiles, settings.overlap)
     checkpoint = predictor.checkpoint
+    weights = digest(checkpoint) if checkpoint else ""
+    if not predictor.is_current:
+        raise WorkbenchError(f"{checkpoint} was replaced while it was opened, by a training that goes on. Try again.")
     return JobSpec(
-        checkpoint.name if checkpoint else "", digest(checkpoint) if checkpoint else "", predictor.labels,
+        checkpoint.name if checkpoint else "", weights, predictor.labels,
         tuple(map(_source, paths)),
         point.confidence, point.own, point.iou, point.kind, point.limit,
         settings.every, seen.side if seen else 0, seen.overlap if seen else 0.0, predictor.precision,
     )  # fmt: skip
 
 
-def chosen_tiling(predictor: Predictor, side: int | None, overlap: float | None) -> Tiling | None:
+def chosen_tiling(trained: Tiling | None, side: int | None, overlap: float | None) -> Tiling | None:
     """The tiles to see large images in: of this side (0: none), or None as in the training; the overlap likewise.
 
     WorkbenchError if such tiles can't be made.
     """
-    trained = predictor.tiling
     if overlap is None:
         overlap = trained.overlap if trained else OVERLAP
     try:

@@ -138,7 +138,7 @@ class DetectionWorker:
 
         predictor = self._predictor_of(request.checkpoint, request.former, request.source.precision)
         name, pixels, seconds = self._read(request, predictor.window)
-        tiling = chosen_tiling(predictor, request.tiles, None)
+        tiling = chosen_tiling(predictor.tiling, request.tiles, None)
         begun = time.perf_counter()
         (found,) = candidates_in_tiles(predictor.candidates_of_views, [pixels], tiling)
         took = time.perf_counter() - begun
