@@ -177,8 +177,8 @@ def show_health(events: Iterable[health.FilesExamined | health.Health], *, quiet
 def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[str, Any]:
     """An evaluation as plain values: its NMS, the twelve COCO numbers, and those of each label and fold.
 
-    Precision, recall and F1, of all labels together and of each, are those of the detections at `point`, with its NMS;
-    None: where F1 of all labels together is highest, with the NMS of the evaluation.
+    Precision, recall and F1, of all labels together and of each, are those of the detections at `point`, with its NMS,
+    which "operating_point" names; None: where F1 of all labels together is highest, with the NMS of the evaluation.
     """
     evaluation, rules = done.evaluation, done.rules
     point = point or OperatingPoint(best_confidence(evaluation), (), rules.iou, rules.kind, rules.limit)
@@ -199,7 +199,8 @@ def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[s
     nms = {"nms": rules.kind, "iou": rules.iou}
     about = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
     own = {"confidence_of_labels": dict(point.own)} if point.own else {}
-    here = {"confidence": point.confidence, **own, **used}
+    at = {"operating_point": {"nms": point.kind, "iou": point.iou, "limit": point.limit}}
+    here = {"confidence": point.confidence, **own, **used, **at}
     folds = [
         {"fold": one.fold, "run": one.run, "images": one.images, "ap": _number(one.ap), "ap50": _number(one.ap50)}
         for one in done.folds

@@ -202,7 +202,9 @@ def test_the_nms_of_the_operating_point_that_was_kept_counts_too(
     for overlap, precision in ((0.75, 0.5), (0.5, 1.0)):
         operating_point.write(project / "runs" / "old", OperatingPoint(0.3, iou=overlap))
         assert main([*command, "--json"]) == console.DONE
-        assert json.loads(capsys.readouterr().out)["precision"] == precision
+        values = json.loads(capsys.readouterr().out)
+        assert (values["precision"], values["iou"]) == (precision, 0.6), "the latter is that of AP"
+        assert values["operating_point"] == {"nms": "per label", "iou": overlap, "limit": 300}
     assert main(command) == console.DONE
     assert "are at the confidence 0.3 and NMS per label at 0.5: the" in " ".join(capsys.readouterr().err.split())
     operating_point.write(project / "runs" / "old", OperatingPoint(0.3, iou=0.75))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from workbench.core.project import FormerName, Label
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point, saved_evaluation
 from workbench.inference.operating_point import OperatingPoint
+from workbench.training.checkpoint import save_detector
+from workbench.training.header import read_header
 
 POINT = OperatingPoint(0.3, (("cell", 0.6), ("Blutplättchen", 0.1)), 0.45, "diou", 50, "best.safetensors")
 
@@ -31,6 +34,23 @@ def test_it_belongs_to_the_checkpoint_that_it_was_chosen_for(tmp_path: Path) -> 
     assert operating_point.read(tmp_path, "last.safetensors") is None
     operating_point.write(tmp_path, OperatingPoint(0.5))
     assert operating_point.read(tmp_path, "last.safetensors") == OperatingPoint(0.5)
+
+
+def test_it_belongs_to_the_weights_that_it_was_chosen_for(tmp_path: Path) -> None:
+    """It stayed when the run was gone on with, and was used for predictions and files of other weights."""
+    file = tmp_path / "best.safetensors"
+    write_head(file)
+    operating_point.write(tmp_path, POINT)
+    assert operating_point.read(tmp_path, file.name) == operating_point.read(tmp_path) == POINT
+    save_detector(file, {}, replace(read_header(file), step=400))
+    assert operating_point.read(tmp_path, file.name) is operating_point.read(tmp_path) is None
+    operating_point.write(tmp_path, POINT)
+    assert operating_point.read(tmp_path, file.name) == POINT
+    kept = operating_point.write(tmp_path, OperatingPoint(0.5))
+    save_detector(file, {}, replace(read_header(file), step=800))
+    assert operating_point.read(tmp_path, file.name) == OperatingPoint(0.5), "for any"
+    kept.write_text(json.dumps({key: value for key, value in json.loads(kept.read_text()).items() if key != "step"}))
+    assert operating_point.read(tmp_path) == OperatingPoint(0.5), "of an earlier version"
 
 
 def test_without_a_kept_point_that_with_the_best_f1_is_in_use(tmp_path: Path) -> None:
@@ -74,6 +94,7 @@ def test_detections_are_those_above_the_confidence_of_their_label() -> None:
         ({"label_ids": {"other": 3}}, "label_ids: expected an object"),
         ({"label_ids": [3]}, "label_ids: expected an object"),
         ({"checkpoint": 3}, "checkpoint: expected a file's name"),
+        ({"step": "3"}, "step: expected a whole number"),
     ],
 )
 def test_a_damaged_file_is_refused_with_what_is_wrong(tmp_path: Path, change: dict[str, object], said: str) -> None:

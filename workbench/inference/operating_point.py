@@ -6,7 +6,6 @@ predicting and exporting read it from here. No torch here, so that the window ca
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from workbench.core.formatting import named
 from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
-from workbench.training.header import read_header
+from workbench.training.header import CheckpointHeader, read_header
 
 FILE = "operating_point.json"
 
@@ -76,10 +75,13 @@ class OperatingPoint:
 
 
 def write(run_folder: Path, point: OperatingPoint) -> Path:
-    """Keep `point` with the run. WorkbenchError if the run is gone or its folder can't be written."""
+    """Keep `point` with the run, for the weights that its checkpoint has now. WorkbenchError if the run is gone or its
+    folder can't be written.
+    """
     if not run_folder.is_dir():
         raise WorkbenchError(f"The run's folder {run_folder} is gone, so the operating point was not kept.")
-    record = {
+    weights = _header(run_folder, point.checkpoint) if point.checkpoint else None
+    record: dict[str, Any] = {
         "confidence": point.confidence,
         "confidence_of_labels": dict(point.own),
         "label_ids": {name: id for name, id in point.ids if name in dict(point.own)},
@@ -88,6 +90,8 @@ def write(run_folder: Path, point: OperatingPoint) -> Path:
         "limit": point.limit,
         "checkpoint": point.checkpoint or None,
     }
+    if weights is not None:
+        record["step"] = weights.step
     file = run_folder / FILE
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
@@ -103,7 +107,8 @@ def forget(run_folder: Path) -> None:
 
 
 def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> OperatingPoint | None:
-    """The kept point; None if there is none, or for another checkpoint than this file's name ("": any).
+    """The kept point; None if there is none, or for another checkpoint than this file's name ("": any), or for weights
+    that the checkpoint had before the training went on.
 
     `former`: earlier names of labels, which are renamed in it: the confidence of a label that was merged into another
     becomes that one's, unless the network knows both: each is for what the network finds as it. Files of earlier
@@ -118,14 +123,19 @@ def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> Op
     except OSError as error:
         raise WorkbenchError(f"{file} could not be read: {error.strerror}. Keep the point again.", error) from error
     try:
-        point = _point(strict_json.parse(data, str(file)))
+        record = strict_json.parse(data, str(file))
+        point = _point(record)
     except (ValueError, Refused) as error:
         reason, line = (error.reason, error.line) if isinstance(error, Refused) else (str(error), 0)
         raise Refused(
             file, f"{reason}. Keep the operating point again on the Inspect page, or delete the file", line
         ) from error
+    weights = _header(run_folder, point.checkpoint or checkpoint)
+    if weights is not None and record.get("step") not in (None, weights.step):
+        return None
     names = [name for name, _ in point.own]
-    others = [label for label in _trained(run_folder, point.checkpoint or checkpoint) if label.name not in names]
+    trained = () if weights is None else weights.labels  # one merged into another of these keeps its own name
+    others = [label for label in trained if label.name not in names]
     names += [label.name for label in others]
     labels = [*(Label(id, name) for name, id in point.ids), *others]
     now = dict(zip(names, network_names(names, labels, former), strict=True))
@@ -137,11 +147,12 @@ def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> Op
     return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
 
 
-def _trained(run_folder: Path, checkpoint: str) -> tuple[Label, ...]:
-    """The labels of the run's network, of which one that was merged into another of them keeps its own name."""
-    with contextlib.suppress(WorkbenchError):
-        return read_header(run_folder / (checkpoint or "best.safetensors")).labels
-    return ()
+def _header(run_folder: Path, checkpoint: str) -> CheckpointHeader | None:
+    """What the run's checkpoint of this name says of itself; None if it can't be read."""
+    try:
+        return read_header(run_folder / (checkpoint or "best.safetensors"))
+    except WorkbenchError:
+        return None
 
 
 def _point(record: Any) -> OperatingPoint:
@@ -153,11 +164,13 @@ def _point(record: Any) -> OperatingPoint:
     ids = record.get("label_ids", {})
     if not isinstance(ids, dict) or not all(type(id) is int and name in own for name, id in ids.items()):
         raise ValueError("label_ids: expected an object of labels with a confidence of their own and whole numbers")
-    limit, checkpoint = record.get("limit"), record.get("checkpoint")
+    limit, checkpoint, step = record.get("limit"), record.get("checkpoint"), record.get("step")
     if isinstance(limit, bool) or not isinstance(limit, int):
         raise ValueError(f"limit: expected a whole number, found {limit!r}")
     if not isinstance(checkpoint, str | None):
         raise ValueError(f"checkpoint: expected a file's name, found {checkpoint!r}")
+    if isinstance(step, bool) or not isinstance(step, int | None):
+        raise ValueError(f"step: expected a whole number, found {step!r}")
     return OperatingPoint(
         _number(record, "confidence"),
         tuple((name, _number(own, name)) for name in own),
