@@ -13,10 +13,12 @@ import pytest
 from tests.generators import close
 from tests.inference.stub import stub
 from workbench.core import video as videos
+from workbench.inference import sources
 from workbench.inference.events import PredictionsSaved, Skipped
 from workbench.inference.listing import Shard
 from workbench.inference.predict_files import PredictionSettings, merge, predict_files
 from workbench.inference.results_video import Recorder
+from workbench.inference.sources import ListingEntry, Position, SourceItem
 
 FORMATS = ("json", "csv", "video", "yolo")
 
@@ -53,6 +55,21 @@ def test_the_half_that_is_there_is_predicted_and_the_other_is_told(half: Path, t
     *_, again = predict_files(stub(), [half], out, PredictionSettings(formats=FORMATS))
     assert isinstance(again, PredictionsSaved)
     assert (again.new, again.skipped) == (0, 1)
+
+
+def test_a_disk_that_goes_away_while_the_rest_of_a_video_is_read_is_told(half: Path) -> None:
+    """What an earlier process had not read was passed over without a word, and the job was finished."""
+    entry = ListingEntry(SourceItem("ride.avi", "ride.avi", half, is_video=True), 0, 0, 9)
+    reading = sources.read([entry], first=4)
+    assert next(reading).next.frame == 5
+    half.unlink()
+    *_, last = reading
+    assert isinstance(last.read, Skipped)
+    assert "does not exist" in last.read.sentence
+    assert (last.read.index > 4, last.next) == (True, Position(9, 1))
+    (gone,) = sources.read([entry], first=4)
+    assert isinstance(gone.read, Skipped)
+    assert (gone.read.index, gone.next) == (4, Position(9, 1))
 
 
 @pytest.mark.parametrize("of", [2, 3, 4])

@@ -6,13 +6,12 @@ A picture that can't be read is passed on as `Skipped`, and the rest continues.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import glob
 import os
 import posixpath
 import re
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,7 +26,7 @@ from workbench.core.video import is_video, printable
 from workbench.errors import WorkbenchError
 from workbench.inference import standard_input
 from workbench.inference.events import Skipped
-from workbench.inference.read_ahead import READERS
+from workbench.inference.read_ahead import read_ahead
 from workbench.inference.standard_input import STANDARD_INPUT
 
 __all__ = [
@@ -227,37 +226,26 @@ def read(
     `first`: the frame to begin with if the first entry is a video. `part` (k, n): take only every n-th of a video's
     frames, from the k-th on.
     """
-    waiting: deque[tuple[ListingEntry, Future[NDArray[np.uint8]] | None]] = deque()
-    readers = ThreadPoolExecutor(min(READERS, os.cpu_count() or 1), thread_name_prefix="reading")
-    try:
-        for entry in entries:
-            item = entry.item
-            reading = None if item.is_video or item.problem else readers.submit(images.read, item.file, window)
-            waiting.append((entry, reading))
-            while waiting and (len(waiting) > ahead or waiting[0][0].item.is_video):
-                yield from _read(*waiting.popleft(), every, first, part)
-                first = 0
-        while waiting:
-            yield from _read(*waiting.popleft(), every, first, part)
+    with contextlib.closing(read_ahead(lambda entry: (entry, _picture(entry, window)), entries, ahead)) as reading:
+        for entry, picture in reading:
+            if picture is None:
+                yield from _frames(entry, every, first, part)
+            else:
+                yield NumberedPicture(picture, entry.item, Position(entry.after, entry.number + 1))
             first = 0
-    finally:
-        readers.shutdown(wait=True, cancel_futures=True)
 
 
-def _read(
-    entry: ListingEntry, reading: Future[NDArray[np.uint8]] | None, every: int, first: int, part: tuple[int, int]
-) -> Iterator[NumberedPicture]:
-    item, number = entry.item, entry.number
+def _picture(entry: ListingEntry, window: IntensityWindow | None) -> Frame | Skipped | None:
+    """The picture, or why it can't be read; None of a video, whose frames come one after the other."""
+    item = entry.item
     if item.is_video:
-        yield from _frames(entry, every, first, part)
-        return
-    picture: Frame | Skipped = Skipped(item.name, number, item.problem)
-    if reading is not None:
-        try:
-            picture = Frame(item.name, number, reading.result(), item.file, place=item.place)
-        except WorkbenchError as error:
-            picture = Skipped(item.name, number, _why(item.file, error))
-    yield NumberedPicture(picture, item, Position(entry.after, number + 1))
+        return None
+    if item.problem:
+        return Skipped(item.name, entry.number, item.problem)
+    try:
+        return Frame(item.name, entry.number, images.read(item.file, window), item.file, place=item.place)
+    except WorkbenchError as error:
+        return Skipped(item.name, entry.number, _why(item.file, error))
 
 
 def _why(file: Path, error: WorkbenchError) -> str:
@@ -287,10 +275,9 @@ def _frames(entry: ListingEntry, every: int, first: int, part: tuple[int, int]) 
         if last is not None and one == 0 and (sentence := videos.cut_off(item.file, last, every)):
             gap = Skipped(item.name, last.index + 1, sentence)
             yield NumberedPicture(gap, item, Position(entry.after, entry.number + 1))
-    except WorkbenchError as error:
-        if first == 0:
-            picture_none = Skipped(item.name, 0, error.sentence)
-            yield NumberedPicture(picture_none, item, Position(entry.after, entry.number + 1))
+    except WorkbenchError as error:  # its disk may be gone by now, and what it had until then is predicted
+        rest = Skipped(item.name, first if last is None else last.index + 1, error.sentence)
+        yield NumberedPicture(rest, item, Position(entry.after, entry.number + 1))
 
 
 def _damaged(file: Path, first: int, last: int) -> str:
