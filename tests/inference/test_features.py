@@ -80,6 +80,17 @@ def test_it_does_not_matter_how_many_are_looked_at_together(
         assert one.features == pytest.approx(other.features, abs=1e-4)
 
 
+def test_a_module_that_is_called_for_several_maps_of_an_image_counts_once(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a plugin whose levels share their head the images were looked at again and again, without end."""
+    again = Predictor(predictor.detector, predictor.labels, 160, "stretch", device="cpu")
+    forward = again.running.forward
+    monkeypatch.setattr(again.running, "forward", lambda images: [forward(images) for _ in range(3)][-1])
+    for one, other in zip(extract_features(predictor, PICTURES), extract_features(again, PICTURES), strict=True):
+        assert one.features == pytest.approx(other.features, abs=1e-4)
+
+
 def test_where_memory_does_not_suffice_every_image_still_has_its_own(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,12 +44,12 @@ def extract_features(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) 
     kind, iou = predictor.detector.published_nms
     while len(found) < len(images):
         part = images[len(found) : len(found) + predictor.batch]
-        running = predictor.running
-        with _pooled(running) as rows:
+        before = predictor.running, predictor.batch
+        with _pooled(predictor.running) as rows:
             candidates = predictor.candidates(part)
-        ends = np.cumsum([0, *(of_one.views for of_one in candidates)])
-        if predictor.running is not running or sum(map(len, rows)) != ends[-1]:
+        if (predictor.running, predictor.batch) != before:
             continue  # memory ran out: from now on it takes fewer at a time, or the processor computes
+        ends = np.cumsum([0, *(of_one.views for of_one in candidates)])
         features = np.concatenate([row.numpy() for row in rows])
         for of_one, seen in zip(candidates, features[ends[:-1]], strict=True):  # the whole is the first view
             left = of_one.detections(FLOOR, iou, kind, DETECTIONS)
@@ -59,24 +59,33 @@ def extract_features(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) 
 
 @contextmanager
 def _pooled(detector: Detector) -> Iterator[list[Tensor]]:
-    """Within it each forward() appends the features (B, d) of its images, on the CPU."""
+    """Within it each forward() appends the features (B, d) of its images, on the CPU: of the last map, if the module
+    is called for several, as a head that levels share.
+    """
+    import torch
     from torch import nn
 
     from workbench.training import freezing
 
     rows: list[Tensor] = []
+
+    def keep(out: Any) -> None:
+        rows[-1] = _mean(out)
+
+    begin = detector.register_forward_pre_hook(lambda *_: rows.append(torch.empty(0)))
     parts = freezing.backbone(detector)
     if parts:
         last = parts[-1]
         while isinstance(last, nn.Sequential | nn.ModuleList):  # some are iterated over and never called as a whole
             last = last[-1]
-        hook = last.register_forward_hook(lambda _, __, out: rows.append(_mean(out)))
+        hook = last.register_forward_hook(lambda _, __, out: keep(out))
     else:
         first = detector.get_submodule(next(iter(detector.label_rows())))
-        hook = first.register_forward_pre_hook(lambda _, inputs: rows.append(_mean(inputs)))
+        hook = first.register_forward_pre_hook(lambda _, inputs: keep(inputs))
     try:
         yield rows
     finally:
+        begin.remove()
         hook.remove()
 
 
