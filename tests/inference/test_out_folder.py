@@ -63,11 +63,18 @@ def test_a_video_into_a_folder_whose_name_is_no_text_is_refused_and_does_not_end
 
 @pytest.mark.parametrize(
     ("format", "theirs"),
-    [("voc", "voc/Annotations/a.xml"), ("yolo", "yolo/labels/a.txt"), ("pictures", "pictures/a.jpg")],
+    [
+        ("voc", "voc/Annotations/a.xml"),
+        ("yolo", "yolo/labels/a.txt"),
+        ("pictures", "pictures/a.jpg"),
+        ("json", "predictions.json"),
+        ("csv", "predictions.csv"),
+        ("coco", "predictions.coco.images.json"),
+    ],
 )
 def test_labels_and_pictures_that_were_there_before_are_not_replaced(tmp_path: Path, format: str, theirs: str) -> None:
     write_pictures(tmp_path / "in", ["a.png"])
-    (tmp_path / theirs).parent.mkdir(parents=True)
+    (tmp_path / theirs).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / theirs).write_text("a day's work")
     with pytest.raises(WorkbenchError, match="not from a prediction.*--out"):
         predict(tmp_path / "in", tmp_path, format, fresh=True)

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from workbench.core.drawn_pictures import CLAIMED, PICTURES
@@ -28,7 +28,7 @@ FOLDERS = {"pictures": PICTURES, "video": "videos", "yolo": "yolo", "voc": "voc"
 """The folders of formats that write one file per picture or video, under its name."""
 ALONE = {"json": ("predictions.json",), "csv": ("predictions.csv",), "coco": (RESULTS, IMAGES)}
 """The files of formats that write one for all."""
-_PERHAPS = "?"  # after a folder that predictions may have written into: before November 2026 this was not recorded
+_PERHAPS = "?"  # after what predictions may have written: before November 2026 this was not recorded
 
 
 def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
@@ -51,6 +51,12 @@ def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
             raise WorkbenchError(
                 f"{printable(str(folder))} exists and is not from a prediction: its files could be replaced. Choose"
                 " another folder with --out."
+            )
+    for file in (output / file for name in formats for file in ALONE.get(name, ())):
+        if file.name not in ours and file.exists():
+            raise WorkbenchError(
+                f"{printable(str(file))} exists and is not from a prediction: it would be replaced. Choose another"
+                " folder with --out."
             )
 
 
@@ -79,7 +85,7 @@ def _kept(output: Path) -> frozenset[str]:
     try:
         return frozenset(json.loads((output / prediction_job.FOLDER / CLAIMED).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
-        return frozenset(name + _PERHAPS for name in FOLDERS.values())
+        return frozenset(name + _PERHAPS for name in (*FOLDERS.values(), *chain(*ALONE.values())))
 
 
 def clear(
