@@ -74,8 +74,8 @@ def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
     return folder
 
 
-def evaluate(document: Document, run: Path) -> float:
-    """Step 4: AP on the held-out test images; returns AP50."""
+def evaluate(document: Document, run: Path) -> None:
+    """Step 4: AP on the held-out test images."""
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
 
@@ -84,11 +84,10 @@ def evaluate(document: Document, run: Path) -> float:
     show_evaluation(evaluate_run(predictor, document.snapshot(), Split.VALIDATION, run), quiet=True)  # its confidence
     done = show_evaluation(evaluate_run(predictor, document.snapshot(), Split.TEST, run)).evaluation
     say(f"4  On {done.images} held-out photographs: AP50 {done.ap50:.3f}, AP {done.ap:.3f} ({elapsed(begun)}).")
-    return done.ap50
 
 
-def predict(document: Document, run: Path) -> Path:
-    """Step 5: predict on the unlabelled images; returns the file of the results."""
+def predict(document: Document, run: Path) -> None:
+    """Step 5: predict on the unlabelled images."""
     from workbench.inference.predict import Predictor
     from workbench.inference.predict_files import predict_files
 
@@ -100,10 +99,9 @@ def predict(document: Document, run: Path) -> Path:
         f"5  {saved.detections} objects found in {saved.images} unlabelled photographs:"
         f" {saved.file} ({elapsed(begun)})."
     )
-    return saved.file
 
 
-def export(document: Document, run: Path) -> tuple[Path, ...]:
+def export(document: Document, run: Path) -> None:
     """Step 6: weights in every format that can be written here."""
     from workbench.inference import export as exporting
 
@@ -115,4 +113,3 @@ def export(document: Document, run: Path) -> tuple[Path, ...]:
         raise WorkbenchError(" ".join(one.sentence for one in done.failed))
     listed = ", ".join(f"{one.file.name} ({formatting.size(one.bytes)})" for one in done.results)
     say(f"6  Exported and checked: {listed} in {folder} ({elapsed(begun)}).")
-    return tuple(one.file for one in done.results)

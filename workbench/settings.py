@@ -160,21 +160,17 @@ def check_value(row: SettingRow, value: Any, called: str = "") -> Any:
     return value
 
 
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
 def _parsed(kind: type, value: Any) -> Any:
     if kind is bool:
         if isinstance(value, bool):
             return value
-        words = {
-            "true": True,
-            "yes": True,
-            "on": True,
-            "1": True,
-            "false": False,
-            "no": False,
-            "off": False,
-            "0": False,
-        }
-        return words[str(value).strip().lower()] if str(value).strip().lower() in words else _fail()
+        word = str(value).strip().lower()
+        if word not in _YES + _NO:
+            raise ValueError(value)
+        return word in _YES
     if isinstance(value, bool) and kind is not str:  # to Python it is 1 or 0
         raise TypeError(value)
     if kind is int:
@@ -185,10 +181,6 @@ def _parsed(kind: type, value: Any) -> Any:
         parts = value.replace(",", " ").split() if isinstance(value, str) else value
         return tuple(_parsed(float, part) for part in parts)
     return kind(value)
-
-
-def _fail() -> Any:
-    raise ValueError
 
 
 def _wanted(row: SettingRow) -> str:

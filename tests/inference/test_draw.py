@@ -7,7 +7,7 @@ import pytest
 
 from workbench.core.detections import Detections
 from workbench.core.project import Label, rgb
-from workbench.inference.draw import DrawStyle, draw_detections
+from workbench.inference.draw import draw_detections
 
 
 def one(box: list[float], score: float = 0.5) -> Detections:
@@ -28,7 +28,7 @@ def test_a_box_is_drawn_in_its_colour_on_a_copy(name: str, box: list[float]) -> 
 
 
 def test_the_outline_lies_on_the_edges_of_the_box() -> None:
-    picture = draw_detections(GREY, one([50, 60, 150, 160]), [Label(1, "x", "#00ff00")], DrawStyle(line=1, text=11))
+    picture = draw_detections(GREY, one([50, 60, 150, 160]), [Label(1, "x", "#00ff00")])
     green = (picture == (0, 255, 0)).all(axis=2)
     assert green[160 - 1, 60:140].all()
     assert green[70:150, 50].all()

@@ -10,7 +10,7 @@ import importlib.util
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -71,7 +71,6 @@ def benchmark(
     images: Sequence[Path] = (),
     threads: int = 0,
     seconds: float = 3.0,
-    settings: ExportSettings | None = None,
     limit: float = LIMIT,
 ) -> Iterator[BenchmarkProgress | Benchmarked | NotBenchmarked]:
     """Time this program and each of `formats` (None: all) with each batch for about `seconds`.
@@ -103,8 +102,7 @@ def benchmark(
                 f"{member.title}, {formatting.count(batch, 'image')} at a time: writing and timing it", done, total
             )
             if batch not in sources:
-                asked = replace(settings or ExportSettings(), batch=batch, size="fixed")
-                sources[batch] = source_of(predictor, asked)
+                sources[batch] = source_of(predictor, ExportSettings(batch=batch, size="fixed"))
             yield _of_format(name, member, sources[batch], picture, TimeBudget(threads, seconds, limit, end))
             done += 1
 

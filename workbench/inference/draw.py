@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -20,31 +19,16 @@ _FONTS = ("DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf", "Arial.ttf", "Noto
 _WIDE_FONTS = ("NotoSansCJK-Regular.ttc", "msyh.ttc", "PingFang.ttc", "YuGothM.ttc", "malgun.ttf")
 
 
-@dataclass(frozen=True, slots=True)
-class DrawStyle:
-    """Line width and text height in pixels; `of` fits them to the picture."""
-
-    line: int
-    text: int
-
-    @staticmethod
-    def of(image: NDArray[np.uint8]) -> DrawStyle:
-        """1/400 and 1/40 of the shorter side, within readable limits."""
-        side = min(image.shape[:2])
-        return DrawStyle(line=max(2, round(side / 400)), text=int(np.clip(side / 40, 11, 48)))
-
-
-def draw_detections(
-    image: NDArray[np.uint8], found: Detections, labels: Sequence[Label], style: DrawStyle | None = None
-) -> NDArray[np.uint8]:
+def draw_detections(image: NDArray[np.uint8], found: Detections, labels: Sequence[Label]) -> NDArray[np.uint8]:
     """A copy of the (H, W, 3) RGB image with the boxes of `found`; the highest scores are on top."""
     picture = np.ascontiguousarray(image).copy()
-    style = style or DrawStyle.of(picture)
+    side = min(picture.shape[:2])
+    line, text = max(2, round(side / 400)), int(np.clip(side / 40, 11, 48))  # pixels, within readable limits
     for row in range(len(found) - 1, -1, -1):
         label = labels[int(found.labels[row])]
         colour = rgb(label.colour)
-        _outline(picture, found.boxes[row], colour, style.line)
-        tag = _tag(f"{label.name} {found.scores[row]:.2f}", colour, style.text)
+        _outline(picture, found.boxes[row], colour, line)
+        tag = _tag(f"{label.name} {found.scores[row]:.2f}", colour, text)
         _paste(picture, tag, found.boxes[row])
     return picture
 

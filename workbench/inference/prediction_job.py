@@ -110,11 +110,9 @@ class PredictionJob:
         }
         atomic_write(self.folder / FILE, json.dumps(record, indent=1, ensure_ascii=False, default=str) + "\n")
 
-    def finish(self) -> PredictionJob:
+    def finish(self) -> None:
         """Mark everything listed as done."""
-        done = dataclasses.replace(self, finished=True)
-        done.write()
-        return done
+        dataclasses.replace(self, finished=True).write()
 
 
 def read(folder: Path) -> PredictionJob | None:

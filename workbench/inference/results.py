@@ -6,11 +6,13 @@ leaves the files unchanged, except those of single images.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from workbench.core.files import atomic_path
 from workbench.core.project import Label
@@ -55,6 +57,28 @@ def writers() -> dict[str, Writer]:
     }  # fmt: skip
 
 
+@contextlib.contextmanager
+def replacing(file: Path) -> Iterator[IO[str]]:
+    """A text that takes the place of the file once it is complete."""
+    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as text:
+        yield text
+
+
+class JsonList:
+    """A list that is written into a JSON text entry by entry, after `begins`."""
+
+    def __init__(self, text: IO[str], begins: str) -> None:
+        self._text, self._before = text, "\n"
+        text.write(begins)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        self._text.write(self._before + json.dumps(entry, ensure_ascii=False, allow_nan=False))
+        self._before = ",\n"
+
+    def end(self, ends: str) -> None:
+        self._text.write(ends)
+
+
 LEFT_OUT = "left_out.csv"
 FORMATS = ("json", "coco", "yolo", "voc", "csv", "pictures", "video")
 
@@ -74,19 +98,17 @@ def write_json(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Pr
     Frames of a video also have a "frame". Boxes are xyxy in pixels of the upright picture.
     """
     file = folder / "predictions.json"
-    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as text:
-        text.write("[")
-        first = True
+    with replacing(file) as text:
+        listed = JsonList(text, "[")
         for done, row in enumerate(rows, start=1):
             if not row.skipped:
-                text.write(("\n" if first else ",\n") + _entry(row, info.labels))
-                first = False
+                listed.add(_entry(row, info.labels))
             yield done
-        text.write("\n]\n")
+        listed.end("\n]\n")
     yield Written((file,))
 
 
-def _entry(row: ResultRow, labels: tuple[Label, ...]) -> str:
+def _entry(row: ResultRow, labels: tuple[Label, ...]) -> dict[str, object]:
     entry: dict[str, object] = {"file": row.name}
     if row.frame >= 0:
         entry["frame"] = row.frame
@@ -94,13 +116,13 @@ def _entry(row: ResultRow, labels: tuple[Label, ...]) -> str:
     entry["detections"] = [
         {"label": labels[label].name, "score": score, "box": list(box)} for label, score, box in row.found
     ]
-    return json.dumps(entry, ensure_ascii=False, allow_nan=False)
+    return entry
 
 
 def write_csv(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Progress:
     """predictions.csv: a line per detection, and one without a label for a picture without detections."""
     file = folder / "predictions.csv"
-    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
+    with replacing(file) as text:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["file", "frame", "width", "height", "label", "score", "x0", "y0", "x1", "y1"])
         for done, row in enumerate(rows, start=1):
@@ -116,7 +138,7 @@ def write_csv(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Pro
 def write_left_out(rows: Iterable[ResultRow], folder: Path) -> Path:
     """left_out.csv: the pictures that could not be read, and the reasons."""
     file = folder / LEFT_OUT
-    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
+    with replacing(file) as text:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["file", "why"])
         table.writerows([row.name, row.skipped] for row in rows if row.skipped)

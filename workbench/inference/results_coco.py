@@ -12,14 +12,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from workbench.core import formatting, strict_json
-from workbench.core.files import atomic_path
 from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.result_parts import ResultRow
-from workbench.inference.results import Progress, ResultsInfo, Written
+from workbench.inference.results import JsonList, Progress, ResultsInfo, Written, replacing
 
 RESULTS, IMAGES = "predictions.coco.json", "predictions.coco.images.json"
 
@@ -29,11 +28,9 @@ def write_coco(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Pr
     ids = _read_ids(info.ids, info.labels) if info.ids is not None else None
     unknown = known = 0
     with contextlib.ExitStack() as stack:
-        results = _List(stack.enter_context(_replacing(folder / RESULTS)))
-        results.open("[")
+        results = JsonList(stack.enter_context(replacing(folder / RESULTS)), "[")
         if ids is None:
-            listed = _List(stack.enter_context(_replacing(folder / IMAGES)))
-            listed.open('{"images": [')
+            listed = JsonList(stack.enter_context(replacing(folder / IMAGES)), '{"images": [')
         for done, row in enumerate(rows, start=1):
             if not row.skipped:
                 image = done if ids is None else ids.image(row)
@@ -45,11 +42,11 @@ def write_coco(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Pr
             yield done
         if ids is not None and unknown and not known:
             raise WorkbenchError(f"{info.ids} contains none of these images. Is it for other ones?")
-        results.close("\n]\n")
+        results.end("\n]\n")
         if ids is None:
             categories = [{"id": n, "name": label.name} for n, label in enumerate(info.labels, start=1)]
             ending = {"annotations": [], "categories": categories}
-            listed.close("\n], " + json.dumps(ending, ensure_ascii=False)[1:] + "\n")
+            listed.end("\n], " + json.dumps(ending, ensure_ascii=False)[1:] + "\n")
     files = (folder / RESULTS,) if ids else (folder / RESULTS, folder / IMAGES)
     remark = f"Not in {info.ids}, so left out of {RESULTS}: {formatting.count(unknown, 'picture')}." if unknown else ""
     yield Written(files, remark)
@@ -60,30 +57,7 @@ def file_name(row: ResultRow) -> str:
     return row.name if row.frame < 0 else f"{row.own_place}.jpg"
 
 
-@contextlib.contextmanager
-def _replacing(file: Path) -> Any:
-    with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as text:
-        yield text
-
-
-class _List:
-    """A JSON list that is written entry by entry."""
-
-    def __init__(self, text: IO[str]) -> None:
-        self._text, self._before = text, "\n"
-
-    def open(self, begins: str) -> None:
-        self._text.write(begins)
-
-    def add(self, entry: dict[str, Any]) -> None:
-        self._text.write(self._before + json.dumps(entry, ensure_ascii=False, allow_nan=False))
-        self._before = ",\n"
-
-    def close(self, ends: str) -> None:
-        self._text.write(ends)
-
-
-def _add_results(results: _List, row: ResultRow, image: Any, labels: Any) -> None:
+def _add_results(results: JsonList, row: ResultRow, image: Any, labels: Any) -> None:
     for label, score, (x0, y0, x1, y1) in row.found:
         box = [x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)]
         results.add({"image_id": image, "category_id": labels[label], "bbox": box, "score": score})

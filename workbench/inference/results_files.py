@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core.files import atomic_path, atomic_write, sync_all
+from workbench.core.files import atomic_write, sync_all
 from workbench.core.project import FLAGS, Image, Label, Snapshot, State
 from workbench.formats.parts.layout import to_extra
 from workbench.formats.parts.voc_xml import to_xml
 from workbench.formats.parts.yolo_txt import to_line
 from workbench.inference.result_parts import ResultRow
-from workbench.inference.results import Progress, ResultsInfo, Written
+from workbench.inference.results import Progress, ResultsInfo, Written, replacing
 from workbench.inference.results_coco import file_name
 
 CLASSES, WHOSE = "classes.txt", "images.csv"
@@ -32,7 +32,7 @@ def write_yolo(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Pr
     and "a.png" become a.txt and a~2.txt.
     """
     base = folder / "yolo"
-    with atomic_path(base / WHOSE) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
+    with replacing(base / WHOSE) as text:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["labels", "image", "frame"])
         for done, row in enumerate(rows, start=1):
