@@ -18,7 +18,9 @@ from tests.formats.making import picture, text, voc_file, voc_object
 from tests.shut_folder import make_shut
 from workbench import console, plugins
 from workbench.cli import main, options
+from workbench.core import video
 from workbench.core.document import Document
+from workbench.core.image_records import ImageDescriber
 
 Capture = pytest.CaptureFixture[str]
 
@@ -244,6 +246,26 @@ def test_images_are_added_once(tmp_path: Path, capsys: Capture) -> None:
     assert "Nothing was added" in capsys.readouterr().err
     with Document.open(tmp_path / "p", read_only=True) as document:
         assert len(document.images()) == 6
+
+
+def test_of_images_that_are_there_already_none_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """A script that adds what is new each night read the headers of a hundred thousand photographs each time."""
+    picture(tmp_path / "all" / "a.png")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "all")]) == console.DONE
+    monkeypatch.setattr(ImageDescriber, "__call__", lambda *_: pytest.fail("it is known"))
+    assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all")]) == console.DONE
+
+
+def test_of_a_video_that_does_not_say_its_speed_not_every_frame_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """It was: ninety thousand pictures of an hour."""
+    Document.create(tmp_path / "p").close()
+    monkeypatch.setattr(video, "frame_rate", lambda _: 0.0)
+    assert main(["add-video", str(tmp_path / "p"), str(write_clip(tmp_path / "ride.avi")), "--json"]) == console.DONE
+    assert said(capsys)["frames"] == 1
 
 
 def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:

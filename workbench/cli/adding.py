@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,13 @@ import typer
 from workbench import console
 from workbench.cli.options import Json, Project, app, project_of
 from workbench.console import print_result, say
-from workbench.core import formatting
+from workbench.core import formatting, roots
+from workbench.core.document import Document
 from workbench.core.files import SkippedFiles, gather_images
 from workbench.core.image_records import ImageDescriber
-from workbench.core.project import Image
 from workbench.errors import WorkbenchError
+
+UNSAID = 25  # frames per second of a video that does not say
 
 
 @app.command(name="add-images")
@@ -29,23 +32,30 @@ def add_images(
     left_out = SkippedFiles()
     named, others = gather_images(images, left_out)
     with project_of(project, write=True) as document, ImageDescriber() as describe_one:
-        bad: list[Image] = []
-        added, done, total = 0, 0, sum(map(len, named.values()))
+        fresh = {folder: _new(document, folder, names) for folder, names in named.items()}
+        added, done, total = 0, 0, sum(map(len, fresh.values()))
         with console.progress_bar("Reading images", quiet=as_json) as progress:
-            for folder, names in named.items():
+            for folder, names in fresh.items():
                 found = []
                 for name in names:
                     found.append(describe_one(folder / name, name, 0))
                     progress.to(done := done + 1, total)
                 added += len(document.add_described(folder, found))
-                bad += [image for image in found if image.problem]
+        given = {os.path.abspath(folder / name) for folder, names in named.items() for name in names}
+        bad = [one for one in document.images() if one.problem and os.fspath(document.file(one)) in given]
     if others:
         say(f"{formatting.count(len(others), 'file')} left out, not named like images: {others[0]}")
     if left_out.sentence:
         say(left_out.sentence)
     for image in bad:
         say(f"{image.path}: {image.problem}")
-    print_result({"images": total, "added": added, "unreadable": len(bad)}, as_json=as_json)
+    print_result({"images": len(given), "added": added, "unreadable": len(bad)}, as_json=as_json)
+
+
+def _new(document: Document, folder: Path, names: list[str]) -> list[str]:
+    """Those of the folder's images that the project lacks: of a hundred thousand files only these are opened."""
+    known = roots.locate(folder, document.folder, document.roots(), document.images()).known
+    return roots.new_files(folder, names, known)
 
 
 @app.command(name="add-video")
@@ -58,7 +68,7 @@ def add_video(
     """Add frames of a video as images. They are kept as JPEGs in the project's folder, with frame and time as notes."""
     from workbench.core import video as videos
 
-    step = every or max(1, round(videos.frame_rate(video)))
+    step = every or max(1, round(videos.frame_rate(video) or UNSAID))
     with project_of(project, write=True) as document, console.progress_bar("Reading frames", quiet=as_json) as progress:
         folder, found = videos.folder_of(document.folder, video), []
         for event in videos.extract(video, folder, step):
