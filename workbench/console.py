@@ -14,7 +14,7 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -130,14 +130,20 @@ def say(sentence: str, *, quiet: bool = False) -> None:
         err.print(printable(sentence))
 
 
+def write_lines(lines: Iterable[str]) -> None:
+    """Lines on stdout, as they are unless it is a terminal: what another program reads must stay a name of a file."""
+    for line in lines:
+        sys.stdout.write((printable(line) if out.is_terminal else line) + "\n")
+    sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
+
+
 def print_json_line(text: str) -> None:
     """A line of JSON on stdout. What its encoding can't express (a Windows code page, a lone surrogate) is escaped."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(json.loads(text))
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
+    write_lines([text])
 
 
 def print_result(values: dict[str, Any], *, as_json: bool) -> None:
@@ -223,9 +229,12 @@ def _shown(value: Any) -> str:
     return "-" if value is None else printable(str(value))
 
 
+STOPPING = "Stopping after this step; a checkpoint is being written."
+
+
 @contextlib.contextmanager
-def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[None]:
-    """The signals of `stop_signals` set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C
+def stop_on_signal(stop: threading.Event, told: str = STOPPING, *, patient: bool = False) -> Iterator[None]:
+    """The signals of `stop_signals` set `stop`, on which the job ends in order, and say `told`; a second Ctrl-C
     interrupts.
 
     `patient`: a second one does nothing. torchrun passes signals on, so its processes get one Ctrl-C twice.
@@ -242,7 +251,7 @@ def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[
         stop.set()
         if number == hangup_signal():  # nobody is there to read it
             return
-        err.print("Stopping after this step; a checkpoint is being written. Press Ctrl-C again to abort.")
+        err.print(told if patient else f"{told} Press Ctrl-C again to abort.")
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -25,6 +25,10 @@ class Refused(WorkbenchError):
         self.reason = sentence
 
 
+class Misused(WorkbenchError):
+    """A command line that is wrong in itself, whatever the disk holds: scripts tell it apart by its exit code."""
+
+
 class Damaged(WorkbenchError):
     """A damaged project file. The code that opens it adds which copy is good (core.backups)."""
 

@@ -100,16 +100,16 @@ def test_a_plot_is_drawn(cells: Path, tmp_path: Path, capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"),
+    ("name", "code", "sentence"),
     [
-        ("x.jpg", "--plot draws a PNG, and x.jpg is not named so. Call it x.png."),
-        ("nowhere/x.png", "for x.png. Make it, or choose another."),
+        ("x.jpg", console.MISUSED, "--plot draws a PNG, and x.jpg is not named so. Call it x.png."),
+        ("nowhere/x.png", console.FAILED, "for x.png. Make it, or choose another."),
     ],
 )
 def test_what_cannot_become_a_png_is_refused_and_nothing_made(
-    name: str, sentence: str, cells: Path, tmp_path: Path, capsys: Capture
+    name: str, code: int, sentence: str, cells: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    assert main(["anchors", str(cells), "--plot", str(tmp_path / name)]) == console.FAILED
+    assert main(["anchors", str(cells), "--plot", str(tmp_path / name)]) == code
     assert sentence in capsys.readouterr().err.replace("\n", " ")
     assert not list(tmp_path.iterdir())
 
@@ -145,7 +145,7 @@ def test_few_and_many_boxes_and_anchors_are_drawn(count: int, k: int, tmp_path: 
     ],
 )
 def test_what_does_not_exist_is_said(arguments: list[str], sentence: str, cells: Path, capsys: Capture) -> None:
-    assert main(["anchors", str(cells), *arguments]) == console.FAILED
+    assert main(["anchors", str(cells), *arguments]) == console.MISUSED
     assert sentence in capsys.readouterr().err.replace("\n", " ")
 
 

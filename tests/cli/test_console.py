@@ -295,7 +295,7 @@ def test_an_empty_argument_is_refused(
 ) -> None:
     """Of a script's variable that is not set: `new ""` made a project of the folder in which the script ran."""
     monkeypatch.chdir(tmp_path)
-    assert main(arguments) == console.FAILED
+    assert main(arguments) == console.MISUSED
     said = " ".join(capsys.readouterr().err.split())
     assert f"as if a variable were not set: {shlex.join(['workbench', *arguments])}. Leave it out" in said
     assert list(tmp_path.iterdir()) == []

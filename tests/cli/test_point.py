@@ -75,8 +75,8 @@ def test_a_label_that_was_renamed_keeps_its_confidence(run: Path, capsys: Captur
 
 def test_what_can_not_be_is_refused(run: Path, capsys: Capture) -> None:
     project = str(run.parents[1])
-    assert main(["point", project, "--nms", "odd"]) == console.FAILED
+    assert main(["point", project, "--nms", "odd"]) == console.MISUSED
     assert "--nms must be one of" in " ".join(capsys.readouterr().err.split())
-    assert main(["point", project, "--run", str(run / "best.safetensors"), "--iou", "0.5"]) == console.FAILED
+    assert main(["point", project, "--run", str(run / "best.safetensors"), "--iou", "0.5"]) == console.MISUSED
     assert "Name the run with --run" in " ".join(capsys.readouterr().err.split())
     assert operating_point.read(run) is None

@@ -25,6 +25,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.events import PredictionsSaved
 from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.result_parts import ResultParts, progress_of
 from workbench.training import events
 
 Capture = pytest.CaptureFixture[str]
@@ -145,12 +146,8 @@ def test_shards_are_merged_into_what_one_process_writes(
     assert (tmp_path / "out" / "predictions.json").read_bytes() == one
 
 
-def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
-    predict: Callable[..., object], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupt_first_batch(patch: pytest.MonkeyPatch) -> None:
     """One Ctrl-C while the first of three batches is written."""
-    from workbench.inference.result_parts import ResultParts, progress_of
-
     appended = ResultParts.append
 
     def interrupted(self: ResultParts, *batch: object) -> None:
@@ -158,9 +155,31 @@ def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
         if self.done.pictures == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
+    patch.setattr(ResultParts, "append", interrupted)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [([], "kept: the same command continues it."), (["--fresh"], "the same command without --fresh continues it.")],
+)
+def test_after_ctrl_c_it_is_said_how_to_go_on(
+    more: list[str], told: str, checkpoint: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:  # fmt: skip
+    """With --fresh the same command began anew, and hours of work were lost."""
+    interrupt_first_batch(monkeypatch)
+    words = ["predict", str(checkpoint), str(pictures), "--out", str(tmp_path / "out"), *more]
+    assert main(words) == console.INTERRUPTED
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
+    predict: Callable[..., object], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(ResultParts, "append", interrupted)
+        interrupt_first_batch(patched)
         told = predict("--format", "csv", expected=console.INTERRUPTED)
+    assert "Stopping after this batch, which is kept. Press Ctrl-C again to abort." in str(told)
     assert progress_of(tmp_path / "out" / "parts" / "1-of-1").pictures == 4
     assert not (tmp_path / "out" / "predictions.csv").exists()
     told = predict("--format", "csv")
@@ -175,21 +194,23 @@ def test_what_was_found_fast_is_not_gone_on_with_exactly(predict: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "code", "sentence"),
     [
-        (["--shard", "3/2"], "--shard takes I/N, such as 1/8"),
-        (["--shard", "two"], "--shard takes I/N, such as 1/8"),
-        (["--format", "xml"], "--format must be one of json, coco"),
-        (["--nms", "hard"], "--nms must be one of published"),
-        (["--tiles", "10", "--tile-overlap", "0.3"], "expected at least 64 pixels, found 10"),
-        (["--tiles", "10", "--overlap", "0.3"], "expected at least 64 pixels, found 10"),  # its former name
-        (["--webcam", "0"], "A webcam can't be combined"),
-        (["--frames", "5"], "--frames is for --webcam. Leave it out; --every takes fewer frames of a video."),
-        (["--merge"], "There is nothing to merge in"),
+        (["--shard", "3/2"], console.MISUSED, "--shard takes I/N, such as 1/8"),
+        (["--shard", "two"], console.MISUSED, "--shard takes I/N, such as 1/8"),
+        (["--format", "xml"], console.MISUSED, "--format must be one of json, coco"),
+        (["--nms", "hard"], console.MISUSED, "--nms must be one of published"),
+        (["--tiles", "10", "--tile-overlap", "0.3"], console.MISUSED, "expected at least 64 pixels, found 10"),
+        (["--tiles", "10", "--overlap", "0.3"], console.MISUSED, "at least 64 pixels, found 10"),  # its former name
+        (["--webcam", "0"], console.MISUSED, "A webcam can't be combined"),
+        (["--frames", "5"], console.MISUSED, "--frames is for --webcam. Leave it out; --every takes fewer frames of"),
+        (["--merge"], console.FAILED, "There is nothing to merge in"),
     ],
 )
-def test_what_cannot_be_is_refused_in_words(predict: Callable[..., object], options: list[str], sentence: str) -> None:
-    assert sentence in str(predict(*options, expected=console.FAILED))
+def test_what_cannot_be_is_refused_in_words(
+    predict: Callable[..., object], options: list[str], code: int, sentence: str
+) -> None:
+    assert sentence in str(predict(*options, expected=code))
 
 
 def typed_in(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
@@ -233,8 +254,16 @@ def test_a_standard_input_without_paths_is_a_sentence(
 
 
 def test_without_sources_it_says_how(checkpoint: Path, capsys: Capture) -> None:
-    assert main(["predict", str(checkpoint)]) == console.FAILED
+    assert main(["predict", str(checkpoint)]) == console.MISUSED
     assert "workbench predict PROJECT photographs/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--shard", "1/2"], ["--format", "coco", "--coco-ids", "ids.json"]])
+def test_what_a_webcam_would_leave_out_in_silence_is_refused(
+    more: list[str], checkpoint: Path, capsys: Capture
+) -> None:
+    assert main(["predict", str(checkpoint), "--webcam", "93", *more]) == console.MISUSED
+    assert "Leave them out beside --webcam." in capsys.readouterr().err
 
 
 def test_a_webcam_that_is_not_there_is_a_sentence(checkpoint: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -94,7 +94,7 @@ def test_a_label_of_the_files_comes_in_as_another_one_of_the_project(
     assert "1 new label" in capsys.readouterr().out
     assert main([*command, "--label", "rbc=RBC"]) == console.DONE
     assert "1 new label" not in capsys.readouterr().out
-    assert main([*command, "--label", "rbc"]) == console.FAILED
+    assert main([*command, "--label", "rbc"]) == console.MISUSED
     assert "--label rbc: write it as THEIRS=OURS, such as" in capsys.readouterr().err
 
 
@@ -133,7 +133,7 @@ def test_anchors_are_kept_when_asked_for(cells: Path, capsys: Capture) -> None:
         (["anchors", "nowhere", "--k", "0"], console.MISUSED, "--k"),
         (["restore", "nowhere", "--list", "--json"], console.FAILED, "There is no folder nowhere. Choose a project's."),
         (["restore", ".", "--list"], console.DONE, "There is no copy in backups. One is made in every hour"),
-        (["restore", "nowhere", "--text", "--copy", "a"], console.FAILED, "--text and --copy name two things"),
+        (["restore", "nowhere", "--text", "--copy", "a"], console.MISUSED, "--text and --copy name two things"),
     ],
 )
 def test_what_goes_wrong_is_a_sentence_and_an_exit_code(

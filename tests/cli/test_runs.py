@@ -96,12 +96,15 @@ def test_deleted_runs_are_taken_back_until_the_trash_is_emptied(project: Path, c
 
 
 def test_one_thing_is_done_at_a_time(project: Path, capsys: Capture) -> None:
-    assert main(["runs", str(project), "--delete", "new", "--note", "old", "a"]) == console.FAILED
+    assert main(["runs", str(project), "--delete", "new", "--note", "old", "a"]) == console.MISUSED
     assert "one of the options that change runs at a time" in capsys.readouterr().err
     assert names(project) == ["new", "old"]
 
 
 def test_only_a_finished_run_is_extended_and_by_an_epoch_at_least(project: Path, capsys: Capture) -> None:
-    for epochs, sentence in (("0", "of at least 1, not 0"), ("5", "The run 'old' is stopped, so it can't be extended")):
-        assert main(["runs", str(project), "--extend", "old", epochs]) == console.FAILED
+    for epochs, code, sentence in (
+        ("0", console.MISUSED, "of at least 1, not 0"),
+        ("5", console.FAILED, "The run 'old' is stopped, so it can't be extended"),
+    ):
+        assert main(["runs", str(project), "--extend", "old", epochs]) == code
         assert sentence in capsys.readouterr().err.replace("\n", " ")

@@ -79,17 +79,19 @@ def test_a_picture_shows_what_nothing_learns_in_red(project: Path, capsys: Captu
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "code", "sentence"),
     [
-        (["--image", "x.png"], "There is no image called 'x.png'"),
-        (["--image", "d.png"], "some/d.png is not trained on: it is in the test split. See it with --as-it-is."),
-        (["--image", "a.png", "--epoch", "101"], "The training has 100 epochs."),
-        (["--image", "a.png", "--out", "a.jpg"], "--out draws a PNG, and a.jpg is not named so."),
-        (["--image", "a.png", "--set", "epoch=3"], "epoch"),
+        (["--image", "x.png"], console.FAILED, "There is no image called 'x.png'"),
+        (["--image", "d.png"], console.FAILED, "some/d.png is not trained on: it is in the test split."),
+        (["--image", "a.png", "--epoch", "101"], console.FAILED, "The training has 100 epochs."),
+        (["--image", "a.png", "--out", "a.jpg"], console.MISUSED, "--out draws a PNG, and a.jpg is not named so."),
+        (["--image", "a.png", "--set", "epoch=3"], console.MISUSED, "epoch"),
     ],
 )
-def test_what_cant_be_shown_is_told(project: Path, capsys: Capture, arguments: list[str], sentence: str) -> None:
-    assert main(["seen", str(project), *SMALL, *arguments]) == console.FAILED
+def test_what_cant_be_shown_is_told(
+    project: Path, capsys: Capture, arguments: list[str], code: int, sentence: str
+) -> None:
+    assert main(["seen", str(project), *SMALL, *arguments]) == code
     told = " ".join(capsys.readouterr().err.split())
     assert sentence in told
     assert "Reading images" not in told, "which takes minutes, and is not needed to say this"

@@ -69,7 +69,7 @@ def test_splits_by_rules(test_data: Path, tmp_path: Path, capsys: Capture) -> No
         (["name", "--pattern", "("], "regular expression"),
         (["image", "--shares", "80"], "80,10,10"),
     ):
-        assert main([*command, *wrong]) == console.FAILED
+        assert main([*command, *wrong]) == console.MISUSED
         assert sentence in capsys.readouterr().err
     assert main(["split", str(project), "--json"]) == console.DONE
     assert splits() == before
@@ -117,13 +117,13 @@ def test_an_import_tells_which_splits_it_takes_and_which_stay(tested: Path, tmp_
 
 
 def test_a_pattern_that_would_be_ignored_is_refused(tested: Path, capsys: Capture) -> None:
-    assert main(["split", str(tested), "--pattern", r"(film\d+)_"]) == console.FAILED
+    assert main(["split", str(tested), "--pattern", r"(film\d+)_"]) == console.MISUSED
     assert "--pattern is for --by name. Add that, or leave out --pattern." in capsys.readouterr().err
 
 
 def test_shares_are_looked_at_even_if_nothing_is_dealt(tested: Path, capsys: Capture) -> None:
     for wrong, sentence in (("80,20", "three numbers"), ("nan,1,1", "three numbers"), ("-1,1,1", "not be negative")):
-        assert main(["split", str(tested), f"--shares={wrong}"]) == console.FAILED
+        assert main(["split", str(tested), f"--shares={wrong}"]) == console.MISUSED
         assert sentence in capsys.readouterr().err
 
 

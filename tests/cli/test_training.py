@@ -120,7 +120,7 @@ def test_a_format_that_fails_ends_with_an_error_and_the_others_are_written(
     assert sorted(path.name for path in (tmp_path / "w").iterdir()) == ["state-dict"]
     about = json.loads((tmp_path / "w" / "state-dict" / "model.json").read_text("utf-8"))
     assert about["licence"] == "CC0-1.0"
-    assert main([*command, "--set", "outputs=raw"]) == console.FAILED
+    assert main([*command, "--set", "outputs=raw"]) == console.MISUSED
     assert "Did you mean 'output'?" in capsys.readouterr().err
 
 

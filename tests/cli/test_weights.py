@@ -23,9 +23,9 @@ from workbench.training import published_weights, record, runs
 Capture = pytest.CaptureFixture[str]
 
 
-def refused(capsys: Capture, *command: str) -> str:
+def refused(capsys: Capture, *command: str, code: int = console.FAILED) -> str:
     """What is said of a command that can't be done."""
-    assert main(list(command)) == console.FAILED
+    assert main(list(command)) == code
     said: str = capsys.readouterr().err
     return said
 
@@ -81,7 +81,7 @@ def test_weights_nobody_publishes_are_refused(capsys: Capture) -> None:
     assert "ssd300" in said
     assert "such as Darknet's" in said
     assert "Did you mean 'yolov3'?" in refused(capsys, "weights", "yolov33")
-    assert "Name the detector" in refused(capsys, "weights", "--download")
+    assert "Name the detector" in refused(capsys, "weights", "--download", code=console.MISUSED)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     weights,
 )
 from workbench.cli.options import app
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused, WorkbenchError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
         console.err.print(f"workbench: {console.printable(error.sentence)}", style="red")
-        return console.FAILED
+        return console.MISUSED if isinstance(error, Misused) else console.FAILED
     except KeyboardInterrupt:
         console.err.print("Stopped.")
         return console.INTERRUPTED
@@ -75,14 +75,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _refuse_empty(arguments: list[str]) -> None:
-    """WorkbenchError for an empty argument: a script's variable that is not set.
+    """Misused for an empty argument: a script's variable that is not set.
 
     As a path it would be the present folder, as a run the newest. Only a note may be empty, and the name at --resume.
     """
     for index, argument in enumerate(arguments):
         before = arguments[max(index - 2, 0) : index]
         if not argument and "--note" not in before and before[-1:] != ["--resume"]:
-            raise WorkbenchError(
+            raise Misused(
                 f"An argument is empty, as if a variable were not set: {shlex.join(['workbench', *arguments])}. Leave"
                 " it out, or say what it should be."
             )

@@ -9,12 +9,12 @@ import typer
 
 from workbench import anchors as engine
 from workbench.anchors import PUBLISHED, Step, Update
-from workbench.cli.options import Json, Project, app, check_choice, check_png, project_of
-from workbench.console import print_result, print_table, say
+from workbench.cli.options import Json, Project, app, check_choice, check_png, project_of, typed
+from workbench.console import print_result, print_table, say, write_lines
 from workbench.core.project import AnchorSet
 from workbench.core.resize import FIT_MODES
 from workbench.core.tiling import OVERLAP
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused
 from workbench.training.settings import TrainingSettings
 
 PRINTED_FORMATS = ("text", "cfg", "json", "python")
@@ -29,13 +29,19 @@ def anchors(
     resize: Annotated[str, typer.Option("--resize", help=f"{', '.join(FIT_MODES)}.")] = "stretch",
     scale: Annotated[
         float,
-        typer.Option("--scale", help="The training's setting of that name: adds its range of sizes.", min=0.0, max=0.9),
+        typer.Option(
+            "--scale",
+            help="The training's setting of that name: adds its range of sizes.",
+            min=0.0,
+            max=0.9,
+        ),
     ] = 0.0,
     tiles: Annotated[
         int, typer.Option("--tiles", metavar="PX", help="The training's setting of that name; 0: none.", min=0)
     ] = 0,
     overlap: Annotated[
-        float, typer.Option("--tile-overlap", help="The training's setting of that name.", min=0.0, max=0.75)
+        float,
+        typer.Option("--tile-overlap", help="The training's setting of that name.", min=0.0, max=0.75),
     ] = OVERLAP,
     update: Annotated[Update, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the clustering's starts.", min=0)] = 0,
@@ -60,8 +66,9 @@ def anchors(
     check_choice("format", format, list(PRINTED_FORMATS))
     check_png("plot", plot)
     if published and format != "text" and not as_json:
-        raise WorkbenchError("--published compares sets in a table, which --format has no place for. Leave out one.")
-    seen = TrainingSettings(tiles=tiles, tile_overlap=overlap).tiling
+        raise Misused("--published compares sets in a table, which --format has no place for. Leave out one.")
+    with typed():
+        seen = TrainingSettings(tiles=tiles, tile_overlap=overlap).tiling
     names = [check_choice("published", name, list(PUBLISHED)) for name in published or ()]
     with project_of(project, write=use) as document:
         snapshot = document.snapshot()
@@ -87,7 +94,7 @@ def anchors(
         print_result(_to_json(found, step, judged, plot, used=use), as_json=True)
     elif format != "text":
         as_text = {"cfg": engine.as_cfg(found.sizes), "json": engine.as_json(found, step.ratio_recall)}
-        print(as_text.get(format, engine.as_python(found)))
+        write_lines([as_text.get(format, engine.as_python(found))])
     else:
         _show(found, step, judged, boxes)
         if plot is not None:

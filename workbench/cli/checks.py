@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused, WorkbenchError
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 """Kinds of devices; whether this machine has one is known only to PyTorch."""
@@ -18,10 +18,10 @@ def is_reporting() -> bool:
 
 
 def check_device(device: str) -> str:
-    """The device of --device. WorkbenchError for a word that is the name of none."""
+    """The device of --device. Misused for a word that is the name of none."""
     kind, _, number = device.partition(":")
     if kind not in DEVICES or (number and not number.isdecimal()):
-        raise WorkbenchError(f"There is no device '{device}'. Choose auto, cpu, cuda, cuda:1 or mps.")
+        raise Misused(f"There is no device '{device}'. Choose auto, cpu, cuda, cuda:1 or mps.")
     return device
 
 

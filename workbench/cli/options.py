@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -14,12 +13,13 @@ import typer.core
 
 from workbench import settings
 from workbench.cli.checks import check_device, is_reporting
+from workbench.console import say
 from workbench.core import backups, mirror
 from workbench.core.detections import KINDS, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.store import FILE
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.inference.events import EvaluateEvent
@@ -66,7 +66,7 @@ class _Commands(typer.core.TyperGroup):
         path = Path(args[0])
         if args[0] not in self.commands and (path.is_dir() or path.name != args[0]):
             check_project_folder(path)
-            raise WorkbenchError(
+            raise Misused(
                 f"{path} is a project: alone it opens the window. Put a command before it: workbench check"
                 f" {shlex.quote(args[0])}"
             )
@@ -157,7 +157,7 @@ def update_label_files(document: Document) -> None:
         synced = autosync.update_files(document.folder, format, document.snapshot())
         autosync.remember(document, synced)
         if synced.foreign or synced.failed:
-            print(f"Beside the images: {synced.sentence}", file=sys.stderr)
+            say(f"Beside the images: {synced.sentence}")
 
 
 def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path | None]:
@@ -252,7 +252,7 @@ def look(
 
 def check_choice(what: str, value: str, choices: list[str]) -> str:
     if value not in choices:
-        raise WorkbenchError(f"--{what} must be one of {', '.join(filter(None, choices))}, not '{value}'.")
+        raise Misused(f"--{what} must be one of {', '.join(filter(None, choices))}, not '{value}'.")
     return value
 
 
@@ -272,7 +272,7 @@ def check_png(option: str, file: Path | None) -> None:
         return
     if file.suffix.lower() != ".png":
         example = file.with_suffix(".png").name if file.name else "picture.png"
-        raise WorkbenchError(f"--{option} draws a PNG, and {file.name or file} is not named so. Call it {example}.")
+        raise Misused(f"--{option} draws a PNG, and {file.name or file} is not named so. Call it {example}.")
     if not file.parent.is_dir():
         raise WorkbenchError(f"There is no folder {file.parent} for {file.name}. Make it, or choose another.")
 
@@ -283,15 +283,25 @@ def named_values(texts: list[str] | None) -> dict[str, str]:
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals:
-            raise WorkbenchError(f"--set takes NAME=VALUE, such as --set input_px=320, not '{text}'.")
+            raise Misused(f"--set takes NAME=VALUE, such as --set input_px=320, not '{text}'.")
         values[name.strip().replace("-", "_")] = value.strip()
     return values
 
 
+@contextlib.contextmanager
+def typed() -> Iterator[None]:
+    """What is refused within is what was typed, whatever the project holds: Misused."""
+    try:
+        yield
+    except WorkbenchError as error:
+        raise Misused(error.sentence, error.cause) from error
+
+
 def with_set_values(recipe: Recipe, values: dict[str, Any]) -> Recipe:
     """The recipe with settings from the command line; for an unknown name, the error says where all are listed."""
-    try:
-        return recipe.changed(values)
-    except settings.UnknownSetting as error:
-        listed = f"All of {recipe.detector}'s: workbench detectors {recipe.detector}"
-        raise WorkbenchError(f"{error.sentence} {listed}", error.cause) from error
+    with typed():
+        try:
+            return recipe.changed(values)
+        except settings.UnknownSetting as error:
+            listed = f"All of {recipe.detector}'s: workbench detectors {recipe.detector}"
+            raise WorkbenchError(f"{error.sentence} {listed}", error.cause) from error

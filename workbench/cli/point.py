@@ -22,7 +22,7 @@ from workbench.cli.options import (
 from workbench.console import print_result, say
 from workbench.core.detections import KINDS, MOST, NmsKind
 from workbench.core.former_names import FormerNames, current_names
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused
 
 if TYPE_CHECKING:
     from workbench.inference.operating_point import OperatingPoint
@@ -36,11 +36,15 @@ def point(
     confidence: Annotated[
         float | None,
         typer.Option(
-            "--confidence", help="Lowest score, for all labels; labels with one of their own lose it.", min=0, max=1
+            "--confidence",
+            help="Lowest score, for all labels; labels with one of their own lose it.",
+            min=0,
+            max=1,
         ),
     ] = None,
     iou: Annotated[
-        float | None, typer.Option("--iou", help="Overlap above which the weaker box is removed.", min=0, max=1)
+        float | None,
+        typer.Option("--iou", help="Overlap above which the weaker box is removed.", min=0, max=1),
     ] = None,
     nms: Annotated[
         str,
@@ -64,7 +68,7 @@ def point(
         former = current_names(document)
         ids = tuple((label.name, label.id) for label in document.labels())
     if folder is None:
-        raise WorkbenchError("The operating point is kept with a run. Name the run with --run, not its checkpoint.")
+        raise Misused("The operating point is kept with a run. Name the run with --run, not its checkpoint.")
     keeps = bool(nms) or any(value is not None for value in (confidence, iou, limit))
     found, why = _present(folder, file.name, former, complete=None not in (confidence, iou, limit) and bool(nms))
     if nms:
@@ -96,9 +100,9 @@ def _present(folder: Path, checkpoint: str, former: FormerNames, *, complete: bo
     best = saved_evaluation.best_point(folder, checkpoint)
     if best is not None:
         images = saved_evaluation.deciding_images(folder, checkpoint)
-        return best, f"where F1 is highest on {images}; nothing was kept yet"
+        return best, f"where F1 is highest on {images}; nothing is kept for these weights"
     kind, iou = _published(folder)
-    why = "what its detector's authors do: its weights were not evaluated on validation images; nothing was kept yet"
+    why = "what its detector's authors do: its weights were not evaluated on validation images, and nothing is kept"
     return OperatingPoint(0.25, (), iou, kind), why
 
 

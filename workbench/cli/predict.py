@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import signal
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,18 +20,18 @@ from workbench.cli.options import (
     Json,
     Run,
     app,
+    check_choice,
     checkpoint_of,
     parse_nms,
     project_of,
 )
 from workbench.cli.prediction_options import Options, check, read_shard
-from workbench.console import print_result, say
+from workbench.console import print_result, say, write_lines
 from workbench.core import formatting
 from workbench.core.detections import KINDS
 from workbench.core.former_names import FormerNames, current_names
 from workbench.core.tiling import OVERLAP
-from workbench.errors import WorkbenchError
-from workbench.stop_signals import stop_signals
+from workbench.errors import Misused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.inference.events import PredictionsSaved
@@ -46,6 +43,7 @@ if TYPE_CHECKING:
 
 FOREIGN = (".weights", ".pth", ".pt")  # Darknet's and torchvision's files, which must be imported
 OUT = Path("predictions")
+STOPPING = "Stopping after this batch, which is kept."
 
 
 @app.command()
@@ -96,7 +94,7 @@ def predict(
         typer.Option(
             "--nms",
             help=f"How NMS removes overlapping boxes: {PUBLISHED}, as the detector's authors do, or"
-            f" {', '.join(KINDS)}; default: as kept with the run, else {PUBLISHED}.",
+            f" {', '.join(KINDS)}; default: as kept with the run, else as evaluated, else {PUBLISHED}.",
         ),
     ] = "",
     every: Annotated[int, typer.Option("--every", help="For videos and webcams: every n-th frame.", min=1)] = 1,
@@ -157,9 +155,9 @@ def predict(
 
         return _tell(merged(out_folder, formats if format else ["json"], coco_ids), as_json=as_json)
     if project is None or not (sources or webcam is not None):
-        raise WorkbenchError("Say what to predict on: workbench predict PROJECT photographs/, or PROJECT --webcam 0.")
+        raise Misused("Say what to predict on: workbench predict PROJECT photographs/, or PROJECT --webcam 0.")
     if sources and webcam is not None:
-        raise WorkbenchError("A webcam can't be combined with other sources. Leave out these, or --webcam.")
+        raise Misused("A webcam can't be combined with other sources. Leave out these, or --webcam.")
     options = Options(
         tuple(sources or ()), out_folder, webcam, frames, confidence, iou, nms, every, tiles, overlap, formats,
         coco_ids, shard, fresh,
@@ -174,7 +172,7 @@ def _formats(
     from workbench.inference import results
 
     if names:
-        return results.check_formats(names)
+        return tuple(check_choice("format", name, list(results.FORMATS)) for name in names)
     moving = webcam is not None or (bool(sources) and all(is_video(path) for path in sources))
     return ("json", "video" if moving else "pictures") if pictures else ("json",)
 
@@ -184,7 +182,7 @@ def _predict(
 ) -> int | None:
     """`place`: the device and its precision."""
     from workbench import plugins
-    from workbench.inference.predict_files import check_sources
+    from workbench.inference.predict_files import PredictionSettings, check_sources, merge
 
     plugins.loaded()
     file, run_folder, former = _checkpoint(project, run, which)
@@ -202,7 +200,9 @@ def _predict(
         predictor.rename_labels(former)
         point = _point(options, file, run_folder, former, predictor, quiet=quiet)
         say(f"Predicting with {_name(file)}, at a confidence of at least {point.words}.", quiet=quiet)
-        settings = _settings(options, shard, point)
+        settings = PredictionSettings(
+            point, options.every, options.tiles, options.overlap, options.formats, shard, options.ids
+        )  # fmt: skip
         if options.webcam is not None:
             return _watch(predictor, options, settings, as_json=as_json)
         saved = _part(predictor, options, settings, quiet=quiet, patient=runtime.world > 1)
@@ -211,8 +211,6 @@ def _predict(
         stopped = runtime.agree(int(isinstance(saved, int)))
         if stopped or not runtime.is_main:
             return console.INTERRUPTED if stopped else None
-    from workbench.inference.predict_files import merge
-
     return _tell(merge(options.out, options.formats, options.ids), as_json=as_json)
 
 
@@ -231,11 +229,11 @@ def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None,
 
 
 def _check_shared(sources: tuple[Path, ...]) -> None:
-    """WorkbenchError for what only one of torchrun's processes could read."""
+    """Misused for what only one of torchrun's processes could read."""
     from workbench.inference.standard_input import STANDARD_INPUT
 
     if STANDARD_INPUT in sources:
-        raise WorkbenchError("torchrun's processes can't all read standard input. Write the paths into a list.txt.")
+        raise Misused("torchrun's processes can't all read standard input. Write the paths into a list.txt.")
 
 
 def _name(file: Path) -> str:
@@ -249,7 +247,7 @@ def _shard(text: str, runtime: Runtime) -> Shard:
     from workbench.inference.listing import Shard
 
     if text and runtime.world > 1:
-        raise WorkbenchError("torchrun already divides the work. Leave out --shard.")
+        raise Misused("torchrun already divides the work. Leave out --shard.")
     if runtime.world > 1:
         return Shard(runtime.rank + 1, runtime.world)
     return read_shard(text)
@@ -298,12 +296,6 @@ def _point(
     )
 
 
-def _settings(options: Options, shard: Shard, point: OperatingPoint) -> PredictionSettings:
-    from workbench.inference.predict_files import PredictionSettings
-
-    return PredictionSettings(point, options.every, options.tiles, options.overlap, options.formats, shard, options.ids)
-
-
 def _part(
     predictor: Predictor, options: Options, settings: PredictionSettings, *, quiet: bool, patient: bool
 ) -> PredictionsSaved | int:  # fmt: skip
@@ -311,12 +303,14 @@ def _part(
     from workbench.inference.predict_files import predict_files
     from workbench.report import show_predictions
 
-    with _stopping(patient=patient) as stop:
+    stop = threading.Event()
+    with console.stop_on_signal(stop, STOPPING, patient=patient):
         stream = predict_files(predictor, options.sources, options.out, settings, fresh=options.fresh)
         try:
             return show_predictions(_until(stop, stream), quiet=quiet)
         except _StoppedError:
-            say("The work so far is kept: the same command continues it.", quiet=quiet)  # "Stopped." follows
+            same = "the same command without --fresh" if options.fresh else "the same command"
+            say(f"The work so far is kept: {same} continues it.", quiet=quiet)  # "Stopped." follows
             return console.INTERRUPTED
 
 
@@ -324,7 +318,8 @@ def _watch(predictor: Predictor, options: Options, settings: PredictionSettings,
     from workbench.inference.webcam import predict_webcam
 
     assert options.webcam is not None
-    with _stopping() as stop:
+    stop = threading.Event()
+    with console.stop_on_signal(stop, STOPPING):
         say("Watching. Ctrl-C stops and writes the results.", quiet=as_json)
         stream = predict_webcam(
             predictor, options.webcam, options.out, settings, stop, frames=options.frames, fresh=options.fresh
@@ -347,30 +342,6 @@ def _until(stop: threading.Event, events: Iterator[Any]) -> Iterator[Any]:
         events.close()  # type: ignore[attr-defined]
 
 
-@contextlib.contextmanager
-def _stopping(patient: bool = False) -> Iterator[threading.Event]:
-    """`stop_signals` set the event: the current batch is written. A second Ctrl-C stops at once.
-
-    `patient`: it does not, as torchrun passes each signal on, so that its processes get one Ctrl-C twice.
-    """
-    stop = threading.Event()
-
-    def ask(number: int, _: object) -> None:
-        if stop.is_set() and number == signal.SIGINT and not patient:
-            raise KeyboardInterrupt
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, ask) for number in stop_signals()}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _tell(events: Iterator[Any], *, as_json: bool) -> int | None:
     from workbench.report import show_predictions
 
@@ -386,6 +357,5 @@ def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
             "left_out": saved.skipped, "files": [str(file) for file in saved.files]}  # fmt: skip
     print_result(values, as_json=as_json)
     if not as_json:
-        for file in saved.files[1:]:
-            sys.stdout.write(console.printable(f"{'also':<10}  {file}\n"))  # aligned with the numbers above
+        write_lines(f"{'also':<10}  {file}" for file in saved.files[1:])  # aligned with the numbers above
     return None

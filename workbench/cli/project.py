@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from workbench import console, settings
-from workbench.cli.options import Json, Project, app, check_choice, project_of, update_text
+from workbench.cli.options import Json, Project, app, check_choice, project_of, typed, update_text
 from workbench.console import print_result, print_table, say
 from workbench.core.document import Document
 from workbench.core.files import SkippedFiles, walk_images
 from workbench.core.formatting import count
 from workbench.core.store import FILE
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused, WorkbenchError
 
 NAMED = 3  # the most images named in a finding
 LABEL_FORMATS = "voc, coco, yolo, cvat, labelme, createml, labelstudio, vott, openimages, kitti, tfcsv"
@@ -66,7 +66,7 @@ def restore(
     from workbench.core import backups, mirror
 
     if copy and text:
-        raise WorkbenchError("--text and --copy name two things to go back to. Leave out one of them.")
+        raise Misused("--text and --copy name two things to go back to. Leave out one of them.")
     project = project.parent if project.name == FILE else project  # the file's path, accepted as in every other command
     if not project.is_dir():
         raise WorkbenchError(f"There is no folder {project}. Choose a project's.")
@@ -140,7 +140,8 @@ def import_(
 
     plugins.loaded()
     given = {"on_existing": on_existing, "on_size": on_size, "voc_base": voc_base, "skip_broken": skip_broken}
-    chosen = settings.with_values(exchange.ImportSettings(), given)
+    with typed():
+        chosen = settings.with_values(exchange.ImportSettings(), given)
     with (
         project_of(project, write=not dry_run) as document,
         _unpacked(document.folder, path, quiet=as_json) as (source, keep),
@@ -170,7 +171,7 @@ def _matches(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         theirs, equals, ours = text.partition("=")
         if not (theirs.strip() and equals and ours.strip()):
-            raise WorkbenchError(f"--label {text}: write it as THEIRS=OURS, such as --label 'rbc=red cell'.")
+            raise Misused(f"--label {text}: write it as THEIRS=OURS, such as --label 'rbc=red cell'.")
         matches[theirs.strip()] = ours.strip()
     return matches
 

@@ -33,6 +33,7 @@ from workbench.cli.options import (
     named_values,
     parse_nms,
     project_of,
+    typed,
 )
 from workbench.console import print_result, print_table, say
 from workbench.core import formatting
@@ -75,6 +76,7 @@ def evaluate(
 
     rules, home = None if kind is None else ScoringRules(kind=kind), folder or file.parent
     kept = operating_point.read(home, file.name, snapshot.former_names) if images[1] is Split.TEST else None
+    epoch = read_header(file).epoch  # 0 for imported weights; read now, as a training may replace the file meanwhile
     done = show_evaluation(look(file, folder, images, split, device, rules), quiet=as_json)
     point = kept or saved_evaluation.validation_point(home, file.name, images[1])
     if point is not None and rules is not None:  # the NMS that was asked for
@@ -89,7 +91,6 @@ def evaluate(
             print_table(["fold", "run", "images", "AP", "AP50"], rows)
             if apart := fold_remarks.spread(done.folds):
                 say("The folds' own AP: {:.3f} on average, with a standard deviation of {:.3f}.".format(*apart))
-    epoch = read_header(file).epoch  # 0 for imported weights
     about = {"checkpoint": str(file), **({"epoch": epoch} if epoch else {}), "split": split}
     print_result({**about, **values}, as_json=as_json)
     if point is not None:
@@ -198,9 +199,9 @@ def export(
     with project_of(project) as document:
         file, run_folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    wanted = settings.with_values(
-        ExportSettings(), (suggested_settings(run_folder, file.name) if run_folder else {}) | values
-    )
+    suggested = suggested_settings(run_folder, file.name) if run_folder else {}
+    with typed():
+        wanted = settings.with_values(settings.with_values(ExportSettings(), suggested), values)
     check_checkpoint(file)
     check_writable(folder)
     if run_folder is not None and (note := cross_validation.export_note(run_folder)):

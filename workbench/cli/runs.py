@@ -13,7 +13,7 @@ import typer
 from workbench.cli.options import Json, Project, app, project_of, run_of
 from workbench.console import print_result, print_table, say
 from workbench.core.formatting import count, one_line, share
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.training.runs import RunInfo
@@ -64,7 +64,7 @@ def list_runs(
     if extend is not None:
         actions.append(lambda folder: _extend(folder, *extend))
     if len(actions) > 1:
-        raise WorkbenchError("Use only one of the options that change runs at a time.")
+        raise Misused("Use only one of the options that change runs at a time.")
     with project_of(project) as document:
         folder = document.runs_folder
     if actions:
@@ -165,6 +165,6 @@ def _extend(folder: Path, run: str, epochs: int) -> dict[str, Any]:
     from workbench.training import extension, runs
 
     if epochs < 1:
-        raise WorkbenchError(f"--extend takes a number of epochs of at least 1, not {epochs}.")
+        raise Misused(f"--extend takes a number of epochs of at least 1, not {epochs}.")
     longer = extension.extend(run_of(folder, run), epochs)
     return {"run": longer.name, "epochs": runs.info(folder / run).epoch + epochs, "folder": str(longer)}

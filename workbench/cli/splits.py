@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from workbench import console
-from workbench.cli.options import Json, Project, app, check_choice, project_of
+from workbench.cli.options import Json, Project, app, check_choice, project_of, typed
 from workbench.console import print_result, say
 from workbench.core.document import Document
 from workbench.core.formatting import count
 from workbench.core.project import Snapshot, Split
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused, WorkbenchError
 
 
 @app.command()
@@ -54,7 +54,7 @@ def split(
     parts = _shares(shares)
     grouping = check_choice("by", by, ["image", "folder", "name", "similar"])
     if pattern and grouping != "name":
-        raise WorkbenchError("--pattern is for --by name. Add that, or leave out --pattern.")
+        raise Misused("--pattern is for --by name. Add that, or leave out --pattern.")
     with project_of(project, write=True) as document:
         before = {image.id: image.split for image in document.images()}
         if undo:
@@ -62,7 +62,8 @@ def split(
         else:
             snapshot = document.snapshot()
             groups = _groups(snapshot, grouping, pattern, quiet=as_json)
-            edit = splits.divide(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
+            with typed():
+                edit = splits.divide(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
             if edit is not None:
                 document.do(edit)
             elif len(snapshot.images) and not again:
@@ -99,7 +100,7 @@ def _shares(text: str) -> tuple[float, ...]:
     except ValueError:
         parts = ()
     if len(parts) != 3 or not all(map(math.isfinite, parts)):
-        raise WorkbenchError(f"--shares must be three numbers like 80,10,10, not '{text}'.")
+        raise Misused(f"--shares must be three numbers like 80,10,10, not '{text}'.")
     return parts
 
 
@@ -110,7 +111,8 @@ def _groups(snapshot: Snapshot, by: str, pattern: str, *, quiet: bool) -> list[H
     if by == "folder":
         return splits.by_folder(snapshot.images)
     if by == "name":
-        return splits.by_name(snapshot.images, pattern)
+        with typed():
+            return splits.by_name(snapshot.images, pattern)
     return _alike(snapshot, quiet=quiet) if by == "similar" else None
 
 

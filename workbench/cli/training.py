@@ -25,12 +25,13 @@ from workbench.cli.options import (
     newest_run,
     project_of,
     run_of,
+    typed,
     with_set_values,
 )
 from workbench.console import print_result, say
 from workbench.core import formatting
 from workbench.core.files import check_writable
-from workbench.errors import WorkbenchError
+from workbench.errors import Misused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.cli.cross_validation import ProjectData
@@ -90,7 +91,8 @@ def _refuse_early(given: dict[str, Any]) -> None:
     if given["detector"]:
         check_detector(given["detector"])
     named_values(given["set"])
-    settings.with_values(TrainingSettings(), _flags(given))
+    with typed():
+        settings.with_values(TrainingSettings(), _flags(given))
     check_device(given["device"] or "auto")
     if given["weights"] and given["weights"] != "published":
         check_weights(given["weights"], folder)
@@ -260,7 +262,7 @@ def _refuse_changes(given: dict[str, Any]) -> None:
     rows = [row.flag for row in _training_rows() if given.get(row.name) is not None]
     named = rows + [f"--{name}" for name in ("detector", "name", "set", "weights") if given[name]]
     if named:
-        raise WorkbenchError(f"A resumed run keeps its recipe. Leave out {', '.join(named)}, or start a new run.")
+        raise Misused(f"A resumed run keeps its recipe. Leave out {', '.join(named)}, or start a new run.")
 
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:

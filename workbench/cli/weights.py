@@ -13,7 +13,7 @@ from workbench.cli.options import Json, app, named_values, project_of, with_set_
 from workbench.console import print_result, print_table, say
 from workbench.core import formatting
 from workbench.core.files import check_writable
-from workbench.errors import Refused, WorkbenchError
+from workbench.errors import Misused, Refused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Pretrained
@@ -29,7 +29,7 @@ def weights(
     """List the weights that torchvision publishes, or fetch those of a detector. Nothing is fetched without asking."""
     if not detector:
         if download:
-            raise WorkbenchError("Name the detector whose weights to download: workbench weights ssd300 --download")
+            raise Misused("Name the detector whose weights to download: workbench weights ssd300 --download")
         _list(as_json)
         return
     found = published_of(detector)
