@@ -24,7 +24,8 @@ from tests.core.test_video import write_clip
 from tests.formats.making import text, voc_file, voc_object
 from workbench import console, detectors
 from workbench.cli import main
-from workbench.cli.options import app
+from workbench.cli.options import EXAMPLES, app
+from workbench.core.document import Document
 from workbench.core.files import resource
 from workbench.errors import WorkbenchError
 
@@ -48,8 +49,8 @@ MORE = {
 IDS = "--coco-ids ids.json"  # with the format that takes them
 STORY = (  # in an order in which they can be run; what is missing here must be in RUN_BY
     "--help", "new", "add-images", "add-video", "import", "export-labels", "autosync", "check", "split", "anchors",
-    "estimate", "train", "seen", "runs", "evaluate", "point", "predict", "compare", "import-weights", "weights",
-    "detectors", "restore", "find-images",
+    "estimate", "train", "seen", "runs", "evaluate", "point", "predict", "compare",
+    "import-weights", "weights", "detectors", "restore", "find-images",
 )  # fmt: skip
 RUN_BY = {  # by the start of the command
     "PROJECT": "tests/promises/closing_child.py",
@@ -187,6 +188,23 @@ def test_a_command_that_is_run_elsewhere_is_understood_and_named_there(command: 
         named = [flag.lstrip("-").replace("-", "[-_]") for flag in flags(command)]
         missing = [name for name in named if not re.search(rf"\b{name}\b", there)]
         assert missing == [], f"{run_by(command)} does not run {command}"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_help_of_a_command_has_an_example_that_is_understood(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, "--help"]) == console.DONE
+    shown = " ".join(capsys.readouterr().out.replace("python -m ", "").split())
+    assert f"Usage: workbench {name}" in shown
+    assert f"Example: {EXAMPLES[name]}" in shown
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    program, command, *words = shlex.split(EXAMPLES[name])
+    assert (program, command) == ("workbench", name)
+    Document.create(tmp_path / "cells").close()
+    monkeypatch.chdir(tmp_path)
+    group.commands[name].make_context(name, words)
 
 
 def test_every_flag_that_is_named_is_one_and_some_test_gives_it() -> None:

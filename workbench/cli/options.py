@@ -26,40 +26,46 @@ if TYPE_CHECKING:
     from workbench.inference.scoring import ScoringRules
     from workbench.training.recipes import Recipe
 
-ORDER = [
-    "demo",
-    "new",
-    "add-images",
-    "add-video",
-    "import",
-    "check",
-    "split",
-    "anchors",
-    "seen",
-    "estimate",
-    "train",
-    "runs",
-    "evaluate",
-    "point",
-    "compare",
-    "predict",
-    "benchmark",
-    "export",
-    "export-labels",
-    "autosync",
-    "restore",
-    "find-images",
-    "detectors",
-    "plugins",
-    "weights",
-    "import-weights",
-]
-"""Order of the commands in the help: as in the work, with what is rarely needed last."""
+EXAMPLES = {
+    "demo": "workbench demo my-demo --no-window",
+    "new": "workbench new cells --images photographs",
+    "add-images": "workbench add-images cells more-photographs",
+    "add-video": "workbench add-video cells ride.mp4 --every 25",
+    "import": "workbench import cells annotations --dry-run",
+    "check": "workbench check cells",
+    "split": "workbench split cells --by similar --shares 80,10,10",
+    "anchors": "workbench anchors cells --k 6 --size 320 --use",
+    "seen": "workbench seen cells --image 1.jpg --out seen.png",
+    "estimate": "workbench estimate cells --preset quick-cpu",
+    "train": "workbench train cells --preset quick-cpu --epochs 40",
+    "runs": "workbench runs cells --note yolov4-tiny-1 'the first one'",
+    "evaluate": "workbench evaluate cells --split test",
+    "point": "workbench point cells --confidence 0.4",
+    "compare": "workbench compare cells yolov4-tiny-1 yolov4-tiny-2",
+    "predict": "workbench predict cells photographs --out found --format coco",
+    "benchmark": "workbench benchmark cells --format onnx --batch 1",
+    "export": "workbench export cells weights --format onnx",
+    "export-labels": "workbench export-labels cells out --format yolo",
+    "autosync": "workbench autosync cells --format yolo",
+    "restore": "workbench restore cells --list",
+    "find-images": "workbench find-images cells /mnt/photographs",
+    "detectors": "workbench detectors yolov4-tiny",
+    "plugins": "workbench plugins --allow mine.py",
+    "weights": "workbench weights ssd300 --download",
+    "import-weights": "workbench import-weights yolov4.weights cells --detector yolov4 --labels coco.names",
+}
+"""One of each command, in the order of the help: as in the work, with what is rarely needed last."""
 
 
 class _Commands(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        return [*EXAMPLES]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            command.epilog = f"Example: {EXAMPLES[cmd_name]}"
+        return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """In place of a command there may be a folder, as that alone opens the window: say what is wrong with it."""
