@@ -151,7 +151,7 @@ def test_a_new_project_of_a_folder_without_images_says_so(tmp_path: Path, capsys
 
 def test_a_reader_that_leaves_early_is_no_failure(project: Path) -> None:
     quick = ("check", "--no-files")
-    for name, *more in (quick, (*quick, "--json"), ("anchors", "--k", "1", "--format", "cfg")):
+    for name, *more in (quick, (*quick, "--json"), ("anchors", "--k", "1", "--format", "cfg"), ("images",)):
         command = [sys.executable, "-m", "workbench", name, str(project), *more]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None

@@ -18,6 +18,8 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     anchors,
     benchmark,
     compare,
+    images,
+    labels,
     plugins,
     point,
     predict,
@@ -27,6 +29,7 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     seen,
     splits,
     training,
+    undo,
     weights,
 )
 from workbench.cli.options import app

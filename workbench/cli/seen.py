@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench.cli.checks import check_detector
+from workbench.cli.images import ImageNames
 from workbench.cli.options import Json, OldProject, app, check_png, named_values, project_of, with_set_values
 from workbench.console import out, print_result, print_table, progress_bar, say
 from workbench.core.project import Image, Snapshot
@@ -64,7 +65,7 @@ def seen(
         check_detector(detector)
     with project_of(project) as document:
         snapshot, anchors = document.snapshot(), document.anchors()
-    found = _image(snapshot, image)
+    found = snapshot.images[ImageNames(snapshot).row(image)]
     from workbench import plugins
     from workbench.training.input_assignment import assign_input, build_detector
 
@@ -89,23 +90,6 @@ def seen(
         _show(sample, roles, found, network.title)
         if picture is not None:
             say(f"Drawn into {picture}.")
-
-
-def _image(snapshot: Snapshot, text: str) -> Image:
-    """The image by its whole path, else by its end, with or without the suffix, else by its id."""
-    matching = [one for one in snapshot.images if one.path == text]
-    matching = matching or [one for one in snapshot.images if one.path.endswith(f"/{text}")]
-    if not matching:
-        bare = [(one, PurePosixPath(one.path).with_suffix("").as_posix()) for one in snapshot.images]
-        matching = [one for one, path in bare if path == text or path.endswith(f"/{text}")]
-    matching = matching or [one for one in snapshot.images if text.isdecimal() and one.id == int(text)]
-    if not matching:
-        such = f" It has {snapshot.images[0].path} and others." if len(snapshot) else ""
-        raise WorkbenchError(f"There is no image called '{text}' in this project.{such}")
-    if len(matching) > 1:
-        some = ", ".join(one.path for one in matching[:5])
-        raise WorkbenchError(f"'{text}' is the end of {len(matching):,} paths: {some}. Enter more of the path.")
-    return matching[0]
 
 
 def _view(image: Image, recipe: Recipe, tile: int | None) -> int:

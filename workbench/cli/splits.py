@@ -89,7 +89,7 @@ def _take_back(document: Document) -> None:
     if not splits.is_division(title):
         newest = f"The last change is “{title}”" if title else "Nothing was changed"
         raise WorkbenchError(
-            f"{newest}, not a split, so nothing was undone. In the window, Undo takes back one change after another."
+            f"{newest}, not a split, so nothing was undone. `workbench undo` takes back one change after another."
         )
     document.undo()
 
