@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableView, QTableWidget, QTabWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import (
@@ -289,3 +289,30 @@ def test_narrow_sides_cut_the_words_of_the_tabs_and_hide_none(qtbot: QtBot, eval
         assert rects[0].left() >= 0
         qtbot.waitUntil(partial(lambda wide: bar.tabRect(5).right() <= wide, width))
         assert all(rect.width() >= 30 for rect in rects)
+
+
+def test_who_compares_with_no_run_is_not_given_the_only_other_one_again(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    """It was chosen at each look at the tab."""
+    for started, name in enumerate(("first", "second"), start=1):
+        (make_run(session, name, started) / "last.safetensors").unlink()
+    page.shown()
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: len(rows(page)) == 2 and not session.jobs)
+    tab(page, "Compare")
+    combo = page.findChild(QComboBox, "inspect-compare-run")
+    assert isinstance(combo, QComboBox)
+
+    def look_again() -> str:
+        tab(page, "Numbers")
+        tab(page, "Compare")
+        return combo.currentText()
+
+    assert combo.currentText() == "first"
+    for row, name in ((0, "choose a run …"), (1, "first")):
+        combo.setCurrentIndex(row)
+        combo.activated.emit(row)
+        assert look_again() == name
+    combo.setCurrentIndex(0)  # not by hand
+    assert look_again() == "first"

@@ -37,6 +37,7 @@ class SecondRun(QWidget):
         self._request: EvaluationRequest | None = None  # the request of the page's run
         self._runner = EvaluationRunner(session, self)
         self._runs: tuple[RunInfo, ...] = ()
+        self._declined: Path | None = None  # the only other run, if a person chose none instead
         self._combo = ElidedCombo(
             "inspect-compare-run",
             "Other run",
@@ -54,6 +55,7 @@ class SecondRun(QWidget):
         row.addWidget(self._combo, 1)
         row.addWidget(self._go)
         self._combo.currentIndexChanged.connect(self._chosen)
+        self._combo.activated.connect(self._chosen_by_hand)
         self._go.clicked.connect(self._pressed)
         self._runner.progressed.connect(self._progressed)
         self._runner.evaluated.connect(self._set_evaluation)
@@ -99,11 +101,20 @@ class SecondRun(QWidget):
         self._begin_if_kept()
 
     def choose_only(self) -> None:
-        """If none is chosen and there is only one other run, choose that."""
-        if self._request is None or self.checkpoint is not None:
-            return
-        if len({run.folder for run in self._runs} - {self._request.run_folder}) == 1:
+        """If none is chosen and there is only one other run, choose that, unless a person chose none instead."""
+        only = self._only
+        if only is not None and only != self._declined and self.checkpoint is None:
             self._combo.setCurrentIndex(1)  # it is listed before the page's own
+
+    @property
+    def _only(self) -> Path | None:
+        """The folder of the other run, if there is only one."""
+        others = {run.folder for run in self._runs} - {self._request.run_folder} if self._request is not None else set()
+        return others.pop() if len(others) == 1 else None
+
+    @Slot()
+    def _chosen_by_hand(self) -> None:
+        self._declined = self._only if self.checkpoint is None else None
 
     def _list(self) -> None:
         before, entries = self._combo.currentData(), self._entries()
