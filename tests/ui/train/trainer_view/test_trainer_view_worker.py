@@ -19,6 +19,7 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
+from workbench.core.store import Store
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.ui.train.trainer_view.pane import DetectorPane
@@ -173,6 +174,13 @@ def test_a_project_without_labels_says_what_to_do(project: Path) -> None:
     request = AssignmentRequest(project, 0, recipe(), ids_of(project)[0], FRESH, False, 0, None)
     with pytest.raises(WorkbenchError, match="no labels yet"):
         TrainerViewWorker().handle(request)
+
+
+def test_the_project_is_not_checked_whenever_it_is_read(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read after each edit: all pages of a large one were gone through, too, which takes half a second."""
+    request = AssignmentRequest(labelled, 0, narrow("yolov1"), ids_of(labelled)[0], CERTAIN, False, 0, None)
+    monkeypatch.setattr(Store, "check", lambda _: pytest.fail("checked"))
+    assert len(assignment_of(TrainerViewWorker(), request).boxes) == 3
 
 
 # --- files ---
