@@ -42,6 +42,7 @@ from workbench.training.request import RunRequest
 from workbench.ui.images.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train import work
+from workbench.ui.train.live import pictures_tab
 from workbench.ui.train.live.batch_window import BatchWindow
 from workbench.ui.train.live.grid import best_columns
 from workbench.ui.train.live.picture import LivePicture, PictureContent
@@ -207,6 +208,34 @@ def test_an_image_that_was_taken_out_or_can_not_be_read_is_told(
     qtbot.waitUntil(lambda: len(pictures(pane)) == 3 and "e.png" in pictures(pane)[1].sentence)
     assert pictures(pane)[0].sentence == "d.png is not in the project any more."
     qtbot.waitUntil(lambda: pictures(pane)[2].picture is not None)
+
+
+def test_an_image_that_can_be_read_again_is_shown_after_the_next_evaluation(
+    qtbot: QtBot, session: Session, pane: PicturesTab, tmp_path: Path
+) -> None:
+    """Until the project was opened again, a file on a disk that had been away for a moment stayed unreadable."""
+    file = tmp_path / "photographs" / "e.png"
+    whole = file.read_bytes()
+    file.write_bytes(b"no picture")
+    keep(session, "tiny-1", 1, 0.9)
+    pane.show_run("tiny-1", RunHistory())
+    qtbot.waitUntil(lambda: len(pictures(pane)) == 3 and "e.png" in pictures(pane)[1].sentence)
+    file.write_bytes(whole)
+    session.job_event.emit(None, keep(session, "tiny-1", 2, 0.9))
+    qtbot.waitUntil(lambda: pictures(pane)[1].picture is not None)
+
+
+def test_pictures_of_many_runs_that_were_looked_at_are_not_all_kept(
+    qtbot: QtBot, session: Session, pane: PicturesTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(session, "tiny-1", 1, 0.9)
+    pane.show_run("tiny-1", RunHistory())
+    qtbot.waitUntil(lambda: len(pane._pictures) == 3)
+    pane.show_run("", RunHistory())
+    assert len(pane._pictures) == 3
+    monkeypatch.setattr(pictures_tab, "MOST_KEPT", 2)
+    pane.show_run("tiny-1", RunHistory())
+    assert len(pane._pictures) == 0
 
 
 def test_what_was_found_in_an_image_is_not_shown_over_another_of_its_id(

@@ -45,6 +45,7 @@ from workbench.ui.widgets.spin_boxes import double_spin_box
 _SCORE, _TRUTH = "train/pictures-score", "train/pictures-labels"
 SCORE = 0.25
 """Of what is shown at first: less is mostly noise, and an early network has little more."""
+MOST_KEPT = 64  # pictures of runs that were shown before, of up to 2 MB each
 _BATCH = "The images of the step that is being computed, as the network sees them"
 
 
@@ -137,6 +138,8 @@ class PicturesTab(QWidget):
         self._history = history
         if folder != self._folder:
             self._folder, self._detections = folder, ()
+            if len(self._pictures) > MOST_KEPT:
+                self._pictures.clear()
             self.epochs.begin()
             self._draw()
         self.reload()
@@ -148,8 +151,13 @@ class PicturesTab(QWidget):
         document = self._session.document
         if self._folder is not None and document is not None and self.isVisible():
             self._stale = False
+            self._forget_unread()
             self._request_count += 1
             self._reading.ask([DetectionsRequest(self._folder, self._request_count, document.images())])
+
+    def _forget_unread(self) -> None:
+        """Images that could not be read are tried again: their files may have come back."""
+        self._pictures = {image: one for image, one in self._pictures.items() if isinstance(one, Picture)}
 
     @Slot(object, object)
     def _job_event(self, _job: object, event: object) -> None:
@@ -181,6 +189,7 @@ class PicturesTab(QWidget):
     def _edited(self, applied: AppliedEdit) -> None:
         if applied.changes("window"):
             self._pictures.clear()
+        self._forget_unread()
         self._truth.clear()
         self._draw()
 
