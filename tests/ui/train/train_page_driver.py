@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,12 +30,13 @@ def progress(step: int, steps: int = 40) -> Progress:
 
 
 class FakeTraining:
-    """A training that goes one step when told to, and writes what a real one leaves behind."""
+    """A training that writes what a real one leaves behind. While it is `quiet` it reports nothing, nor its start."""
 
     def __init__(self) -> None:
         self.requests: list[RunRequest | Path] = []
         self.fails_with = ""
         self.evaluates = True
+        self.quiet = threading.Event()
 
     def __call__(self, request: RunRequest | Path, control: Control) -> Iterator[Event]:
         self.requests.append(request)
@@ -46,13 +48,22 @@ class FakeTraining:
                 file.flush()
                 yield event
 
+    def _is_held(self, control: Control) -> bool:
+        """Waits while it is quiet; whether it was then stopped."""
+        while self.quiet.is_set():
+            if control.stop.wait(0.005):
+                return True
+        return False
+
     def _events(self, folder: Path, control: Control) -> Iterator[Event]:
+        if self._is_held(control):
+            return
         yield Started(folder.name, str(folder), "yolov4-tiny", "cpu", "fp32", 8, 2, 4, 40, 1234)
         if self.fails_with:
             yield Failed(self.fails_with)
             return
         step = 0
-        while not control.stop.wait(0.005):
+        while not control.stop.wait(0.005) and not self._is_held(control):
             if control.pause.is_set():
                 yield Paused(True, step)
                 while control.pause.is_set() and not control.stop.wait(0.01):
@@ -86,6 +97,22 @@ def label_all(session: Session, state: State = State.DONE) -> None:
     ids = tuple(image.id for image in session.document.images())
     session.do(edits.AddBoxes(tuple(Box(0, image, label, (8, 8, 40, 48)) for image in ids)))
     session.do(edits.SetState(ids, state))
+
+
+def past_run(session: Session) -> Path:
+    """A run that was stopped after its first evaluation."""
+    assert session.document is not None
+    folder = session.document.runs_folder / "earlier"
+    folder.mkdir(parents=True)
+    story: list[Event] = [
+        Started("earlier", str(folder), "yolov4-tiny", "cpu", "fp32", 8, 2, 4, 40, 1234, time=1.0),
+        *(progress(step) for step in range(1, 6)),
+        Evaluated(1, 5, 0.25, 0.5, 0.2, {}, 2, 0.1, True),
+        Finished(5, 1, True, 0.5, 9.0, str(folder)),
+    ]
+    (folder / "events.jsonl").write_text("".join(events.to_json(event) + "\n" for event in story), "utf-8")
+    (folder / "last.state.pt").write_bytes(b"state")
+    return folder
 
 
 @pytest.fixture

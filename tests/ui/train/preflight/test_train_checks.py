@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.train.form.test_starting_weights import choose
 from tests.ui.train.preflight.preflight_driver import (
     HOPELESS,
     NOTE,
@@ -21,7 +22,7 @@ from tests.ui.train.preflight.preflight_driver import (
     tool,
     typed,
 )
-from tests.ui.train.train_page_driver import button, press, session, text
+from tests.ui.train.train_page_driver import button, past_run, press, session, text
 from workbench.core import edits
 from workbench.core.project import State
 from workbench.training import recipes
@@ -29,10 +30,12 @@ from workbench.training.findings import WARNING, Finding
 from workbench.ui import theme
 from workbench.ui.images import unread_images
 from workbench.ui.session import Session
+from workbench.ui.train.form.start_from import PUBLISHED
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.preflight import preflight_panel, preflight_work
 from workbench.ui.train.preflight.checks import ROOMY, Checks
 from workbench.ui.train.preflight.preflight_work import PreflightRequest
+from workbench.ui.train.work import PublishedWeights
 
 __all__ = ["fakes", "session", "shown"]  # fixtures
 
@@ -55,9 +58,28 @@ def test_a_training_from_a_run_is_looked_at_again_where_runs_come_or_go(
     shown._setup.start_from.begin_from(tmp_path / "best.safetensors")
     typed(shown, "batch", "3")
     qtbot.waitUntil(lambda: fakes.requests[-1].start == tmp_path / "best.safetensors")
+    for change in ((tmp_path / "best.safetensors").touch, (tmp_path / "best.safetensors").unlink):
+        seen = len(fakes.requests)
+        change()
+        session.runs_changed.emit()
+        qtbot.waitUntil(lambda seen=seen: len(fakes.requests) == seen + 1)  # type: ignore[misc]
+
+
+def test_a_start_from_a_run_does_not_wait_for_one_that_saves_often(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
+) -> None:
+    """Each save began the check anew: beside a training that saves each second, Train next checked for ever."""
+    (tmp_path / "best.safetensors").touch()
+    shown._setup.start_from.begin_from(tmp_path / "best.safetensors")
+    fakes.finishes.clear()
+    typed(shown, "batch", "3")
+    press(qtbot, shown, "train-start")
+    qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.batch == 3)
     seen = len(fakes.requests)
     session.runs_changed.emit()
-    qtbot.waitUntil(lambda: len(fakes.requests) == seen + 1)
+    fakes.finishes.set()
+    qtbot.waitUntil(lambda: session.is_training)
+    assert len(fakes.requests) == seen
 
 
 @pytest.mark.parametrize("advice", [3, 6, 9])
@@ -229,6 +251,62 @@ def test_a_start_that_waits_is_given_up_where_a_value_becomes_invalid(
     qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.epochs == 78)
     qtbot.waitUntil(shown.findChild(preflight_panel.PreflightPanel)._checker.is_idle)
     assert not session.jobs
+
+
+def test_a_start_that_waits_is_given_up_where_another_training_begins(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    fakes.finishes.clear()
+    typed(shown, "epochs", "77")
+    press(qtbot, shown, "train-start")
+    shown.continue_run(past_run(session))
+    assert button(shown, "train-start").text() == "Start training"
+    fakes.finishes.set()
+    qtbot.waitUntil(shown.findChild(preflight_panel.PreflightPanel)._checker.is_idle)
+    assert [job.title for job in session.jobs] == ["Training earlier"]
+
+
+def test_nothing_is_checked_while_the_page_is_not_seen(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    panel = shown.findChild(preflight_panel.PreflightPanel)
+    qtbot.waitUntil(lambda: not panel._timer.isActive() and panel._checker.is_idle())
+    shown.hide()
+    seen = len(fakes.requests)
+    assert session.document is not None
+    session.do(edits.SetState((session.document.images()[0].id,), State.IN_WORK))
+    qtbot.waitUntil(lambda: not panel._timer.isActive())
+    assert len(fakes.requests) == seen
+    shown.show()
+    qtbot.waitUntil(lambda: len(fakes.requests) == seen + 1)
+    shown.hide()
+    shown.show()
+    qtbot.waitUntil(lambda: not panel._timer.isActive() and panel._checker.is_idle())
+    assert len(fakes.requests) == seen + 1, "nothing has changed"
+
+
+def test_nothing_that_was_found_stays_when_the_project_is_closed(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    left_out = Finding(WARNING, "state", "1 image is left out.", images=(1,))
+    assert session.document is not None
+    session.do(edits.SetState((1,), State.IN_WORK))
+    show_findings(qtbot, shown, fakes, left_out)
+    session.close()
+    qtbot.waitUntil(lambda: shown.findChild(Checks, "train-checks").found == ())
+    assert shown.findChild(QPushButton, "train-mark-done").isHidden()
+
+
+def test_why_other_settings_could_not_be_learnt_is_not_said_of_these(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
+) -> None:
+    show_findings(qtbot, shown, fakes, HOPELESS)
+    start = shown._setup.start_from
+    start.offer(PublishedWeights("yolov4-tiny", "", 23.1, "", "", tmp_path / "none"), "yolov4-tiny")
+    choose(start, PUBLISHED)
+    with qtbot.waitSignal(session.message) as said:
+        press(qtbot, shown, "train-start")
+    assert said.args == ["error", "The published weights are not on this machine. Fetch them, or choose others."]
 
 
 def test_during_a_training_findings_are_told_to_be_of_before_the_last_changes(

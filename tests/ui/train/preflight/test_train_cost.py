@@ -62,8 +62,10 @@ def test_an_estimate_of_other_settings_than_now_is_not_shown(qtbot: QtBot, shown
     fakes.held.set()
     press(qtbot, shown, "train-estimate")
     typed(shown, "batch", "3")
+    assert text(shown, "train-cost") == "Trying a few steps …"
     fakes.held.clear()
-    qtbot.waitUntil(lambda: text(shown, "train-cost") == "The settings have changed since.")
+    told = "The settings or the labels have changed since: estimate the time again."
+    qtbot.waitUntil(lambda: text(shown, "train-cost") == told)
 
 
 def test_a_training_has_the_machine_for_itself(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:

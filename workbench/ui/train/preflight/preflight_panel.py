@@ -49,6 +49,7 @@ class PreflightPanel(QWidget):
         self.setObjectName("train-before")
         self._session, self._setup, self._measure = session, setup, measure
         self._turn = 0
+        self._start = False  # whether the file to start from was there, when that was looked at last
         self._job: Job | None = None  # of the estimate
         self._estimated_request: PreflightRequest | None = None  # what is being estimated
         self._checked_request: PreflightRequest | None = None  # what was checked last
@@ -102,9 +103,14 @@ class PreflightPanel(QWidget):
 
     @Slot()
     def _runs_changed(self) -> None:
-        """The run to start from may have disappeared or come back."""
-        if isinstance(self._setup.start_from.currentData(), Path):
+        """The run to start from may have disappeared or come back. Its weights change whenever it is evaluated."""
+        if self._start_is_there != self._start:
             self._changed()
+
+    @property
+    def _start_is_there(self) -> bool:
+        start = self._setup.start_from.currentData()
+        return isinstance(start, Path) and start.exists()
 
     @Slot()
     def _outdated(self) -> None:
@@ -116,12 +122,13 @@ class PreflightPanel(QWidget):
     def _changed(self) -> None:
         """The findings shown are out of date; check again once the user pauses."""
         self._turn += 1
+        self._start = self._start_is_there
         self._setup.buttons.blocking_reason, self._setup.buttons.warnings = "", 0
         if self._cost.text() != TRYING:
             self._say("")
         request = self._request()
         self._offer(request)
-        if request is None or not self._may_check:
+        if request is None:
             self._setup.buttons.cancel()
         self._timer.start()
 
@@ -206,11 +213,11 @@ class PreflightPanel(QWidget):
             yield made
 
     @Slot(object)
-    def _show_estimate(self, made: object) -> None:
-        if isinstance(made, Estimate) and self._estimated_request == self._request():
+    def _show_estimate(self, made: Estimate) -> None:
+        if self._estimated_request == self._request():
             self._say(made.words, made.how)
         else:
-            self._say("The settings have changed since.")
+            self._say("The settings or the labels have changed since: estimate the time again.")
 
     def _say(self, words: str, how: str = "") -> None:
         """Show the cost, with `how` it is known."""
