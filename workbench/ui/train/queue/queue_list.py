@@ -160,14 +160,16 @@ class _Table(QTableWidget):
         key, row = self.selected, self.currentRow()
         self.blockSignals(True)
         self.setRowCount(len(waiting))
+        asked = [_settings(one) for one in waiting]
+        lengths = {one: length_now(document, one) for one in set(asked) if one is not None}
         turn = 0
-        for place, one in enumerate(waiting):
+        for place, (one, training) in enumerate(zip(waiting, asked, strict=True)):
             turn += not one.problem
-            words = _words(one, turn, one.key == current, document)
-            for column, text in enumerate(words):
+            epochs = _epochs(training, lengths[training]) if training is not None else ("–", "")
+            for column, (text, tip) in enumerate((*_cells(one, turn, one.key == current, document), epochs)):
                 cell = QTableWidgetItem(text)
                 cell.setData(_KEY, one.key)
-                cell.setToolTip(_about(one, column, text, document))
+                cell.setToolTip(tip or text)  # the cell may be elided
                 if column in (TURN, EPOCHS):
                     cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.setItem(place, column, cell)
@@ -178,25 +180,25 @@ class _Table(QTableWidget):
         self.viewport().update()
 
 
-def _words(one: QueuedTraining, turn: int, begins: bool, document: Document) -> tuple[str, ...]:
-    """The cells of a row. `turn`: counts those that can begin."""
+def _cells(one: QueuedTraining, turn: int, begins: bool, document: Document) -> tuple[tuple[str, str], ...]:
+    """The texts of a row but for the epochs, each with its tooltip ("": the same). `turn`: of those that can begin."""
+    called, start = one.called(document.runs_folder), one.start_file(document.runs_folder)
     state = REFUSED if one.problem else "being started" if begins else "next" if turn == 1 else "waiting"
-    start = one.start_file(document.runs_folder)
+    weights = GOES_ON if one.resumes else weights_name(start) if start is not None else "fresh weights"
     return (
-        "–" if one.problem else str(turn),
-        one.called(document.runs_folder),
-        state,
-        detector_title(one.detector),
-        str(one.recipe.get("title", "")),
-        GOES_ON if one.resumes else weights_name(start) if start is not None else "fresh weights",
-        _epochs(one, document),
+        ("–" if one.problem else str(turn), ""),
+        (called, "" if one.name else "Its name will be the detector's with a number."),
+        (state, one.problem),
+        (detector_title(one.detector), ""),
+        (str(one.recipe.get("title", "")), ""),
+        (weights, "" if start is None else str(start)),
     )
 
 
-def _epochs(one: QueuedTraining, document: Document) -> str:
+def _epochs(training: TrainingSettings, now: TrainingSettings) -> tuple[str, str]:
     """Of the project's images of now; of a run that goes on, its own."""
-    training = _settings(one)
-    return "–" if training is None else f"{length_now(document, training).epochs:,}"
+    few = f"With so few images {lengthened(now)}, instead of {training.epochs:,} in {training.batch}"
+    return f"{now.epochs:,}", few if now != training else ""
 
 
 def _settings(one: QueuedTraining) -> TrainingSettings | None:
@@ -205,18 +207,3 @@ def _settings(one: QueuedTraining) -> TrainingSettings | None:
         return settings.with_values(TrainingSettings(), one.recipe.get("training", {}))
     except (WorkbenchError, AttributeError):
         return None
-
-
-def _about(one: QueuedTraining, column: int, text: str, document: Document) -> str:
-    """A cell's tooltip: the cell may be elided."""
-    if column == STATE and one.problem:
-        return one.problem
-    if column == START and (start := one.start_file(document.runs_folder)) is not None:
-        return str(start)
-    if column == EPOCHS and (training := _settings(one)) is not None:
-        longer = length_now(document, training)
-        if longer != training:
-            return f"With so few images {lengthened(longer)}, instead of {training.epochs:,} in {training.batch}"
-    if column == NAME and not one.name:
-        return "Its name will be the detector's with a number."
-    return text
