@@ -363,7 +363,7 @@ class TrainPage(Page):
 
     @Slot(object)
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
-        self._setup.start_from.set_runs(found)
+        self._setup.offer_runs(found)
         is_live = self._job is not None and self._shown is self._live
         if self._shown_name and not is_live and self._shown_name not in [run.name for run in found]:
             self._show_history("", RunHistory())  # another program removed it

@@ -97,9 +97,42 @@ def test_a_file_stays_chosen_when_the_detector_changes(
     assert combo.file == file
     combo.offer(published)
     assert combo.file == file
+
+
+def test_who_gives_up_choosing_begins_from_what_was_chosen_before(
+    qtbot: QtBot, published: PublishedWeights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fresh weights were chosen instead, which costs a whole training if it is not seen."""
+    combo, file = StartFrom(), tmp_path / "darknet53.conv.74"
+    qtbot.addWidget(combo)
+    combo.offer(published)
+    combo.begin_from(file)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     choose(combo, "other")
+    assert combo.file == file
+    choose(combo, PUBLISHED)
+    combo.fetched()  # without the file
+    assert combo.file == file
+    choose(combo, FRESH)
+    choose(combo, "other")
     assert combo.file is None
+    published.file.parent.mkdir()
+    choose(combo, PUBLISHED)
+    published.file.touch()
+    combo.fetched()
+    choose(combo, "other")
+    assert combo.file == published.file
+
+
+def test_another_project_begins_from_fresh_weights(qtbot: QtBot, published: PublishedWeights) -> None:
+    combo = StartFrom()
+    qtbot.addWidget(combo)
+    published.file.parent.mkdir()
+    published.file.touch()
+    combo.offer(published)
+    choose(combo, PUBLISHED)
+    combo.forget()
+    assert (combo.file, combo.currentData()) == (None, FRESH)
 
 
 @pytest.fixture

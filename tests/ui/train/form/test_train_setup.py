@@ -144,6 +144,24 @@ def test_runs_of_the_same_detector_can_be_begun_from(qtbot: QtBot, tmp_path: Pat
     assert (entries(start), start.file) == (["Fresh weights", "A file…"], None)
 
 
+def test_a_run_to_start_from_that_has_gone_is_told(page: TrainPage, tmp_path: Path) -> None:
+    """Fresh weights were chosen instead without a word, and the line above Start was still about the run."""
+    setup, said, changes = page._setup, list[str](), list[bool]()
+    page.session.message.connect(lambda _kind, sentence: said.append(sentence))
+    assert setup.choice is not None
+    run = info(tmp_path / "first", setup.choice.name)
+    setup.offer_runs([run])
+    assert run.best is not None
+    choose(setup.start_from, run.best)
+    setup.changed.connect(lambda: changes.append(True))
+    setup.offer_runs([run])
+    assert (said, changes) == ([], [])
+    setup.offer_runs(())
+    assert said == ["Run first is gone, so the training in the form starts from fresh weights."]
+    assert changes == [True]
+    assert setup.start_from.currentData() == FRESH
+
+
 def test_a_checkpoint_of_another_project_is_named_with_its_run(qtbot: QtBot, tmp_path: Path) -> None:
     """Each run has a best.safetensors: that alone told nothing."""
     start = StartFrom()

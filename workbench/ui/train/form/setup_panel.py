@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal, Slot
@@ -27,6 +27,7 @@ from workbench.errors import WorkbenchError
 from workbench.training import fine_tuning
 from workbench.training.differences import Difference, differences, form_text
 from workbench.training.recipes import LENGTH, Recipe
+from workbench.training.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.train.form import form_order
@@ -218,6 +219,14 @@ class SetupPanel(QWidget):
         recipe = self._recipes.get(self.preset.currentData())
         if recipe is not None:
             self._show(recipe)
+
+    def offer_runs(self, runs: Sequence[RunInfo]) -> None:
+        """Offer to start from these; tell if the chosen one is no longer among them."""
+        before, words = self.start_from.currentData(), self.start_from.currentText()
+        self.start_from.set_runs(runs)
+        if isinstance(before, Path) and self.start_from.currentData() != before:
+            self.message.emit(f"{words} is gone, so the training in the form starts from fresh weights.")
+            self.changed.emit()
 
     @Slot()
     def _settle(self) -> None:

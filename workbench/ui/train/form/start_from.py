@@ -32,6 +32,7 @@ class StartFrom(ElidedCombo):
         self._detector = ""
         self._runs: tuple[tuple[str, str, Path | None], ...] = ()  # name, detector, best checkpoint
         self._file: Path | None = None  # the file chosen by hand
+        self._before: object = FRESH  # what was chosen last, if it can be started from
         self.activated.connect(self._chosen)
         self.offer(None)
 
@@ -48,12 +49,14 @@ class StartFrom(ElidedCombo):
             self._fill()
 
     def forget(self) -> None:
-        """Another project was opened: drop the last one's runs and the file chosen for it."""
+        """Another project was opened: drop the last one's runs and what was chosen for it."""
         self._runs, self._file = (), None
         self._fill()
+        self.begin_from(None)
 
     def _fill(self) -> None:
         kept, published = self.currentData() if self.count() else FRESH, self._published
+        kept = self._before if kept == OTHER else kept  # its dialog is open
         self.clear()
         self.addItem("Fresh weights", FRESH)
         if published is not None:
@@ -83,7 +86,7 @@ class StartFrom(ElidedCombo):
         if isinstance(data, Path):
             return data
         if data == PUBLISHED and self._published is not None:
-            if not self._published.file.is_file():
+            if self._lacks_file:
                 raise WorkbenchError("The published weights are not on this machine. Fetch them, or choose others.")
             return self._published.file
         return None
@@ -93,24 +96,36 @@ class StartFrom(ElidedCombo):
         data = self.currentData()
         if data == OTHER:
             self._choose_file()
-        elif data == PUBLISHED and self._published is not None and not self._published.file.is_file():
+        elif self._lacks_file:
             self.fetch_requested.emit(self._published)
+        else:
+            self._before = data
+
+    @property
+    def _lacks_file(self) -> bool:
+        """Whether published weights are chosen that have not been downloaded."""
+        published = self._published if self.currentData() == PUBLISHED else None
+        return published is not None and not published.file.is_file()
 
     def _choose_file(self) -> None:
         if chosen := ask_for_file(self, "Weights to begin from", FILES):
             self.begin_from(chosen)
         else:
-            self._go_to(FRESH)
+            self._go_to(self._before)
 
-    def begin_from(self, file: Path) -> None:
-        """Choose this file."""
-        self._file = file
-        self._fill()
-        self._go_to(file)
+    def begin_from(self, file: Path | None) -> None:
+        """Choose this file; None: fresh weights."""
+        if file is not None:
+            self._file = file
+            self._fill()
+        self._before = file or FRESH
+        self._go_to(self._before)
 
     @Slot()
     def fetched(self) -> None:
-        """The download ended, with or without the file: without it, fresh weights are chosen."""
+        """The download ended, with or without the file: without it, what was chosen before is chosen again."""
         self._fill()
-        if self.currentData() == PUBLISHED and self._published is not None and not self._published.file.is_file():
-            self._go_to(FRESH)
+        if self._lacks_file:
+            self._go_to(self._before)
+        else:
+            self._before = self.currentData()

@@ -21,7 +21,6 @@ from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.compare.window import CompareWindow
 from workbench.ui.train.form.setup_panel import SetupPanel
-from workbench.ui.train.form.start_from import FRESH
 from workbench.ui.train.runs import run_work
 from workbench.ui.train.runs.extend_window import ExtendWindow
 from workbench.ui.train.runs.history import RunHistory
@@ -283,13 +282,11 @@ class RunActions(QObject):
             return
         words = [told or f"The settings of '{fork.name}' are now in the form: change what you like and start."]
         self._setup.show_recipe(fork.recipe)
-        start = self._setup.start_from
-        if fork.start is not None and fork.start.is_file():
-            start.begin_from(fork.start)
-        else:
-            start.setCurrentIndex(start.findData(FRESH))
-            if fork.start is not None:
-                words.append(f"It began with {fork.start}, which no longer exists: fresh weights are chosen.")
+        is_there = fork.start is not None and fork.start.is_file()
+        self._setup.start_from.begin_from(fork.start if is_there else None)
+        self._setup.changed.emit()
+        if fork.start is not None and not is_there:
+            words.append(f"It began with {fork.start}, which no longer exists: fresh weights are chosen.")
         if fork.recorded and self._setup.takes_anchors and document.anchors() != fork.anchors:
             setting = fork.anchors.to_setting() if fork.anchors else None
             if self._session.do(edits.ChangeSetting("anchors", setting)) is not None:
