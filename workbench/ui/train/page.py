@@ -324,7 +324,7 @@ class TrainPage(Page):
         self._describe_data()
         if refused and not self._is_queued:
             self._setup.data.setText(refused)
-        self._run_actions.list_runs()
+        self._run_actions.list_runs(outdated=True)
         self.session.runs_changed.emit()
 
     def _forget_refused(self) -> None:

@@ -94,9 +94,8 @@ def test_a_project_may_name_the_recipe_of_its_first_training(qtbot: QtBot, page:
     assert recipe(page) == "demo"
     assert session.document is not None
     run(session.document.runs_folder / "first", "fine-tune")
-    with listed(qtbot, page):
-        page.shown()
-    assert recipe(page) == "fine-tune"
+    page.shown()
+    qtbot.waitUntil(lambda: recipe(page) == "fine-tune")
 
 
 def test_each_choice_in_the_form_settles_the_recipe_for_this_project(

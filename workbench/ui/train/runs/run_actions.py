@@ -58,7 +58,7 @@ class RunActions(QObject):
         self._data = Background("Comparing the data", run_work.data_digest, self)
         self._changes = Background("Changing the runs", run_work.perform, self)
         self._awaited_run: Path | None = None  # the run whose curves are being read
-        self._list_requests = 0  # numbers the requests to list the runs
+        self._changes_made = 0  # of runs: what was read before one is not shown after it
         self._version, self._known = 0, -1  # of the project's data; the version whose digest is known
         self._last: tuple[DeletedRun, ...] = ()  # what Undo takes back
         self._undo = WidgetUndoStack(session, runs)  # Ctrl+Z, wherever the focus is while the list is visible
@@ -89,12 +89,12 @@ class RunActions(QObject):
 
     # --- listing ---
 
-    def list_runs(self) -> None:
-        """Read the project's runs again; `listed` follows."""
+    def list_runs(self, *, outdated: bool = False) -> None:
+        """Read the project's runs again; `listed` follows. `outdated`: what is being read now is not shown any more."""
         document = self._session.document
+        self._changes_made += outdated
         if document is not None:
-            self._list_requests += 1
-            self._list.ask([RunListRequest(document.runs_folder, not document.read_only, self._list_requests)])
+            self._list.ask([RunListRequest(document.runs_folder, not document.read_only, self._changes_made)])
 
     def read(self, folder: Path | None) -> None:
         """Read the curves of the run in `folder`; `history_read` follows. Results of earlier requests are dropped."""
@@ -119,7 +119,7 @@ class RunActions(QObject):
         document = self._session.document
         if document is None or not isinstance(found, RunListResult) or not isinstance(request, RunListRequest):
             return
-        if (request.folder, request.number) != (document.runs_folder, self._list_requests):
+        if (request.folder, request.changes_made) != (document.runs_folder, self._changes_made):
             return  # the project was closed meanwhile, or another listing is on its way
         self._runs.table.set_known(True)
         self._runs.set_runs(found.runs)
@@ -153,7 +153,7 @@ class RunActions(QObject):
 
     def _changed(self) -> None:
         self._session.runs_changed.emit()
-        self.list_runs()
+        self.list_runs(outdated=True)
 
     # --- names and notes ---
 

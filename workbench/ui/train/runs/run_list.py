@@ -66,6 +66,7 @@ class RunList(QWidget):
         self._live = ""  # the name of the run that this window trains
         self._may_queue = False  # others can wait for its end
         self._preferred = ""
+        self._deleted: tuple[tuple[DeletedRun, ...], int] | None = None  # as in the menu
         self.table = RunsTable()
         self.notice = ElidedLabel()
         self.notice.setObjectName("train-runs-told")
@@ -146,7 +147,10 @@ class RunList(QWidget):
         self._enable()
 
     def set_deleted(self, deleted: Sequence[DeletedRun], size: int) -> None:
-        """The trash's runs, and its size in bytes."""
+        """The trash's runs, and its size in bytes. The menu stays as it is if these do: it may be open."""
+        if (tuple(deleted), size) == self._deleted:
+            return
+        self._deleted = tuple(deleted), size
         self.trash.clear()
         self.trash.setEnabled(bool(deleted))
         for one in deleted[:MOST_LISTED]:

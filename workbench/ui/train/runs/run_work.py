@@ -15,12 +15,12 @@ from workbench.training.runs import RunInfo
 @dataclass(frozen=True, slots=True)
 class RunListRequest:
     """A request to list the runs in `folder`. `tidy`: first delete what has been in the trash for long enough.
-    `number`: of the request, so that what was read before a change is not shown after it.
+    `changes_made`: how many changes were known then, so that what was read before one is not shown after it.
     """
 
     folder: Path
     tidy: bool
-    number: int
+    changes_made: int
 
 
 @dataclass(frozen=True, slots=True)
