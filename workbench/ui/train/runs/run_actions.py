@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -10,7 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from workbench.core import edits
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
-from workbench.training import run_actions
+from workbench.training import extension, run_actions
 from workbench.training.extension import FinishedRun
 from workbench.training.run_actions import KEPT_DAYS, DeletedRun, Fork
 from workbench.training.runs import EVENTS, RunInfo
@@ -25,15 +26,7 @@ from workbench.ui.train.runs import run_work
 from workbench.ui.train.runs.extend_window import ExtendWindow
 from workbench.ui.train.runs.history import RunHistory
 from workbench.ui.train.runs.run_list import RunList
-from workbench.ui.train.runs.run_work import (
-    DataDigestRequest,
-    EmptyTrashRequest,
-    ExtendRequest,
-    ExtensionBasisRequest,
-    ForkRequest,
-    RunListRequest,
-    RunListResult,
-)
+from workbench.ui.train.runs.run_work import DataDigestRequest, RunAction, RunListRequest, RunListResult
 
 
 class RunActions(QObject):
@@ -110,9 +103,9 @@ class RunActions(QObject):
                 self.list_runs()  # others' changes send no signal, and the run's row is older than what is shown now
 
     def _is_here(self, folder: Path) -> bool:
-        """Whether the run belongs to the project that is open now."""
+        """Whether the run, or the folder of runs, belongs to the project that is open now."""
         document = self._session.document
-        return document is not None and folder.parent == document.runs_folder
+        return document is not None and document.runs_folder in (folder, folder.parent)
 
     @Slot(object, object)
     def _have_listed(self, request: object, found: object) -> None:
@@ -234,31 +227,27 @@ class RunActions(QObject):
         document = self._session.document
         if document is not None and self._session.may_change():
             self._forget()
-            self._changes.add(EmptyTrashRequest(document.runs_folder))
+            self._changes.add(RunAction(document.runs_folder, partial(run_actions.empty_trash, days=0)))
 
     # --- using again ---
 
     @Slot(object)
     def _prepare_extension(self, run: RunInfo) -> None:
-        self._changes.add(ExtensionBasisRequest(run.folder))
+        self._changes.add(RunAction(run.folder, extension.read_finished_run))
 
     @Slot(object, int)
     def _extend(self, basis: FinishedRun, more: int) -> None:
-        self._changes.add(ExtendRequest(basis.folder, more))
+        self._changes.add(RunAction(basis.folder, partial(extension.extend, more=more)))
 
     @Slot(object)
     def _prepare_fork(self, run: RunInfo) -> None:
-        self._changes.add(ForkRequest(run.folder))
+        self._changes.add(RunAction(run.folder, run_actions.fork))
 
     @Slot(object, object)
-    def _have_done(self, request: object, outcome: object) -> None:
+    def _have_done(self, action: RunAction, outcome: object) -> None:
         if isinstance(outcome, WorkbenchError):
             self._session.report_error(outcome)
-        elif isinstance(request, EmptyTrashRequest):
-            self.list_runs()
-        elif not isinstance(request, ExtensionBasisRequest | ExtendRequest | ForkRequest) or not self._is_here(
-            request.folder
-        ):
+        elif not self._is_here(action.folder):
             return  # the project was closed meanwhile
         elif isinstance(outcome, FinishedRun):
             window = ExtendWindow(outcome, self._runs.window())
@@ -271,6 +260,8 @@ class RunActions(QObject):
             self._runs.prefer(outcome.name)
             self.continue_requested.emit(outcome)
             self._changed()
+        else:
+            self.list_runs()  # without those that were in the trash
 
     def fill_in(self, fork: Fork, told: str = "") -> None:
         """Put a run's settings into the form; its anchors go into the project, as an edit that can be undone.

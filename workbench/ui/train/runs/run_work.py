@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.document import Document
-from workbench.training import extension, run_actions, runs
-from workbench.training.extension import FinishedRun
-from workbench.training.run_actions import DeletedRun, Fork
+from workbench.training import run_actions, runs
+from workbench.training.run_actions import DeletedRun
 from workbench.training.runs import RunInfo
 
 
@@ -39,33 +39,11 @@ class DataDigestRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ExtensionBasisRequest:
-    """A request for what a longer run would go on from."""
+class RunAction:
+    """A request to do something with the run in `folder`, or with the trash of this folder of runs."""
 
     folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class ExtendRequest:
-    folder: Path
-    more: int  # epochs
-
-
-@dataclass(frozen=True, slots=True)
-class ForkRequest:
-    """A request for the settings of a run, to use for another."""
-
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class EmptyTrashRequest:
-    """A request to empty the trash for good."""
-
-    folder: Path
-
-
-RunActionRequest = ExtensionBasisRequest | ExtendRequest | ForkRequest | EmptyTrashRequest
+    act: Callable[[Path], object]
 
 
 def list_runs(request: RunListRequest) -> RunListResult:
@@ -81,13 +59,6 @@ def data_digest(request: DataDigestRequest) -> str:
         return document.snapshot().digest
 
 
-def perform(request: RunActionRequest) -> FinishedRun | Path | Fork | None:
-    """The outcome; for an ExtendRequest, the longer run's folder. WorkbenchError if it can't be done."""
-    if isinstance(request, ExtensionBasisRequest):
-        return extension.read_finished_run(request.folder)
-    if isinstance(request, ExtendRequest):
-        return extension.extend(request.folder, request.more)
-    if isinstance(request, ForkRequest):
-        return run_actions.fork(request.folder)
-    run_actions.empty_trash(request.folder, 0)
-    return None
+def perform(action: RunAction) -> object:
+    """The outcome; WorkbenchError if it can't be done."""
+    return action.act(action.folder)
