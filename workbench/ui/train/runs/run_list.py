@@ -126,7 +126,6 @@ class RunList(QWidget):
         self.table.activated.connect(self._show)
         self.table.renamed.connect(self.rename_requested)
         self.table.noted.connect(self.note_requested)
-        self.table.undo_delete_requested.connect(self.undo_delete_requested)
         self.table.customContextMenuRequested.connect(self._pop_up)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.undo_delete.clicked.connect(self.undo_delete_requested)
@@ -172,7 +171,6 @@ class RunList(QWidget):
         """Say what was done, with a button to undo it; "" if there is nothing to undo."""
         self.notice.setText(words)
         self.undo_delete.setVisible(bool(words))
-        self.table.can_undo_delete = bool(words)
 
     def prefer(self, name: str) -> None:
         """Select this run at the next listing if none is selected: Resume and Inspect act on it."""

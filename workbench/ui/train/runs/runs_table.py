@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QKeySequence, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
     QAbstractItemView,
@@ -51,20 +51,17 @@ _BREAK = " ↵ "  # how a line break is shown and typed in a note
 class RunsTable(QTableWidget):
     """`renamed(RunInfo, str)` and `noted(RunInfo, str)` after editing; it does not show the new text by itself.
 
-    `undo_delete_requested` for Ctrl+Z while `can_undo_delete`: the window's own undo is for labels. `may_type` is asked
-    before each editing, and says why if not.
+    `may_type` is asked before each editing, and says why if not.
     """
 
     renamed = Signal(object, str)
     noted = Signal(object, str)
-    undo_delete_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(COLUMNS), parent)
         self._runs: dict[str, RunInfo] = {}
         self._data_digest = ""
         self._waiting: Sequence[RunInfo] | None = None  # arrived while somebody was editing
-        self.can_undo_delete = False
         self.may_type: Callable[[], bool] = lambda: True
         self._is_known = False
         self._beginning = ""
@@ -260,25 +257,6 @@ class RunsTable(QTableWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._share_room()
-
-    def event(self, event: QEvent) -> bool:
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and self._is_undo_delete(event)
-        ):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._is_undo_delete(event):
-            self.undo_delete_requested.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def _is_undo_delete(self, event: QKeyEvent) -> bool:
-        return self.can_undo_delete and not self.is_editing and event.matches(QKeySequence.StandardKey.Undo)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
