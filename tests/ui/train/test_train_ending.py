@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ from workbench.training.events import (
 from workbench.training.request import RunRequest
 from workbench.training.settings import TrainingSettings
 from workbench.ui.session import Session
-from workbench.ui.train import progress, training_end
+from workbench.ui.train import progress, training_end, training_job
 from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.runs.history import RunHistory, history_of
 from workbench.ui.train.training_end import EndNotice
@@ -78,7 +79,7 @@ class Training:
 def test_after_the_next_evaluation_not_one_step_is_computed() -> None:
     training, control, after = Training(), Control(), threading.Event()
     events = []
-    for event in training_end.stop_after_evaluation(training.events(control), control, after):
+    for event in training_job.stop_after_evaluation(training.events(control), control, after):
         events.append(event)
         if training.computed == ["step 1.1"]:
             after.set()
@@ -89,7 +90,7 @@ def test_after_the_next_evaluation_not_one_step_is_computed() -> None:
 def test_a_request_to_stop_that_was_taken_back_in_time_stops_nothing() -> None:
     training, control, after = Training(), Control(), threading.Event()
     after.set()
-    for _ in training_end.stop_after_evaluation(training.events(control), control, after):
+    for _ in training_job.stop_after_evaluation(training.events(control), control, after):
         after.clear()
     assert training.computed[-1] == "evaluation 3"
     assert not control.stop.is_set()
@@ -98,7 +99,7 @@ def test_a_request_to_stop_that_was_taken_back_in_time_stops_nothing() -> None:
 def test_a_training_whose_events_are_not_taken_any_more_is_closed_in_order() -> None:
     training, control = Training(), Control()
     own = training.events(control)  # held, so that it is not Python that closes it
-    events = training_end.stop_after_evaluation(own, control, threading.Event())
+    events = training_job.stop_after_evaluation(own, control, threading.Event())
     next(events)
     close(events)
     assert training.closed
@@ -107,13 +108,13 @@ def test_a_training_whose_events_are_not_taken_any_more_is_closed_in_order() -> 
 @pytest.mark.parametrize(("every", "expected"), [(0, False), (1, True), (5, True)])
 def test_a_run_that_evaluates_only_at_its_end_is_known(tmp_path: Path, every: int, expected: bool) -> None:
     recipe = SimpleNamespace(training=TrainingSettings(evaluate_every=every))  # without PyTorch
-    assert training_end.evaluates(RunRequest(tmp_path, None, recipe)) == expected  # type: ignore[arg-type]
+    assert training_job.evaluates(RunRequest(tmp_path, None, recipe)) == expected  # type: ignore[arg-type]
     (tmp_path / "settings.toml").write_text(f"[training]\nevaluate_every = {every}\n")
-    assert training_end.evaluates(tmp_path) == expected
+    assert training_job.evaluates(tmp_path) == expected
 
 
 def test_a_run_without_settings_is_taken_to_evaluate(tmp_path: Path) -> None:
-    assert training_end.evaluates(tmp_path)
+    assert training_job.evaluates(tmp_path)
 
 
 # --- what is told ---
@@ -130,6 +131,7 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
         [STARTED, stopped],
         [*best, failed],
         best,
+        [STARTED, replace(evaluated(2), ap50=math.nan, best=False), finished],
         [STARTED, evaluated(2, images=1), finished],
         [STARTED, replace(evaluated(2), epoch=0, step=0), evaluated(3, best=False), finished],
         [STARTED, replace(evaluated(2, images=1), epoch=0, step=0, ap50=0.9), evaluated(2, images=1), finished],
@@ -140,6 +142,7 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
         "The training of tiny-1 was stopped in epoch 3 after 3:10. It was not evaluated.",
         "The training of tiny-1 failed. The disk is full. Make room and resume.",
         "",
+        "The training of tiny-1 has finished after 1:02:05. Its AP is not known: there was no box to judge it by.",
         "The training of tiny-1 has finished after 1:02:05. Newest: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
         " only.",
         "The training of tiny-1 has finished after 1:02:05. It found nothing better than the weights it began"
@@ -272,6 +275,35 @@ def test_before_the_first_step_it_is_told_how_many_images_are_read(panel: Progre
     assert shown[3][0].startswith("epoch ")
     panel.show_history("tiny-1", history_of(told), False)
     assert (numbers.text(), bar.isVisible()) == ("", False)
+
+
+def test_an_ap_of_an_earlier_epoch_is_told_to_be_of_that(panel: ProgressPanel) -> None:
+    """It stood beside a later one."""
+    told = []
+    for epoch in (1, 3):
+        running(panel, evaluated(1), replace(seen(60.0), epoch=epoch))
+        told.append(find(panel, QLabel, "train-numbers").text().split("  ·  ")[4])
+    assert told == ["AP50 0.200", "AP50 0.200 after epoch 1"]
+
+
+def test_of_a_run_that_goes_on_nothing_is_told_of_what_it_did_before(panel: ProgressPanel) -> None:
+    numbers, bar = find(panel, QLabel, "train-numbers"), find(panel, QProgressBar, "train-progress")
+    failure, pause = find(panel, QLabel, "train-failure"), find(panel, QPushButton, "train-pause")
+    history = history_of([STARTED, seen(0.0), Paused(True, 10), Failed("The disk is full. Make room and resume.")])
+    history.await_start()
+    reading = Message("info", "Read 5 of 9 images.", done=5, total=9)
+    shown = []
+    for event in (Message("info", "Seen in tiles."), reading, replace(STARTED, resumed_step=10), seen(60.0)):
+        history.add(event)
+        panel.show_history("tiny-1", history, True)
+        assert not failure.isVisible()
+        shown.append((title(panel).removeprefix("tiny-1: "), numbers.text()[:19], bar.maximum(), pause.isEnabled()))
+    assert shown == [
+        ("training", "Reading the images ", 0, False),
+        ("training", "Reading the images:", 9, False),
+        ("training", "Computing the first", 0, True),
+        ("training, 1:00 left", "epoch 1 of 40  ·  s", 400, True),
+    ]
 
 
 def test_a_failed_run_says_why_in_the_panel(panel: ProgressPanel) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QTableWidget, QWidget
@@ -19,9 +19,9 @@ from tests.ui.train.train_page_driver import (
     label_all,
     log,
     page,
+    past_run,
     points,
     press,
-    progress,
     ready,
     real_page,
     run_rows,
@@ -34,8 +34,8 @@ from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import Box, State
 from workbench.errors import WorkbenchError
-from workbench.training import events, tensorboard_log
-from workbench.training.events import Evaluated, Event, Finished, Started
+from workbench.training import tensorboard_log
+from workbench.training.events import Event
 from workbench.training.request import RunRequest
 from workbench.ui import preferences
 from workbench.ui.session import Session
@@ -247,8 +247,8 @@ def test_pause_holds_the_training_and_continue_lets_it_go_on(qtbot: QtBot, page:
     label_all(session)
     started(qtbot, page)
     press(qtbot, page, "train-pause")
-    qtbot.waitUntil(lambda: button(page, "train-pause").text() == "Continue")
-    assert text(page, "train-title").endswith("paused")
+    qtbot.waitUntil(lambda: text(page, "train-title").endswith("paused"))
+    assert button(page, "train-pause").text() == "Continue"
     held = points(page, "loss", "box")
     press(qtbot, page, "train-pause")
     qtbot.waitUntil(lambda: points(page, "loss", "box") > held)
@@ -280,17 +280,7 @@ def test_a_past_run_shows_its_curves_again_and_can_be_resumed(
     qtbot: QtBot, page: TrainPage, session: Session, training: FakeTraining
 ) -> None:
     label_all(session)
-    assert session.document is not None
-    folder = session.document.runs_folder / "earlier"
-    folder.mkdir(parents=True)
-    story: list[events.Event] = [
-        Started("earlier", str(folder), "yolov4-tiny", "cpu", "fp32", 8, 2, 4, 40, 1234, time=1.0),
-        *(progress(step) for step in range(1, 6)),
-        Evaluated(1, 5, 0.25, 0.5, 0.2, {}, 2, 0.1, True),
-        Finished(5, 1, True, 0.5, 9.0, str(folder)),
-    ]
-    (folder / "events.jsonl").write_text("".join(events.to_json(event) + "\n" for event in story), "utf-8")
-    (folder / "last.state.pt").write_bytes(b"state")
+    folder = past_run(session)
     ready(qtbot, page)
     qtbot.waitUntil(lambda: run_rows(page) == [("earlier", "stopped")])
     qtbot.waitUntil(lambda: points(page, "loss", "box") == 5)
@@ -345,7 +335,7 @@ def test_a_real_training_starts_pauses_goes_on_stops_and_leaves_a_checkpoint(
     press(qtbot, page, "train-start")
     wait(qtbot, lambda: any_points(page) >= 3)
     press(qtbot, page, "train-pause")
-    wait(qtbot, lambda: button(page, "train-pause").text() == "Continue")
+    wait(qtbot, lambda: text(page, "train-title").endswith("paused"))
     held = any_points(page)
     press(qtbot, page, "train-pause")
     wait(qtbot, lambda: any_points(page) > held)
@@ -380,3 +370,17 @@ def test_a_training_is_told_to_tensorboard_too(
     started(qtbot, page, 2)
     assert session.document is not None
     assert [folder.parent for folder in seen] == [session.document.runs_folder]
+
+
+def test_images_that_are_found_while_the_page_is_seen_change_what_it_offers(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    """It went on to say that there were none, while a large folder was read."""
+    assert session.document is not None
+    session.document.do(edits.RemoveImages(tuple(image.id for image in session.document.images())))
+    page.shown()
+    assert text(page, "train-empty-sentence").startswith("A detector learns from images")
+    with QSignalBlocker(session):
+        session.document.undo()
+    session.images_found.emit(None)
+    assert text(page, "train-empty-sentence").startswith("A detector learns from labelled boxes.")

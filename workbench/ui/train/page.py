@@ -8,18 +8,16 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
-from workbench.core.applied_edit import AppliedEdit
 from workbench.core.former_names import colours
 from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
-from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.training.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.train import training_end, work
+from workbench.ui.train import training_end, training_job
 from workbench.ui.train.empty_state import show_empty_state
 from workbench.ui.train.form.detector_loading import DetectorLoading
 from workbench.ui.train.form.fetch_window import FetchWindow
@@ -33,33 +31,33 @@ from workbench.ui.train.preflight.preflight_panel import PreflightPanel
 from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.queue.queue_control import QueueControl, request_of
 from workbench.ui.train.refusals import QUEUE_INSTEAD
-from workbench.ui.train.runs.history import RunHistory
+from workbench.ui.train.runs.history import RunHistory, Stage
 from workbench.ui.train.runs.run_actions import RunActions
 from workbench.ui.train.runs.run_follower import PageState, RunFollower
 from workbench.ui.train.runs.run_list import RunList
 from workbench.ui.train.runs.run_log import RunLog
 from workbench.ui.train.trainer_view.launcher import TrainerViewButton
-from workbench.ui.train.work import PublishedWeights, Train
+from workbench.ui.train.training_job import AnyRequest, Train
+from workbench.ui.train.work import PublishedWeights
 from workbench.ui.widgets.empty_state import EmptyState
 
 REDRAW = 100  # ms: redrawing at every event slowed a training from 1,505 steps to 244 in two seconds
 
 
 class TrainPage(Page):
-    """Runs one training Job at a time. `train` is work.train, or a fake in tests."""
+    """Runs one training Job at a time. `train` is training_job.train, or a fake in tests."""
 
     name = "train"
 
-    def __init__(self, session: Session, parent: QWidget | None = None, *, train: Train = work.train) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None, *, train: Train = training_job.train) -> None:
         super().__init__(session, parent)
         self._train = train
         self._job: Job | None = None  # of the training
         self._is_queued = False  # it comes from the queue: the form is about another one
-        self._live: RunHistory | None = None  # of the training, while it runs and until the next one starts
-        self._live_name = ""
+        self._live = RunHistory()  # of the training, while it runs and until the next one starts
+        self._live_name = ""  # "" if there was none
         self._shown = RunHistory()  # what the curves show: the live history, or a past one
         self._shown_name = ""
-        self._lines = 0  # lines of the shown history's log that are already on the screen
         self._dirty = False
         self._stop_after = threading.Event()
         self._notice = training_end.EndNotice(session, self)
@@ -87,7 +85,7 @@ class TrainPage(Page):
         self._run_actions = RunActions(self.session, self._runs, self._setup)
         self._follower = RunFollower(self.session, self._run_actions, self, self._state)
         FirstRecipe(self.session, self._setup, self._run_actions)
-        self._queue = QueueControl(self.session, self._setup, self._run_actions, self._progress, self._notice)
+        self._queue = QueueControl(self.session, self._setup, self._run_actions, self._notice)
         self._pictures = PicturesTab(self.session)
         row = QHBoxLayout(self._full)
         row.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
@@ -134,11 +132,11 @@ class TrainPage(Page):
         self._run_actions.history_read.connect(self._read)
         self._run_actions.continue_requested.connect(self.continue_run)
         self._run_actions.renamed.connect(self._renamed)
-        self._run_actions.deleted.connect(self._deleted)
         self._follower.history_grown.connect(lambda: self._redraw(always=True))
         self._follower.evaluated.connect(self._pictures.reload)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
+        self.session.images_found.connect(self._edited)
         self.session.job_ended.connect(self._job_ended)
 
     # --- the page ---
@@ -167,14 +165,14 @@ class TrainPage(Page):
 
     @Slot()
     def _document_changed(self) -> None:
-        self._live, self._live_name = None, ""
+        self._live, self._live_name = RunHistory(), ""
         self._show_history("", RunHistory())
         self._runs.forget()
         if self.isVisible():
             self.shown()
 
     @Slot(object)
-    def _edited(self, applied: AppliedEdit) -> None:
+    def _edited(self, _what: object) -> None:
         if self.isVisible():
             if self._stack.currentWidget() is self._empty:
                 self.shown()
@@ -229,32 +227,32 @@ class TrainPage(Page):
             return
         if request is not None:
             self._setup.run_name.clear()
-            self._begin(request.name, request)
+            self._begin(request)
             self._queue.follow(asked[1:])
 
     @Slot(object)
-    def continue_run(self, request: DeferredRunRequest | RunRequest | Path) -> None:
+    def continue_run(self, request: AnyRequest) -> None:
         """Begin it if nothing is trained; else a run to resume, by its folder, waits in the queue."""
         if self._job is None:
-            self._begin(request.name, request)
+            self._begin(request)
         elif isinstance(request, Path):
             self._queue.add_run(request)
 
     @Slot(object, bool)
-    def begin_queued(self, request: DeferredRunRequest | Path, asked: bool) -> None:
+    def begin_queued(self, request: AnyRequest, asked: bool) -> None:
         """Begin a training of the queue. Unless a person `asked` for it, curves of another run that is shown stay."""
         if self._job is None:
-            self._begin(request.name, request, shows=asked or self._shown is self._live or not self._shown_name)
+            self._begin(request, shows=asked or self._shown is self._live or not self._shown_name)
             self._is_queued = True
 
-    def _begin(self, name: str, request: DeferredRunRequest | RunRequest | Path, shows: bool = True) -> None:
-        after = self._stop_after = threading.Event()
-        job = training_end.training_job(name, self._train, request, after, self._curves.bar.for_tensorboard)
+    def _begin(self, request: AnyRequest, shows: bool = True) -> None:
+        name, after = request.name, threading.Event()
+        job = training_job.training_job(self._train, request, after, self._curves.bar.for_tensorboard)
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)
-        self._job, self._is_queued = job, False
+        self._job, self._stop_after, self._is_queued = job, after, False
         self._live, self._live_name = RunHistory(), name
-        self._progress.begin(training_end.evaluates(request))
+        self._progress.begin(training_job.evaluates(request))
         if self._setup.buttons.start.hasFocus():
             self._tabs.setFocus()  # else Qt moves the focus to Stop as Start is disabled: the next Space would press it
         self._runs.show_training(name, may_queue=not self._queue.refusal)
@@ -264,12 +262,14 @@ class TrainPage(Page):
             self._show_history(name, self._live)
         self._describe_data()
         self._timer.start()
+        self._queue.begin(job, after)
         self.session.start(job)
 
     @Slot(bool)
     def pause(self, on: bool) -> None:
         if self._job is not None:
             (self._job.pause.set if on else self._job.pause.clear)()
+            self._redraw(always=True)
 
     @Slot()
     def stop(self) -> None:
@@ -287,23 +287,25 @@ class TrainPage(Page):
     @Slot(object)
     def _trained(self, event: object) -> None:
         """Only keep the event; the timer redraws."""
+        if not self._live_name:
+            return  # it is of a project that was closed
         if isinstance(event, RunHistory):
             shows = self._shown is self._live or self._shown_name == self._live_name
             self._live = event
             if shows:
                 self._show_history(self._live_name, event)
             return
-        if self._live is None:
-            return
         self._live.add(event)  # type: ignore[arg-type]
         self._dirty = True
+        if isinstance(event, Started):
+            self._queue.started()
         if isinstance(event, Started | Evaluated | Saved | Paused):
             self.session.runs_changed.emit()
             self._run_actions.list_runs()
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        if self._live is not None and isinstance(error, WorkbenchError):
+        if self._live_name and isinstance(error, WorkbenchError):
             self._live.add(Failed(error.sentence))
             self._dirty = True
 
@@ -311,27 +313,33 @@ class TrainPage(Page):
     def _job_ended(self, job: object) -> None:
         if self._job is None or job is not self._job:
             return
-        refused = training_end.refusal(self.session, self._job, self._live)
+        live, name, error = self._live, self._live_name, self._job.error
+        refused = training_end.refusal(self.session, self._job, live) if name else ""
         self._job = None
         self._timer.stop()
         self._runs.show_training("")
-        if refused:
-            self._forget_refused()
-        elif self._live is not None:
-            self._notice.tell(self._live_name, self._live, isinstance(job, Job) and job.error is not None)
+        self._queue.end(name, live, refused)
+        if live.stage is Stage.READING:
+            self._forget_unstarted()
+        else:
+            self._notice.tell(name, live, error is not None)
         self._runs.prefer(self._live_name)
         self._redraw(always=True)
         self._describe_data()
-        if refused and not self._is_queued:
+        if refused and live.started is None and not self._is_queued:  # it is about the form
             self._setup.data.setText(refused)
         self._run_actions.list_runs(outdated=True)
         self.session.runs_changed.emit()
 
-    def _forget_refused(self) -> None:
-        """A refused run leaves only the error message; the run shown before comes back."""
-        if self._shown is self._live:
-            self._show_history("", RunHistory())
-        self._live, self._live_name = None, ""
+    def _forget_unstarted(self) -> None:
+        """It was refused, or stopped before it began: a new run is gone, a past one is what it was."""
+        document, is_shown = self.session.document, self._shown is self._live
+        if self._live.started is None:
+            self._live, self._live_name = RunHistory(), ""
+            if is_shown:
+                self._show_history("", RunHistory())
+        elif is_shown and document is not None:
+            self._run_actions.read(document.runs_folder / self._live_name)
 
     # --- showing ---
 
@@ -339,7 +347,7 @@ class TrainPage(Page):
         return PageState(self._live_name if self._job is not None else "", self._shown_name, self._shown)
 
     def _show_history(self, name: str, history: RunHistory) -> None:
-        self._shown_name, self._shown, self._lines = name, history, 0
+        self._shown_name, self._shown = name, history
         self._log.clear()
         self._curves.clear()
         self._pictures.show_run(name, history)
@@ -347,26 +355,26 @@ class TrainPage(Page):
 
     @Slot()
     def _redraw(self, always: bool = False) -> None:
-        if not always and not (self._dirty and self.isVisible()):
+        """The head is shown each time: Stop and Pause may also be pressed in the status bar."""
+        if not always and not self.isVisible():
+            return
+        job, history = self._job, self._shown
+        asked = (job.stop.is_set(), job.pause.is_set()) if job is not None and history is self._live else ()
+        self._progress.show_history(self._shown_name, history, bool(asked), *asked)
+        if not (always or self._dirty or self._curves.is_behind):
             return
         self._dirty = False
-        history = self._shown
-        live = self._job is not None and history is self._live
-        stopping = self._job is not None and self._job.stop.is_set()
-        if self._live is not None and self._live.progress is not None:
+        if self._live.progress is not None:
             self._runs.table.show_epoch(self._live_name, self._live.progress.epoch)
-        self._progress.show_history(self._shown_name, history, live, stopping)
         self._curves.show_history(history, self._shown_name, now=always)
-        if len(history.log) > self._lines:
-            self._log.appendPlainText("\n".join(history.log[self._lines :]))
-            self._lines = len(history.log)
+        self._log.show_lines(history.log)
 
     @Slot(object)
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
         self._setup.offer_runs(found)
-        is_live = self._job is not None and self._shown is self._live
-        if self._shown_name and not is_live and self._shown_name not in [run.name for run in found]:
-            self._show_history("", RunHistory())  # another program removed it
+        live = (self._live_name, self._live) if self._job is not None else ("", RunHistory())
+        if self._shown_name not in (live[0], *(run.name for run in found)):  # deleted, here or by another program
+            self._show_history(*live)
         if not self._shown_name and found and self._job is None:
             self._runs.prefer(found[0].name)  # so that Resume and Inspect apply to the run that is shown
             self._runs.set_runs(found)
@@ -374,15 +382,14 @@ class TrainPage(Page):
 
     @Slot(object)
     def _run_chosen(self, run: RunInfo) -> None:
-        if self._job is not None and run.name == self._live_name and self._live is not None:
+        if self._job is not None and run.name == self._live_name:
             self._show_history(run.name, self._live)
         else:
             self._run_actions.read(run.folder)
 
     @Slot(object, object)
-    def _read(self, folder: object, history: object) -> None:
-        if isinstance(folder, Path) and isinstance(history, RunHistory):
-            self._show_history(folder.name, history)
+    def _read(self, folder: Path, history: RunHistory) -> None:
+        self._show_history(folder.name, history)
 
     @Slot(object, object)
     def _renamed(self, old: Path, new: Path) -> None:
@@ -390,8 +397,3 @@ class TrainPage(Page):
             self._shown_name = new.name
             self._pictures.show_run(new.name, self._shown)
             self._redraw(always=True)
-
-    @Slot(object)
-    def _deleted(self, folder: Path) -> None:
-        if self._shown_name == folder.name:
-            self._show_history("", RunHistory())

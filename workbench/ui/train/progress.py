@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QV
 from workbench.core.formatting import duration, share, size, speed
 from workbench.training.events import Failed, Finished
 from workbench.ui import theme
-from workbench.ui.train.runs.history import RunHistory
+from workbench.ui.train.runs.history import RunHistory, Stage
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.popups import Menu
@@ -43,7 +43,7 @@ class ProgressPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._paused = False
+        self._pauses = False
         self.title = ElidedLabel()
         self.title.setObjectName("train-title")
         self.title.setFont(theme.font(theme.BODY, bold=True))
@@ -109,39 +109,43 @@ class ProgressPanel(QWidget):
         self.after.setEnabled(evaluates)
         self.after.setToolTip(AFTER if evaluates else NEVER)
 
-    def show_history(self, name: str, history: RunHistory, running: bool, stopping: bool = False) -> None:
-        """Show the state of run `name`; Pause and Stop are visible while it is `running`."""
-        self._paused = history.paused
+    def show_history(
+        self, name: str, history: RunHistory, running: bool, stopping: bool = False, pausing: bool = False
+    ) -> None:
+        """Show the state of run `name`; Pause and Stop are visible while it is `running`.
+
+        `stopping`, `pausing`: it is asked to stop or to pause, and does so when its step or evaluation is done.
+        """
+        self._pauses = pausing
         for button in (self.pause, self.stop, self.stop_menu):
             button.setVisible(running)
         self.stop.setEnabled(not stopping)
         self.stop_menu.setEnabled(not stopping)
         self.stop_menu.setFixedHeight(self.stop.sizeHint().height())
-        self.pause.setEnabled(not stopping and history.started is not None)
-        word, icon = ("Continue", "mdi6.play") if history.paused else ("Pause", "mdi6.pause")
+        self.pause.setEnabled(not stopping and history.stage is not Stage.READING)
+        word, icon = ("Continue", "mdi6.play") if pausing else ("Pause", "mdi6.pause")
         if self.pause.text() != word:
             self.pause.setText(word)
             theme.set_icon(self.pause, icon)
-        self.title.setText(f"{name}: {self._state(history, running, stopping)}" if name else "")
+        self.title.setText(f"{name}: {self._state(history, running, stopping, pausing)}" if name else "")
         self._show_failure(history)
         progress = history.progress
         grows = running or history.trained_elsewhere
         self.bar.setVisible(grows)
-        if progress is None:
-            self._show_reading(history, grows)
+        if progress is None or (grows and history.stage is not Stage.STEPS):
+            self._show_before_steps(history, grows)
             return
         self.bar.setRange(0, max(progress.steps, 1))
         self.bar.setValue(progress.step)
         self.numbers.setText("  ·  ".join(_numbers(history)))
 
-    def _show_reading(self, history: RunHistory, grows: bool) -> None:
-        """Before the first step."""
+    def _show_before_steps(self, history: RunHistory, grows: bool) -> None:
         read = history.reading
         self.bar.setRange(0, read.total if read is not None else 0 if grows else 1)
         self.bar.setValue(read.done if read is not None else 0)
         words = f"Reading the images: {read.done:,} of {read.total:,}" if read is not None else "Reading the images …"
         self.numbers.setText(
-            "" if not grows else "Computing the first step …" if history.started is not None else words
+            "" if not grows else words if history.stage is Stage.READING else "Computing the first step …"
         )
 
     def _show_failure(self, history: RunHistory) -> None:
@@ -150,19 +154,19 @@ class ProgressPanel(QWidget):
         if words != self.failure.text():
             self.failure.setText(words)
 
-    def _state(self, history: RunHistory, running: bool, stopping: bool) -> str:
+    def _state(self, history: RunHistory, running: bool, stopping: bool, pausing: bool) -> str:
         if not running:
             return _ended(history)
         if stopping:
             return "stopping …"
         after = ", stops after the next evaluation" if self.after.isChecked() else ""
-        if history.paused:
-            return f"paused{after}"
-        return f"training{after}" if after or history.progress is None else f"training, {time_left(history)}"
+        if history.paused or pausing:
+            return f"{'paused' if history.paused else 'pausing …'}{after}"
+        return f"training{after}" if after or history.stage is not Stage.STEPS else f"training, {time_left(history)}"
 
     @Slot()
     def _ask_pause(self) -> None:
-        self.pause_requested.emit(not self._paused)
+        self.pause_requested.emit(not self._pauses)
 
 
 def time_left(history: RunHistory) -> str:
@@ -190,7 +194,8 @@ def _numbers(history: RunHistory) -> list[str]:
         speed(progress.images_per_second),
     ]
     if history.evaluations:
-        parts.append(f"AP50 {share(history.evaluations[-1].ap50)}")
+        last = history.evaluations[-1]
+        parts.append(f"AP50 {share(last.ap50)}" + f" after epoch {last.epoch:,}" * (last.epoch != progress.epoch))
     if progress.memory_bytes:
         parts.append(size(progress.memory_bytes))
     return parts
@@ -202,7 +207,7 @@ def _ended(history: RunHistory) -> str:
     if isinstance(history.ended, Finished):
         return f"stopped{RESUMED}" if history.ended.stopped else "finished"
     if history.trained_elsewhere:
-        if history.paused or history.progress is None:
+        if history.paused or history.stage is not Stage.STEPS:
             return f"{'paused' if history.paused else 'training'} in another program"
         return f"training in another program, {time_left(history)}"
     return f"interrupted{RESUMED}" if history.started is not None else "not started"

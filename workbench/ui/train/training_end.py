@@ -1,81 +1,23 @@
-"""How a training ends: after the next evaluation if a person asked for that, and what is reported when it has ended."""
+"""What is said of a training that has ended: how, with which AP, or why it did not begin."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TypeVar
 
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.core.formatting import duration, share
 from workbench.errors import WorkbenchError
-from workbench.training import run_recipe, runs
-from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Started
-from workbench.training.request import DeferredRunRequest, RunRequest
+from workbench.training.events import Failed, Finished
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.train import work
 from workbench.ui.train.runs.evaluation_size import few_images_note
-from workbench.ui.train.runs.history import RunHistory
-from workbench.ui.train.work import Train
+from workbench.ui.train.runs.history import RunHistory, Stage
 
-AnyEvent = TypeVar("AnyEvent")
+NO_BOX = "Its AP is not known: there was no box to judge it by."
 log = logging.getLogger(__name__)
-
-
-def stop_after_evaluation(events: Iterator[AnyEvent], control: Control, after: threading.Event) -> Iterator[AnyEvent]:
-    """Pass `events` on. While `after` is set, the next evaluation is the last: the training stops when it is reported.
-
-    Runs in the training's thread, so that not a single step of the next epoch is computed.
-    """
-    with contextlib.closing(events):  # type: ignore[type-var]
-        for event in events:
-            if isinstance(event, Evaluated) and after.is_set():
-                control.stop.set()
-            yield event
-
-
-def events(
-    train: Train,
-    request: DeferredRunRequest | RunRequest | Path,
-    job: Job,
-    after: threading.Event,
-    for_tensorboard: bool = False,
-) -> Iterator[Event | RunHistory]:
-    """The events of a training that obeys the flags of `job`, and `after` as in `stop_after_evaluation`."""
-    control = Control(job.stop, job.pause)
-    return stop_after_evaluation(work.events(train, request, control, for_tensorboard), control, after)
-
-
-def training_job(
-    name: str,
-    train: Train,
-    request: DeferredRunRequest | RunRequest | Path,
-    after: threading.Event,
-    for_tensorboard: bool = False,
-) -> Job:
-    """A Job for the training of run `name`; see `events`."""
-
-    def run_events(job: Job) -> Iterator[Event | RunHistory]:
-        return events(train, request, job, after, for_tensorboard)
-
-    return Job(f"Training {name}", run_events, ends_itself=True, is_training=True, low_priority=True)
-
-
-def evaluates(request: DeferredRunRequest | RunRequest | Path) -> bool:
-    """Whether the training evaluates before its end; a path is a run to resume."""
-    if isinstance(request, DeferredRunRequest | RunRequest):
-        return request.recipe.training.evaluate_every > 0
-    try:
-        return int(run_recipe.tables(request / runs.RECIPE)["training"]["evaluate_every"]) > 0
-    except (KeyError, TypeError, ValueError):  # reported later, when the run can't be resumed
-        return True
 
 
 def end_sentence(name: str, history: RunHistory) -> str:
@@ -92,7 +34,7 @@ def end_sentence(name: str, history: RunHistory) -> str:
 def _best(history: RunHistory) -> str:
     best = history.best
     if best is None or math.isnan(best.ap50):
-        return "It was not evaluated."
+        return NO_BOX if history.evaluations else "It was not evaluated."
     few, first = few_images_note(best.images), next(iter(history.evaluations), best)
     word = "Newest" if few else "Best"
     numbers = f"{word}: AP50 {share(best.ap50)}, AP {share(best.ap)} in epoch {best.epoch:,}{few and f', {few}'}."
@@ -103,45 +45,24 @@ def _best(history: RunHistory) -> str:
     return f"{numbers} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
 
 
-class FollowedTraining:
-    """What is known of the training that runs."""
-
-    def __init__(self) -> None:
-        self._name = ""
-        self.began = False
-        self.stops_after = False
-        self._evaluated = -1  # the step of the last evaluation
-        self._ended: Finished | Failed | None = None
-
-    def add(self, event: object) -> None:
-        if isinstance(event, Started):
-            self.began, self._name = True, event.run
-        elif isinstance(event, Evaluated):
-            self._evaluated = event.step
-        elif isinstance(event, Finished | Failed):
-            self._ended = event
-
-    @property
-    def failure(self) -> str:
-        return self._ended.sentence if isinstance(self._ended, Failed) else ""
-
-    @property
-    def stopped_as_asked(self) -> bool:
-        """Whether it stopped with an evaluation, as "Stop after the next evaluation" says."""
-        return self.stops_after and isinstance(self._ended, Finished) and self._ended.step == self._evaluated
-
-    @property
-    def outcome(self) -> str:
-        """What became of it, once it has begun."""
-        if not isinstance(self._ended, Finished):
-            return f"{self._name} failed"
-        best = "" if math.isnan(self._ended.best_ap50) else f", AP50 {share(self._ended.best_ap50)}"
-        return f"{self._name} {'stopped' if self._ended.stopped else 'finished'}{best}"
+def is_end_of_evaluation(history: RunHistory) -> bool:
+    """Whether it stopped with an evaluation, as "Stop after the next evaluation" says."""
+    ended, evaluations = history.ended, history.evaluations
+    return isinstance(ended, Finished) and bool(evaluations) and evaluations[-1].step == ended.step
 
 
-def refusal(session: Session, job: Job, history: RunHistory | None) -> str:
+def outcome(name: str, history: RunHistory) -> str:
+    """What became of a run that has begun, in a few words."""
+    ended = history.ended
+    if not isinstance(ended, Finished):
+        return f"{name} failed"
+    best = "" if math.isnan(ended.best_ap50) else f", AP50 {share(ended.best_ap50)}"
+    return f"{name} {'stopped' if ended.stopped else 'finished'}{best}"
+
+
+def refusal(session: Session, job: Job, history: RunHistory) -> str:
     """Why the ended training of `job` was refused before it began, "" if it was not. Reports it if nothing else has."""
-    if history is None or history.started is not None:
+    if history.stage is not Stage.READING:
         return ""
     if job.error is not None:  # which the session has reported
         return job.error.sentence

@@ -1,25 +1,19 @@
-"""What the Train page does in threads: loading PyTorch and the detectors, reading runs, and the training itself."""
+"""What the Train page's form does in threads: load PyTorch and the detectors, fetch and import weights, count them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.detectors import DetectorSettings
-from workbench.errors import WorkbenchError
-from workbench.training import recipes, runs, tensorboard_log
-from workbench.training.events import Control, Event
+from workbench.training import recipes
 from workbench.training.recipes import Recipe
-from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.ui.job_progress import JobProgress
-from workbench.ui.train.runs.history import RunHistory, history_of
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Pretrained
-
-Train = Callable[[RunRequest | Path, Control], Iterator[Event]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,45 +150,3 @@ def import_weights(request: WeightsImportRequest) -> Iterator[str]:
 
 def _default_first(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name != recipes.DEFAULT, name)))
-
-
-def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
-    """Train as requested; a path is a run to resume."""
-    from workbench.training import run
-
-    if isinstance(request, Path):
-        yield from run.resume(request, control)
-        return
-    try:
-        yield from run.train(request, control)
-    finally:
-        runs.remove_unstarted(request.folder)
-
-
-def events(
-    train: Train, request: DeferredRunRequest | RunRequest | Path, control: Control, for_tensorboard: bool = False
-) -> Iterator[Event | RunHistory]:
-    """The events of a training; for a resumed one, first the history so far."""
-    if isinstance(request, DeferredRunRequest):
-        request = _read_request(request)
-    folder = request if isinstance(request, Path) else request.folder
-    if isinstance(request, Path):
-        yield read_history(request)
-    run_events = train(request, control)
-    yield from tensorboard_log.log_events(run_events, folder) if for_tensorboard else run_events
-
-
-def _read_request(deferred: DeferredRunRequest) -> RunRequest:
-    try:
-        return deferred.request()
-    except WorkbenchError:
-        runs.remove_unstarted(deferred.folder)
-        raise
-
-
-def read_history(folder: Path) -> RunHistory:
-    events, end = runs.tail(folder)
-    history = history_of(events)
-    history.read_to = end
-    history.trained_elsewhere = history.ended is None and runs.is_running(folder)
-    return history

@@ -137,6 +137,12 @@ def test_a_redraw_that_nobody_would_see_is_left_out(make: Make, monkeypatch: pyt
     told_so_far.add(evaluated(1, {}))
     curves.show_history(told_so_far, now=False)
     assert curves.ap.names() == ("AP50", "AP")
+    while curves.is_behind:
+        curves.show_history(told_so_far, now=False)
+    assert all(len(plot.data(plot.names()[0])[0]) == 1_001 for plot in curves.grid.shown if plot is not curves.ap)
+    now[0] += 1.1
+    monkeypatch.setattr(curves, "_draw_plot", lambda _: pytest.fail("drawn though nothing is new"))
+    curves.show_history(told_so_far, now=False)
 
 
 def test_the_logarithmic_scale_is_a_button_and_a_line_of_the_menu_and_is_kept(make: Make) -> None:

@@ -43,7 +43,7 @@ from workbench.core.project import State
 from workbench.training.findings import WARNING
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
-from workbench.ui.train import work
+from workbench.ui.train import training_job
 from workbench.ui.train.form.start_from import PUBLISHED
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.preflight.checks import Checks
@@ -191,7 +191,7 @@ def test_one_that_its_training_refuses_says_so_in_the_list(qtbot: QtBot, two_wai
     assert session.document is not None
     ids = tuple(image.id for image in session.document.images())
     session.do(edits.SetState(ids, State.IN_WORK))
-    two_wait._train = work.train
+    two_wait._train = training_job.train
     end_with_evaluation(qtbot, two_wait, session)
     qtbot.waitUntil(lambda: not session.is_training and "could not begin" in text(two_wait, "train-queue-words"))
     assert rows(two_wait, STATE) == 2 * ["could not begin"]
@@ -225,9 +225,46 @@ def test_stop_holds_the_queue_and_a_button_lets_it_go_on(
     assert button(two_wait, "train-queue-hold").text() == "Hold"
 
 
+def test_stop_holds_the_queue_also_if_the_training_was_to_stop_after_its_next_evaluation(
+    qtbot: QtBot, two_wait: TrainPage, session: Session, training: FakeTraining
+) -> None:
+    training.evaluates = False
+    two_wait._progress.after.trigger()
+    press(qtbot, two_wait, "train-stop")
+    qtbot.waitUntil(lambda: not session.is_training)
+    assert text(two_wait, "train-queue-words").startswith("The queue is held because a training was stopped")
+
+
+def test_what_is_told_of_the_queue_says_what_happens_next(
+    qtbot: QtBot, page: TrainPage, session: Session, tmp_path: Path
+) -> None:
+    label_all(session)
+    ready(qtbot, page)
+    said = heard(session)
+    (weights := tmp_path / "begun.safetensors").touch()
+    put(qtbot, page, "a")
+    assert said[0].startswith("'a' waits in the queue. Start the queue, or a training, which it then follows.")
+    assert page._setup.settled, "the form must not change by itself"
+    page._setup.start_from.begin_from(weights)
+    page._setup.buttons.queue_requested.emit()  # the check refuses such weights
+    weights.unlink()
+    page._setup.start_from.begin_from(None)
+    started(qtbot, page, 2)
+    press(qtbot, page, "train-queue-hold")
+    put(qtbot, page, "b")
+    assert said[-1].startswith("'b' waits in the queue. The queue is held until you press Go on.")
+    press(qtbot, page, "train-queue-hold")
+    assert said[-1] == "The queue goes on when this training has ended."
+    end_with_evaluation(qtbot, page, session)
+    qtbot.waitUntil(lambda: is_training(session, "a"))
+    end_with_evaluation(qtbot, page, session)
+    qtbot.waitUntil(lambda: is_training(session, "b"))
+    assert said[-1].endswith(f"{weights}: there is no such file. Choose other weights to start from.")
+
+
 def test_pause_only_pauses(qtbot: QtBot, two_wait: TrainPage, session: Session) -> None:
     press(qtbot, two_wait, "train-pause")
-    qtbot.waitUntil(lambda: button(two_wait, "train-pause").text() == "Continue")
+    qtbot.waitUntil(lambda: text(two_wait, "train-title").endswith("paused"))
     assert rows(two_wait) == ["first", "second"]
     assert is_training(session, "running")
 

@@ -42,7 +42,7 @@ def test_each_term_has_a_value_for_each_step() -> None:
     assert math.isnan(history.terms["box"][2])
     assert math.isnan(history.terms["label"][0])
     assert history.terms["label"][1:].tolist() == [1.0, 0.5]
-    assert history.loss.tolist() == [4.0, 4.0, 0.5]
+    assert history.column("loss").tolist() == [4.0, 4.0, 0.5]
 
 
 def test_the_log_has_what_a_person_wants_to_know_and_no_progress() -> None:
@@ -68,7 +68,7 @@ def test_the_log_has_what_a_person_wants_to_know_and_no_progress() -> None:
 def test_a_long_run_keeps_a_bounded_number_of_points_with_the_newest() -> None:
     history = history_of(progress(step, {"box": 1.0 / step}) for step in range(1, 3 * MOST_POINTS))
     assert len(history.step) <= MOST_POINTS
-    assert len(history.step) == len(history.terms["box"]) == len(history.learning_rate) == len(history.speed)
+    assert len(history.step) == len(history.terms["box"]) == len(history.column("rate"))
     assert history.step[-1] >= 3 * MOST_POINTS - 2
     assert (np.diff(history.step) > 0).all()
 
@@ -99,9 +99,9 @@ def test_what_the_machine_did_is_told_in_units_of_people() -> None:
     event = Progress(1, 9, 1, 1, {}, 1.0, 0.1, 20.0, 60.0, 1_500_000_000, 2.5, 0.75)
     unknown = Progress(2, 9, 1, 1, {}, 1.0, 0.1, 20.0, 60.0)
     history = history_of([event, unknown])
-    for values, first in ((history.memory, 1.5), (history.device_use, 75.0), (history.gradient_norm, 2.5)):
-        assert values[0] == first
-        assert math.isnan(values[1])
+    for name, first in (("memory", 1.5), ("use", 75.0), ("norm", 2.5)):
+        assert history.column(name)[0] == first
+        assert math.isnan(history.column(name)[1])
 
 
 def test_steps_that_a_run_repeats_after_a_kill_are_drawn_once() -> None:

@@ -101,8 +101,13 @@ class Curves(QWidget):
         return (
             grown > self._drawn_rows // VISIBLE_POINTS
             or (self.ap in self.grid.shown and self._drawn_ap != self._ap_state)
-            or time.monotonic() - self._drawn_at > AT_LEAST
+            or (grown != 0 and time.monotonic() - self._drawn_at > AT_LEAST)  # fewer, once they were merged in pairs
         )
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more calls are needed until all plots have the newest points."""
+        return bool(self._due) or len(self._history.series) != self._drawn_rows
 
     @property
     def _ap_state(self) -> tuple[int, bool]:
@@ -134,12 +139,10 @@ class Curves(QWidget):
         for number, (name, values) in enumerate(terms.items()):
             self._curve(self.loss, name, step, values, number)
         if len(terms) > 1:
-            self._curve(self.loss, "sum", step, self._history.loss, "text")
+            self._curve(self.loss, "sum", step, self._history.column("loss"), "text")
 
     def _draw_only(self, name: str, step: Floats) -> None:
-        history, plot = self._history, self.grid.plot(name)
-        values = {"rate": history.learning_rate, "speed": history.speed, "norm": history.gradient_norm,
-                  "use": history.device_use, "memory": history.memory}[name]  # fmt: skip
+        plot, values = self.grid.plot(name), self._history.column(name)
         known = not np.isnan(values).all()
         plot.note("" if known or not len(step) else "not known of this run")
         if not known:

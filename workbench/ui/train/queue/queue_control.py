@@ -1,11 +1,11 @@
 """Runs the queue of trainings: puts the form's into it, and begins the next one when a training has ended.
 
-It follows the trainings of the window by the session's jobs, however they were begun: on this page, from the Label page
-or by Resume.
+The page tells it of each training: when it begins, however that was asked for, when its run has started, and its end.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from workbench.core.document import Document
 from workbench.core.formatting import count
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.training import folds, queue_file, recipes, runs
-from workbench.training.events import Started
 from workbench.training.queue_file import QueuedTraining
 from workbench.training.request import DeferredRunRequest
 from workbench.training.run_actions import Fork, existing
@@ -26,11 +25,11 @@ from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
 from workbench.ui.train import refusals
 from workbench.ui.train.form.setup_panel import SetupPanel
-from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.queue.queue_bar import QueueBar
 from workbench.ui.train.queue.queue_list import RESUMED, SHARED, QueueList
+from workbench.ui.train.runs.history import RunHistory, Stage
 from workbench.ui.train.runs.run_actions import RunActions
-from workbench.ui.train.training_end import EndNotice, FollowedTraining
+from workbench.ui.train.training_end import EndNotice, is_end_of_evaluation, outcome
 
 TITLE = "Queue"
 NO_QUEUE = (
@@ -48,25 +47,22 @@ class QueueControl(QObject):
 
     begin_requested = Signal(object, bool)
 
-    def __init__(
-        self, session: Session, setup: SetupPanel, run_actions: RunActions, progress: ProgressPanel, notice: EndNotice
-    ) -> None:
+    def __init__(self, session: Session, setup: SetupPanel, run_actions: RunActions, notice: EndNotice) -> None:
         super().__init__(setup)
         self._session, self._setup, self._run_actions, self._notice = session, setup, run_actions, notice
         self.bar, self.list = QueueBar(), QueueList()
         self._tabs: QTabWidget | None = None
         self._queue: TrainingQueue | None = None  # None: no project is open, or only for reading
         self._job: Job | None = None  # the training that runs
+        self._stop_after = threading.Event()  # its own: set while it is to stop after its next evaluation
         self._begins: int | None = None  # the key of the one that is asked to begin
         self._folder: Path | None = None  # of its run
-        self._follow = FollowedTraining()
         self._ended: list[str] = []  # what became of the trainings in a row
         self._undo = WidgetUndoStack(session, self.list)
         self._next = QTimer(self, interval=0, singleShot=True)  # when all others know that a training has ended
         self._next.timeout.connect(self._after_end)
         setup.buttons.queue_requested.connect(self.add)
         setup.changed.connect(self._show_bar)  # what is needed to begin has been loaded
-        progress.stop_after_requested.connect(self._stop_after)
         self.bar.go_on_requested.connect(self.go_on)
         self.bar.hold_requested.connect(self._hold)
         self.list.move_requested.connect(self._move)
@@ -74,9 +70,6 @@ class QueueControl(QObject):
         self.list.remove_requested.connect(self._remove)
         session.document_changed.connect(self._document_changed)
         session.closing.connect(self._hold)
-        session.job_started.connect(self._job_started)
-        session.job_event.connect(self._job_event)
-        session.job_ended.connect(self._job_ended)
         self._document_changed()
 
     def add_tab(self, tabs: QTabWidget) -> None:
@@ -96,7 +89,7 @@ class QueueControl(QObject):
     @Slot()
     def _document_changed(self) -> None:
         document = self._session.document
-        self._queue, self._ended = None, []
+        self._queue, self._job, self._ended = None, None, []
         if document is not None and not document.read_only:
             self._queue = TrainingQueue(document.folder)
             if self._queue.unread:
@@ -149,8 +142,9 @@ class QueueControl(QObject):
 
     def add_run(self, folder: Path) -> None:
         """Put the run in `folder` at the end of the queue, to go on from its last checkpoint."""
-        waiting = self._queue.waiting if self._queue is not None else ()
-        if folder in (one.resumed_run(folder.parent) for one in waiting):
+        if self._queue is None:
+            self._session.report_error(ReadOnly(self.refusal))
+        elif folder in (one.resumed_run(folder.parent) for one in self._queue.waiting):
             self._session.inform(f"'{folder.name}' waits in the queue already.")
         else:
             self._put([queue_file.resumed(folder)])
@@ -254,39 +248,29 @@ class QueueControl(QObject):
 
     # --- what the trainings do ---
 
-    @Slot(bool)
-    def _stop_after(self, on: bool) -> None:
-        self._follow.stops_after = on
+    def begin(self, job: Job, stop_after: threading.Event) -> None:
+        """A training begins, of the queue or another. `stop_after` is set while an evaluation is to be its end."""
+        if self._queue is not None:
+            self._job, self._stop_after = job, stop_after
+            self._queue.begin(self._begins)
+            self.refresh()
 
-    @Slot(object)
-    def _job_started(self, job: object) -> None:
-        if not isinstance(job, Job) or not job.is_training or self._queue is None:
-            return
-        self._job, self._follow = job, FollowedTraining()
-        self._queue.begin(self._begins)
-        self.refresh()
+    def started(self) -> None:
+        """The training has begun or gone on: it does not wait any more."""
+        self._try(TrainingQueue.started)
 
-    @Slot(object, object)
-    def _job_event(self, job: object, event: object) -> None:
-        if job is not self._job:
+    def end(self, name: str, history: RunHistory, refused: str) -> None:
+        """It has ended. `refused`: why it could not begin, "" if it could."""
+        job, training, self._job = self._job, self._of_current(), None
+        if job is None or self._queue is None:
             return
-        self._follow.add(event)
-        if isinstance(event, Started):
+        began, is_new = history.stage is not Stage.READING, training is not None and not training.resumes
+        if is_new and self._folder is not None and runs.has_started(self._folder):  # one that goes on has before
+            began, refused = True, ""  # it was told to stop before this thread could hear of it
             self._try(TrainingQueue.started)
-
-    @Slot(object)
-    def _job_ended(self, job: object) -> None:
-        if job is not self._job or not isinstance(job, Job) or self._queue is None:
-            return
-        follow, training, self._job = self._follow, self._of_current(), None
-        is_new = training is not None and not training.resumes  # one that goes on has started before
-        if is_new and self._folder is not None and runs.has_started(self._folder):
-            follow.began = True  # it was told to stop before this thread could hear of it
-            self._try(TrainingQueue.started)
-        refused = "" if follow.began else job.error.sentence if job.error is not None else follow.failure
-        stopped = job.stop.is_set() and not follow.stopped_as_asked
-        if follow.began:
-            self._ended.append(follow.outcome)
+        stopped = job.stop.is_set() and not (self._stop_after.is_set() and is_end_of_evaluation(history))
+        if began:
+            self._ended.append(outcome(name, history))
         elif training is not None:
             self._ended.append(f"{self._queue.called(training)} could not begin")
         self._try(lambda queue: queue.end(stopped=stopped, refused=refused))

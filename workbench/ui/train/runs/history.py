@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import enum
 import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from workbench.core.formatting import count, share
+from workbench.training import runs
 from workbench.training.events import (
     Evaluated,
     Event,
@@ -29,14 +32,22 @@ def _series() -> Series:
     return Series(peaks=(_NORM, _MEMORY))
 
 
+class Stage(enum.Enum):
+    """What a training does after it was begun or resumed: it reads its images, computes a first step, then others."""
+
+    READING, FIRST_STEP, STEPS = range(3)
+
+
 @dataclass(slots=True)
 class RunHistory:
     """Grows with `add`. Its properties by step are arrays as long as `step`, NaN where a value is unknown.
 
-    `trained_elsewhere`: another window or the command line trains it; its events have been read up to byte `read_to`.
+    `started`: when it last began or went on. `trained_elsewhere`: another window or the command line trains it; its
+    events have been read up to byte `read_to`.
     """
 
     started: Started | None = None
+    stage: Stage = Stage.READING
     progress: Progress | None = None
     ended: Finished | Failed | None = None
     paused: bool = False
@@ -47,6 +58,10 @@ class RunHistory:
     evaluations: list[Evaluated] = field(default_factory=list)
     best: Evaluated | None = None  # of the best weights, which survive a kill though their steps are repeated
     log: list[str] = field(default_factory=list)
+
+    def await_start(self) -> None:
+        """It is to go on: until it has, what it was doing before is not what it does now."""
+        self.stage, self.ended, self.paused, self.reading = Stage.READING, None, False, None
 
     def add(self, event: Event) -> None:
         """Add the next event."""
@@ -70,13 +85,13 @@ class RunHistory:
 
     def _begin(self, event: Started) -> None:
         """A resumed run repeats the steps after its last checkpoint; what was reported of them before is dropped."""
-        self.started, self.ended, self.paused, self.trained_elsewhere = self.started or event, None, False, False
-        self.reading = None
+        self.await_start()
+        self.started, self.stage, self.trained_elsewhere = event, Stage.FIRST_STEP, False
         self.series.cut(event.resumed_step)
         self.evaluations = [kept for kept in self.evaluations if kept.step <= event.resumed_step]
 
     def _add_progress(self, event: Progress) -> None:
-        self.progress = event
+        self.progress, self.stage = event, Stage.STEPS
         terms = {_TERM + name: value for name, value in event.terms.items()}
         memory = event.memory_bytes / 1e9 or math.nan  # 0 means unknown
         own = {_SUM: event.loss, _RATE: event.learning_rate, _SPEED: event.images_per_second,
@@ -93,34 +108,12 @@ class RunHistory:
         names = [name for name in self.series.names if name.startswith(_TERM)]
         return {name.removeprefix(_TERM): self.series.column(name) for name in names}
 
-    @property
-    def loss(self) -> Floats:
-        """The sum of the terms."""
-        return self.series.column(_SUM)
-
-    @property
-    def learning_rate(self) -> Floats:
-        return self.series.column(_RATE)
-
-    @property
-    def speed(self) -> Floats:
-        """Images a second."""
-        return self.series.column(_SPEED)
-
-    @property
-    def gradient_norm(self) -> Floats:
-        """The maximum since the previous point, before clipping."""
-        return self.series.column(_NORM)
-
-    @property
-    def memory(self) -> Floats:
-        """GB (of 1e9 bytes)."""
-        return self.series.column(_MEMORY)
-
-    @property
-    def device_use(self) -> Floats:
-        """Percent."""
-        return self.series.column(_USE)
+    def column(self, name: str) -> Floats:
+        """The sum of the terms, "loss"; or what the plot of this name shows: "rate" of learning, "speed" in images a
+        second, "norm" of the gradient (the maximum since the previous point, before clipping), "memory" in GB (of 1e9
+        bytes), "use" of the device in percent.
+        """
+        return self.series.column(name)
 
 
 def history_of(events: Iterable[Event]) -> RunHistory:
@@ -128,6 +121,15 @@ def history_of(events: Iterable[Event]) -> RunHistory:
     history = RunHistory()
     for event in events:
         history.add(event)
+    return history
+
+
+def read_history(folder: Path) -> RunHistory:
+    """Of the run in `folder`, as far as it has been written by now."""
+    events, end = runs.tail(folder)
+    history = history_of(events)
+    history.read_to = end
+    history.trained_elsewhere = history.ended is None and runs.is_running(folder)
     return history
 
 

@@ -19,19 +19,18 @@ from workbench.ui.actions import with_keys
 from workbench.ui.background import Background
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
-from workbench.ui.train import work
 from workbench.ui.train.compare.window import CompareWindow
 from workbench.ui.train.form.setup_panel import SetupPanel
 from workbench.ui.train.runs import run_work
 from workbench.ui.train.runs.extend_window import ExtendWindow
-from workbench.ui.train.runs.history import RunHistory
+from workbench.ui.train.runs.history import RunHistory, read_history
 from workbench.ui.train.runs.run_list import RunList
 from workbench.ui.train.runs.run_work import DataDigestRequest, RunAction, RunListRequest, RunListResult
 
 
 class RunActions(QObject):
     """`listed(tuple of RunInfo)`; `history_read(folder, RunHistory)`; `continue_requested(folder)` of a run to resume;
-    `renamed(old, new)` folders; `deleted(folder)`, the run's former folder.
+    `renamed(old, new)` folders.
 
     In a window that may only read the project, runs are not changed either: the other window, which may, is not told of
     it, and could not take it back.
@@ -41,13 +40,12 @@ class RunActions(QObject):
     history_read = Signal(object, object)
     continue_requested = Signal(object)
     renamed = Signal(object, object)
-    deleted = Signal(object)
 
     def __init__(self, session: Session, runs: RunList, setup: SetupPanel) -> None:
         super().__init__(runs)
         self._session, self._runs, self._setup = session, runs, setup
         self._list = Background("Reading the runs", run_work.list_runs, self)
-        self._history = Background("Reading a run", work.read_history, self)
+        self._history = Background("Reading a run", read_history, self)
         self._data = Background("Comparing the data", run_work.data_digest, self)
         self._changes = Background("Changing the runs", run_work.perform, self)
         self._awaited_run: Path | None = None  # the run whose curves are being read
@@ -97,9 +95,9 @@ class RunActions(QObject):
     @Slot(object, object)
     def _have_read(self, folder: Path, history: object) -> None:
         is_awaited = folder == self._awaited_run and self._is_here(folder)
-        if is_awaited and (folder / EVENTS).is_file():  # not renamed or deleted
+        if is_awaited and isinstance(history, RunHistory) and (folder / EVENTS).is_file():  # not renamed or deleted
             self.history_read.emit(folder, history)
-            if isinstance(history, RunHistory) and history.trained_elsewhere:
+            if history.trained_elsewhere:
                 self.list_runs()  # others' changes send no signal, and the run's row is older than what is shown now
 
     def _is_here(self, folder: Path) -> bool:
@@ -182,7 +180,6 @@ class RunActions(QObject):
         for run in chosen:
             try:
                 done.append(run_actions.delete(run.folder))
-                self.deleted.emit(run.folder)
             except WorkbenchError as error:
                 self._session.report_error(error)
         if done:

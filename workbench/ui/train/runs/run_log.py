@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QPlainTextEdit
 
@@ -17,6 +19,13 @@ class RunLog(QPlainTextEdit):
         self.setObjectName("train-log")
         self.setAccessibleName("Log of the run")
         self._is_at_end = True
+        self._number = 0  # of lines appended
+
+    def show_lines(self, lines: Sequence[str]) -> None:
+        """Append those that are new: `lines` are all of the run so far."""
+        if len(lines) > self._number:
+            self.appendPlainText("\n".join(lines[self._number :]))
+            self._number = len(lines)
 
     def hideEvent(self, event: QHideEvent) -> None:
         bar = self.verticalScrollBar()
@@ -39,4 +48,4 @@ class RunLog(QPlainTextEdit):
 
     def clear(self) -> None:
         super().clear()
-        self._is_at_end = True
+        self._is_at_end, self._number = True, 0

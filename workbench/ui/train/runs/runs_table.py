@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
@@ -36,6 +36,7 @@ OF_BEST = (
     "Of the run's best weights, which Inspect and Export use."
     f" With fewer than {FEW_JUDGES} images to judge by, it is largely chance, so the newest weights count as the best."
 )
+STARTING = "starting"  # the state of a run that is resumed here, until it has begun
 EMPTY = "No run yet. Choose a recipe at the left and start a training: its run is listed here."
 TYPING = 360  # px, the editor of a note
 LEAST_NOTE = 120  # px, the minimum width of its column
@@ -96,8 +97,10 @@ class RunsTable(QTableWidget):
         self.viewport().update()
 
     def set_beginning(self, name: str) -> None:
-        """A run of this name is being trained, and will be listed once it has begun; "": none."""
-        self._beginning = name
+        """A training of this name begins: its run is listed, or listed as running, once it has begun; "": none."""
+        before, self._beginning = self._beginning, name
+        for one in (before, name):
+            self._renew(one, STATE)
         self.viewport().update()
 
     def set_runs(self, found: Sequence[RunInfo], select: Sequence[str] = ()) -> None:
@@ -110,6 +113,8 @@ class RunsTable(QTableWidget):
         chosen = kept or [name for name in select if name in there]
         current = self._cell_at(self.currentRow(), NAME).data(_RUN) if self.currentRow() >= 0 else ""
         self._runs = {run.name: run for run in found}
+        if self._beginning in self._runs and self._runs[self._beginning].is_running:
+            self._beginning = ""
         self.blockSignals(True)
         self.setSortingEnabled(False)
         self.setRowCount(len(found))
@@ -132,9 +137,13 @@ class RunsTable(QTableWidget):
         """A run that is being trained has come to this epoch: it is listed again only when it saves or is evaluated."""
         run = self._runs.get(name)
         if run is not None and epoch > run.epoch and not self.is_editing:
-            self._runs[name] = run = replace(run, epoch=epoch)
+            self._runs[name] = replace(run, epoch=epoch)
+            self._renew(name, EPOCHS)
+
+    def _renew(self, name: str, column: int) -> None:
+        if name in self._runs and not self.is_editing:  # else all are renewed at its end
             self.blockSignals(True)
-            self.setItem(self._row_of(name), EPOCHS, self._cell(run, EPOCHS))
+            self.setItem(self._row_of(name), column, self._cell(self._runs[name], column))
             self.blockSignals(False)
 
     @Slot()
@@ -163,6 +172,8 @@ class RunsTable(QTableWidget):
             self.blockSignals(False)
 
     def _cell(self, run: RunInfo, column: int) -> QTableWidgetItem:
+        if column == STATE and run.name == self._beginning and not run.is_running:
+            run = replace(run, state=STARTING)
         cell = _Cell(_text(run, column))
         cell.setData(_KEY, _key(run, column))
         cell.setData(_RUN, run.name)
@@ -203,13 +214,14 @@ class RunsTable(QTableWidget):
 
     def _choose(self, names: Sequence[str], current: str = "") -> None:
         """Select these; the keyboard continues from the run called `current` if it is one of them."""
-        model, flag = self.selectionModel(), QItemSelectionModel.SelectionFlag
-        model.clearSelection()
-        rows = [row for row in map(self._row_of, names) if row >= 0]
-        for row in rows:
-            model.select(self.model().index(row, NAME), flag.Select | flag.Rows)
+        model, flag, wanted = self.selectionModel(), QItemSelectionModel.SelectionFlag, set(names)
+        rows = {name: row for row in range(self.rowCount()) if (name := self._run_in(row).name) in wanted}
+        selection = QItemSelection()  # as a whole: one by one, each looks through those before
+        for row in rows.values():
+            selection.select(self.model().index(row, NAME), self.model().index(row, NAME))
+        model.select(selection, flag.ClearAndSelect | flag.Rows)
         if rows:
-            row = self._row_of(current) if current in names else rows[0]
+            row = rows[current] if current in rows else min(rows.values())
             model.setCurrentIndex(self.model().index(row, NAME), flag.NoUpdate)
 
     # --- typing in place ---
