@@ -82,11 +82,11 @@ def known(folder: Path) -> ComparedRun:
 
 def test_a_run_is_read_with_its_curves_and_its_best_evaluation(tmp_path: Path) -> None:
     run = known(left(tmp_path / "a", FIRST, "ab" * 32))
-    assert (run.trained.step.tolist(), run.trained.loss.tolist()) == ([1, 2, 4, 6], [9, 8, 7, 5])
-    assert (run.epochs, [one.ap50 for one in run.trained.evaluations]) == ([1, 2, 3], [0.2, 0.6, 0.5])
-    assert run.trained.best is not None
-    assert (run.trained.best.epoch, run.trained.best.per_label) == (2, {"cell": 0.8, "spot": 0.4})
-    assert (run.trained.seconds, run.info.digest) == (65.0, "ab" * 32)
+    assert (run.step.tolist(), run.loss.tolist()) == ([1, 2, 4, 6], [9, 8, 7, 5])
+    assert (run.epochs, [one.ap50 for one in run.evaluations]) == ([1, 2, 3], [0.2, 0.6, 0.5])
+    assert run.best is not None
+    assert (run.best.epoch, run.best.per_label) == (2, {"cell": 0.8, "spot": 0.4})
+    assert (run.seconds, run.info.digest) == (65.0, "ab" * 32)
     assert RunReader().read(tmp_path / "absent") is None
 
 
@@ -94,48 +94,48 @@ def test_what_a_killed_run_did_after_its_last_save_is_left_out(tmp_path: Path) -
     resumed = dataclasses.replace(STARTED, resumed_step=2)
     events = (STARTED, progress(1, 9.0), progress(2, 8.0), progress(3, 99.0), evaluated(2, 0.9, True), resumed)
     run = known(left(tmp_path / "a", (*events, progress(3, 7.0), evaluated(2, 0.3, True))))
-    assert (run.trained.step.tolist(), run.trained.loss.tolist()) == ([1, 2, 3], [9, 8, 7])
-    assert [one.ap50 for one in run.trained.evaluations] == [0.3]
+    assert (run.step.tolist(), run.loss.tolist()) == ([1, 2, 3], [9, 8, 7])
+    assert [one.ap50 for one in run.evaluations] == [0.3]
 
 
 def test_a_long_loss_is_averaged(tmp_path: Path) -> None:
     run = known(left(tmp_path / "a", (STARTED, *(progress(step, step % 2) for step in range(4 * POINTS)))))
-    assert len(run.trained.step) == POINTS
-    assert run.trained.step[:2].tolist() == [1.5, 5.5]
-    assert set(run.trained.loss.tolist()) == {0.5}
+    assert len(run.step) == POINTS
+    assert run.step[:2].tolist() == [1.5, 5.5]
+    assert set(run.loss.tolist()) == {0.5}
 
 
-def test_only_events_that_changed_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_events_that_are_new_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a run that trains were read after each of its evaluations."""
     first, second = left(tmp_path / "a", FIRST), left(tmp_path / "b", SECOND)
-    counted: list[str] = []
-    read_events = runs.read_events
+    counted, tail, reader = list[int](), runs.tail, RunReader()
 
-    def counting(folder: Path) -> Iterator[Event]:
-        counted.append(folder.name)
-        return read_events(folder)
+    def counting(folder: Path, start: int = 0) -> tuple[tuple[Event, ...], int]:
+        events, end = tail(folder, start)
+        counted.append(len(events))
+        return events, end
 
-    monkeypatch.setattr(runs, "read_events", counting)
-    reader = RunReader()
+    monkeypatch.setattr(runs, "tail", counting)
 
-    def read() -> list[str]:
-        """The runs of which the events are read."""
+    def read() -> list[int]:
         counted.clear()
         for folder in (first, second):
             reader.read(folder)
         return counted
 
-    assert read() == ["a", "b"]
-    assert read() == []
+    assert read() == [9, 3]
+    assert read() == [0, 0]
     with open(second / "events.jsonl", "a", encoding="utf-8") as file:
         file.write(f"{to_json(progress(4, 3.0))}\n")
-    assert read() == ["b"]
+    assert read() == [0, 1]
     run_actions.write_note(first, "a note is no event")
-    assert read() == []
-    found = [reader.read(folder) for folder in (first, second)]
-    assert [one and one.info.note for one in found] == ["a note is no event", ""]
-    assert [one and one.trained.loss.tolist() for one in found] == [[9, 8, 7, 5], [4, 3]]
+    assert read() == [0, 0]
+    found = [one for folder in (first, second) if (one := reader.read(folder))]
+    assert [(one.info.note, len(one.loss), one.loss[-1]) for one in found] == [("a note is no event", 4, 5), ("", 2, 3)]
     assert first.rename(tmp_path / "c").is_dir()
-    assert reader.read(first) is None
+    second.rename(first)  # another run has the name now
+    assert read() == [4]
+    assert reader.read(second) is None
 
 
 def test_the_best_weights_that_a_kill_left_are_told_by_their_own_evaluation(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_the_best_weights_that_a_kill_left_are_told_by_their_own_evaluation(tmp_
             tmp_path / "a", (STARTED, evaluated(1, 0.2, True), evaluated(2, 0.6, True), again, evaluated(2, 0.5, False))
         )
     )
-    assert [one.ap50 for one in run.trained.evaluations] == [0.2, 0.5]
-    assert run.trained.best is not None
-    assert (run.trained.best.epoch, run.trained.best.ap50) == (2, run.info.best_ap50) == (2, 0.6)
+    assert [one.ap50 for one in run.evaluations] == [0.2, 0.5]
+    assert run.best is not None
+    assert (run.best.epoch, run.best.ap50) == (2, run.info.best_ap50) == (2, 0.6)
 
 
 # --- what differs ---

@@ -66,7 +66,7 @@ def _facts(compared: Sequence[ComparedRun]) -> Iterator[RunDifference]:
 
 
 def _computed_on(run: ComparedRun) -> str:
-    started = run.trained.started
+    started = run.started
     return NONE if started is None else f"{started.device}, {started.precision}"
 
 
@@ -111,7 +111,7 @@ def label_scores(
 
     `former`: labels' former names, from when a run was trained; their rows are those of the current names.
     """
-    bests = [run.trained.best for run in compared]
+    bests = [run.best for run in compared]
     if not any(bests):
         return ()
     olds = [former_in(run.info.checkpoint, former) for run in compared]

@@ -78,9 +78,9 @@ def show_runs(table: Table, compared: Sequence[ComparedRun]) -> None:
         table.head(column, title, right=column in _NUMBERS)
     table.setRowCount(len(compared))
     for row, run in enumerate(compared):
-        info, trained = run.info, run.trained
-        at = NONE if trained.best is None else f"{trained.best.epoch:,}"
-        lasted = NONE if math.isnan(trained.seconds) else duration(trained.seconds)
+        info = run.info
+        at = NONE if run.best is None else f"{run.best.epoch:,}"
+        lasted = NONE if math.isnan(run.seconds) else duration(run.seconds)
         texts = (
             info.name,
             detector_title(info.detector),

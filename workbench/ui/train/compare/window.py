@@ -153,12 +153,11 @@ class CompareWindow(QDialog):
             plot.forget()  # a removed run's colour goes to the next one
         for number, run in enumerate(compared):
             style, name = STYLES[number // COLOURS % len(STYLES)], run.info.name
-            trained = run.trained
-            if trained.evaluations:
-                self.ap50.curve(name, run.epochs, [one.ap50 for one in trained.evaluations], number, style=style)
-                self.ap.curve(name, run.epochs, [one.ap for one in trained.evaluations], number, style=style)
-            if len(trained.step):
-                self.loss.curve(name, trained.step, trained.loss, number, style=style)
+            if run.evaluations:
+                self.ap50.curve(name, run.epochs, [one.ap50 for one in run.evaluations], number, style=style)
+                self.ap.curve(name, run.epochs, [one.ap for one in run.evaluations], number, style=style)
+            if len(run.step):
+                self.loss.curve(name, run.step, run.loss, number, style=style)
         for plot in (self.ap50, self.ap, self.loss):
             plot.settle()
 
