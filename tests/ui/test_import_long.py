@@ -14,11 +14,12 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from tests.formats.making import picture
-from tests.ui.import_window_driver import FIRST, Importing, folder, importing, write
+from tests.ui.import_window_driver import FIRST, Importing, come_in, draw, folder, importing, write
 from tests.ui.window_driver import Open, boxes_on_disk
 from workbench import exchange
 from workbench.core.document import Document
 from workbench.formats.parts import reading_progress
+from workbench.ui.data.importing import work
 from workbench.ui.garbage_collector import collection_paused
 
 __all__ = ["folder", "importing"]  # fixtures
@@ -51,6 +52,28 @@ def test_a_long_reading_is_told_and_stopped(
     importing.qtbot.waitUntil(lambda: not importing.window.session.jobs)
     assert not importing.part("progress").isVisible()
     assert len(boxes_on_disk(project)) == 3
+
+
+def test_a_comparison_that_is_stopped_leaves_no_plan_that_is_for_other_choices(
+    importing: Importing, folder: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come_in(importing, folder)
+    draw(importing, "n", 2, 20, 9, 29)
+    importing.read(folder)
+    importing.choose("existing", "replace")
+    assert importing.part("apply").text() == "Import 1 change"
+    go, compared = threading.Event(), work.compare
+    monkeypatch.setattr(work, "compare", lambda *given: go.wait(10) and compared(*given))
+    existing = importing.part("existing")
+    existing.setCurrentIndex(existing.findData("update"))
+    existing.activated.emit(existing.currentIndex())
+    importing.part("stop").click()
+    assert not importing.part("apply").isEnabled(), "it would take away what was drawn here"
+    assert importing.sentence == "Stopped. Nothing was changed."
+    go.set()
+    importing.qtbot.waitUntil(lambda: not importing.window.session.jobs)
+    assert not importing.part("apply").isEnabled()
+    assert len(boxes_on_disk(project)["n.jpg"]) == 3
 
 
 def test_what_a_given_up_reading_found_is_not_shown(
@@ -123,6 +146,23 @@ def test_a_zip_that_is_only_looked_at_leaves_nothing(importing: Importing, folde
     importing.dialog.close()
     importing.qtbot.waitUntil(lambda: not importing.window.session.jobs)
     assert not list((project / "imports").rglob("*.jpg"))
+
+
+def test_what_is_damaged_in_a_zip_can_be_left_out(importing: Importing, folder: Path, project: Path) -> None:
+    """It was offered for folders only."""
+    file = folder / "Annotations" / "k.xml"
+    file.write_text(file.read_text().replace("<xmin>1<", "<xmin>x<"))
+    importing.read(zipped(folder))
+    assert [line.split("|")[1] for line in importing.lines("damage")] == ["Annotations/k.xml:3"]
+    assert importing.part("leave-out").isVisible()
+    importing.part("leave-out").click()
+    importing.wait()
+    assert importing.part("apply").text() == "Import 12 boxes"
+    importing.dialog.close()
+    (folder.parent / "no.zip").write_text("no zip")
+    importing.show()
+    importing.read(folder.parent / "no.zip")
+    assert not importing.part("leave-out").isVisible(), "nothing would be left"
 
 
 def test_a_project_that_is_read_only_is_compared_and_not_changed(

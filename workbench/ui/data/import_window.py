@@ -221,13 +221,12 @@ class ImportWindow(QDialog):
 
     @Slot()
     def stop(self) -> None:
-        was_reading = self._is_reading
+        """Forget what was read, too: the plan of before a comparison is for other choices, or an earlier project."""
         self._abandon()
-        if was_reading:
-            self._discard()
-            self._hint.say("", _HINT)
-            self._show_hint("Stopped. Nothing was changed.")
-        self._enable()
+        self._discard()
+        self._is_stale = False
+        self._hint.say("", _HINT)
+        self._show_hint("Stopped. Nothing was changed.")
 
     @Slot(object)
     def _reported(self, event: object) -> None:
@@ -271,8 +270,7 @@ class ImportWindow(QDialog):
         self._sentence.setText(ending or "It can't be imported as it is; nothing was changed.")
         self._damage.show_groups(groups)
         skips = self._choices.settings("update").skip_broken
-        is_zip = self._choices.path is not None and archives.is_archive(self._choices.path)
-        self._leave_out.setVisible(self._is_reading and not skips and bool(self._format) and not is_zip)
+        self._leave_out.setVisible(self._is_reading and not skips and bool(self._format))
         self._choices.show_what_matters(self._format, sized="lie outside" in error.sentence, splits=False)
         self._stack.setCurrentWidget(self._damaged)
         if not self._format and self._is_reading:
