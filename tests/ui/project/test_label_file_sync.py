@@ -16,6 +16,7 @@ from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import AUTOSYNC, Label
+from workbench.errors import WorkbenchError
 from workbench.exchange import autosync
 from workbench.ui.data.label_files_window import LabelFilesWindow
 from workbench.ui.data.page import DataPage
@@ -188,3 +189,50 @@ def test_what_was_being_written_when_all_was_closed_is_known_to_be_ours(
     assert window.session.document is not None
     known = window.session.document.store.rows("SELECT count(*) AS n FROM written WHERE image > 0 AND ours = 1")
     assert int(known[0]["n"]) == 3
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_was_being_written_when_another_choice_was_made_is_known_to_be_ours(
+    labelled: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, is_closed: bool
+) -> None:
+    """Chosen again after an edit, the format was no longer written: its files counted as another program's."""
+    with Document.open(labelled) as document:
+        for place in range(3):
+            draw(document, place)
+    real, begun, go_on = autosync.update_files, threading.Event(), threading.Event()
+
+    def slow(*given: object) -> object:
+        begun.set()
+        go_on.wait(10)
+        return real(*given)  # type: ignore[arg-type]
+
+    window = open_window(labelled)
+    worker = window.findChild(label_file_sync.LabelFileSync)
+    with monkeypatch.context() as patch:
+        patch.setattr(autosync, "update_files", slow)
+        window.session.autosync_requested.emit("yolo")
+        qtbot.waitUntil(begun.is_set)
+        window.session.autosync_requested.emit("")
+        if is_closed:
+            threading.Timer(0.2, go_on.set).start()
+            window.close_project()
+            window.open(labelled)
+        else:
+            go_on.set()
+            qtbot.waitUntil(worker._work.is_idle)
+    draw(window.session.document, 0)
+    window.session.autosync_requested.emit("yolo")
+    qtbot.waitUntil(lambda: texts(labelled)["a.txt"].count("\n") == 2)
+
+
+def test_a_choice_that_can_not_be_kept_is_not_shown_as_made(
+    labelled: Path, open_window: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise WorkbenchError("The disk is full. Free some space.")
+
+    monkeypatch.setattr(autosync, "choose_format", full)
+    dialog = choose(open_window(labelled, "data"), "yolo")
+    assert state(dialog) == "The disk is full. Free some space."
+    assert find(dialog, QRadioButton, "beside-off").isChecked()
+    assert find(dialog, QLabel, "beside-place").text() == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import (
@@ -22,6 +23,9 @@ from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
+
+if TYPE_CHECKING:
+    from workbench.exchange.autosync import SyncResult
 
 _CHOICES = (
     ("", "Nothing", "Labels are in the project only, and in what you export."),
@@ -113,11 +117,12 @@ class LabelFilesWindow(QDialog):
 
     @Slot(object)
     def _synced(self, result: object) -> None:
-        from workbench.exchange.autosync import SyncResult
+        from workbench.exchange import autosync
 
         if isinstance(result, WorkbenchError):
+            self.renew()  # the format that was chosen may not be the one that is kept
             self._state.setText(result.sentence)
-        elif isinstance(result, SyncResult):
+        elif isinstance(result, autosync.SyncResult):
             self._state.setText(result.sentence + _named(result))
 
 
@@ -128,10 +133,8 @@ def _short(label_file: Path, image_file: Path) -> str:
     return str(label_file)
 
 
-def _named(result: object) -> str:
-    from workbench.exchange.autosync import SyncResult
-
-    assert isinstance(result, SyncResult)
+def _named(result: SyncResult) -> str:
+    """The first files that were left alone or could not be written, for a line of their own."""
     files = [*result.foreign, *result.failed][:3]
     rest = len(result.foreign) + len(result.failed) - len(files)
     more = f" and {formatting.count(rest, 'other')}" if rest else ""

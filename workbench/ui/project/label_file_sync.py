@@ -45,7 +45,7 @@ class LabelFileSync(QObject):
         super().__init__(parent)
         self.setObjectName("beside")
         self._session = session
-        self._work = Background("Writing labels beside the images", _done, self)
+        self._work = Background("Writing labels beside the images", _sync, self)
         self._work.done.connect(self._done)
         self._format = ""
         self._document: Document | None = None
@@ -71,6 +71,7 @@ class LabelFileSync(QObject):
             autosync.choose_format(document, format)
         except WorkbenchError as error:
             self._session.report_error(error)
+            self._session.autosync_finished.emit(error)
             return
         self._format, self._reported, self._outdated = format, frozenset(), frozenset()
         if format:
@@ -84,8 +85,8 @@ class LabelFileSync(QObject):
     @Slot()
     def _document_changed(self) -> None:
         self._clock.stop()
+        self._work.settle()  # remember what it wrote, or these files would count as others'
         if self._format:
-            self._work.settle()  # remember what it wrote, or these files would count as others'
             self._flush()  # the document is closed after this signal
         self._format, self._outdated, self._reported = "", frozenset(), frozenset()
         document = self._document = self._session.document
@@ -130,7 +131,14 @@ class LabelFileSync(QObject):
 
         assert isinstance(request, SyncRequest)
         document = self._document
-        if document is None or document.folder != request.folder or request.format != self._format:
+        if document is None or document.folder != request.folder:
+            return
+        if isinstance(result, autosync.SyncResult):  # also of a format chosen before: else these files would be others'
+            try:
+                autosync.remember(document, result)
+            except WorkbenchError as error:
+                self._session.report_error(error)
+        if request.format != self._format:
             return
         if isinstance(result, WorkbenchError):
             self._session.report_error(result)
@@ -140,10 +148,6 @@ class LabelFileSync(QObject):
             self._tell_foreign(result)
         else:
             assert isinstance(result, autosync.SyncResult)
-            try:
-                autosync.remember(document, result)
-            except WorkbenchError as error:
-                self._session.report_error(error)
             self._tell_foreign(tuple(result.foreign))
             if result.failed:
                 count = formatting.count(len(result.failed), "label file")
@@ -179,13 +183,13 @@ class LabelFileSync(QObject):
     def close(self) -> None:
         """The window closes."""
         self._clock.stop()
+        self._work.settle()
         if self._format:
-            self._work.settle()
             self._flush()
         self._work.close()
 
 
-def _done(request: object) -> SyncResult | tuple[Path, ...]:
+def _sync(request: object) -> SyncResult | tuple[Path, ...]:
     """Runs in the job's thread."""
     from workbench.core.document import Document
     from workbench.exchange import autosync
