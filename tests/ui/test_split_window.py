@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +26,11 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, write_photographs
-from workbench.core import edits, splits
+from workbench.core import edits, fingerprint, splits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Snapshot, Split
 from workbench.ui.data import split_window
-from workbench.ui.data.split_window import SplitWindow
+from workbench.ui.data.split_window import STOPPED, SplitWindow
 from workbench.ui.main_window import MainWindow
 
 
@@ -235,6 +237,37 @@ def test_pictures_nearly_alike_stay_together(qtbot: QtBot, open_window: Open, ri
     qtbot.waitUntil(find(split, QPushButton, "split-apply").isEnabled)
     apply(split)
     assert on_disk(rides)[0] == on_disk(rides)[19]
+
+
+def test_a_comparison_that_is_stopped_does_not_begin_again_by_itself(
+    qtbot: QtBot, open_window: Open, rides: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It did so for ever where pictures had been compared before; else a number of pictures stood there for ever."""
+    window = open_window(rides, "data")
+    split = opened(window)
+    choose(split, "similar")
+    qtbot.waitUntil(lambda: words(split).startswith("20 groups."))
+    begun: list[int] = []
+
+    def endless(files: Sequence[Path], _window: object) -> Iterator[tuple[int, None]]:
+        begun.append(len(files))
+        while True:
+            time.sleep(0.005)
+            yield 0, None
+
+    monkeypatch.setattr(fingerprint, "of_files", endless)
+    window.session.do(edits.RemoveImages((window.session.image_id,)))
+    qtbot.waitUntil(lambda: words(split).endswith("pictures compared"))
+    window.session.jobs[0].stop.set()
+    qtbot.waitUntil(lambda: words(split) == STOPPED and not window.session.jobs)
+    assert begun == [19]
+    find(split, QSpinBox, "split-seed").setValue(5)
+    qtbot.waitUntil(lambda: words(split).endswith("pictures compared"))
+    choose(split, "image")
+    qtbot.waitUntil(lambda: words(split) == "19 images would change.")
+    window.session.jobs[0].stop.set()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert words(split) == "19 images would change.", "what is told is of what is shown"
 
 
 def test_no_split_is_applied_that_was_worked_out_for_other_choices(

@@ -50,6 +50,7 @@ _WAYS = (
 )  # fmt: skip
 _SOON, _LATER = 150, 1000
 """Milliseconds from a choice or an edit until the split is worked out again."""
+STOPPED = "Comparing the pictures was stopped. Any other choice above, or opening this window again, goes on."
 _LARGE = 1000
 """Images above which that is noticeable: for 20,000 with 300 labels it took a second after each choice."""
 
@@ -222,9 +223,9 @@ class SplitWindow(QDialog):
             changed += len(part.ids)
         column = np.array([PARTS.index(s) if s is not Split.NONE else 3 for s in after.values()], np.int64)
         owners = np.repeat(column, np.diff(snapshot.offsets))
+        per_label = np.bincount(4 * snapshot.label_index + owners, minlength=4 * len(snapshot.labels)).reshape(-1, 4)
         rows = [("Images", np.bincount(column, minlength=4))]
-        for number, label in enumerate(snapshot.labels):
-            rows.append((label.name, np.bincount(owners[snapshot.label_index == number], minlength=4)))
+        rows += zip((label.name for label in snapshot.labels), per_label, strict=True)
         self._table.setRowCount(len(rows))
         for row, (name, counts) in enumerate(rows):
             total = max(int(counts.sum()), 1)
@@ -252,6 +253,7 @@ class SplitWindow(QDialog):
     def _compare(self, snapshot: Snapshot) -> None:
         if self._job is not None:
             return
+        self._similar = None
         ids = tuple(image.id for image in snapshot.images)
         files, window = snapshot.files, snapshot.window
         job = Job("Comparing pictures", lambda _: _compare_pictures(ids, files, window), self._session)
@@ -262,27 +264,35 @@ class SplitWindow(QDialog):
         self._words.setText("Comparing the pictures …")
         self._session.start(job)
 
+    def _tell(self, words: str) -> None:
+        """Of the comparison, unless what is shown is for another choice."""
+        if self._grouping.currentData() == "similar":
+            self._words.setText(words)
+
     @Slot(object)
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
             return
         if isinstance(event, JobProgress):
-            self._words.setText(f"{event.done:,} of {event.total:,} pictures compared")
+            self._tell(f"{event.done:,} of {event.total:,} pictures compared")
         elif isinstance(event, SimilarGroups):
             self._similar = event
 
     @Slot(object)
     def _failed(self, error: object) -> None:
         if self.sender() is self._job:
-            self._words.setText(str(error))
+            self._tell(str(error))
 
     @Slot()
     def _ended(self) -> None:
-        if self.sender() is not self._job:
+        job = self._job
+        if job is None or self.sender() is not job:
             return
         self._job = None
         if self._similar is not None:
             self.renew()
+        elif job.error is None:
+            self._tell(STOPPED)
 
     # --- applying ---
 
