@@ -124,8 +124,8 @@ def test_the_way_through_the_pages_is_told_to_who_has_no_project_yet(open_window
 def test_the_card_of_the_sample_says_how_far_it_is_made(
     qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_IMAGES", 2)
-    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_UNLABELLED", 1)
+    monkeypatch.setattr("workbench.ui.project.sample_project.IMAGES", 2)
+    monkeypatch.setattr("workbench.ui.project.sample_project.UNLABELLED", 1)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
     card, seen = find(window, WelcomeCard, "start-sample"), []

@@ -122,8 +122,8 @@ def test_the_ring_follows_its_control_and_goes_with_the_page(qtbot: QtBot, open_
 def test_without_a_project_the_tour_is_of_the_sample(
     qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_IMAGES", 3)
-    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_UNLABELLED", 1)
+    monkeypatch.setattr("workbench.ui.project.sample_project.IMAGES", 3)
+    monkeypatch.setattr("workbench.ui.project.sample_project.UNLABELLED", 1)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
     QTest.mouseClick(find(window, QPushButton, "start-tour"), Qt.MouseButton.LeftButton)

@@ -298,8 +298,8 @@ def test_log_and_about_open_and_the_licence_is_named(open_window: Open) -> None:
 def test_the_sample_project_is_made_and_opened(
     qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_IMAGES", 6)
-    monkeypatch.setattr("workbench.ui.project.project_opener.SAMPLE_UNLABELLED", 2)
+    monkeypatch.setattr("workbench.ui.project.sample_project.IMAGES", 6)
+    monkeypatch.setattr("workbench.ui.project.sample_project.UNLABELLED", 2)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
     press(window, "start-sample")

@@ -17,7 +17,7 @@ from workbench.errors import Damaged, WorkbenchError
 from workbench.ui import window_closing
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
-from workbench.ui.project import label_search, recent
+from workbench.ui.project import label_search, recent, sample_project
 from workbench.ui.project.auto_backup import AutoBackup, ask_to_restore
 from workbench.ui.project.label_file_sync import LabelFileSync
 from workbench.ui.project.read_only_notice import ReadOnlyNotice
@@ -33,7 +33,6 @@ QUESTION_POLL = 100
 """Milliseconds between checks whether a question was answered."""
 AT_ONCE = 4 << 20
 """Size in bytes up to which a project's file is opened in the window's thread: some 10,000 images, a few ms."""
-SAMPLE_IMAGES, SAMPLE_UNLABELLED, SAMPLE_SEED = 120, 24, 7
 
 
 class ProjectOpener(QObject):
@@ -147,6 +146,8 @@ class ProjectOpener(QObject):
         if self._awaited is not None and self._awaited not in self._opening.values():
             self._awaited.stop.set()
         self._awaited = None
+        if self._sampling is not None:
+            self._sampling.stop.set()
 
     def close(self) -> None:
         """The window closes."""
@@ -286,22 +287,25 @@ class ProjectOpener(QObject):
         `then` is called when it is open.
         """
         self._then = then
-        if self._sampling is not None:
+        if self._sampling is not None and not self._sampling.stop.is_set():
             return  # it is already being made
         folder = Path(platformdirs.user_documents_dir()) / "Workbench sample"
         if project_of(folder) is not None:
             self._open_sample(folder)
             return
-        self._sampling = Job("Making the sample project", lambda _: _make_sample(folder), self)
+        self._give_up()
+        self._sampling = Job("Making the sample project", lambda _: sample_project.make_sample(folder), self)
         self._sampling.reported.connect(self._sampled)
         self._session.start(self._sampling)
-        self.sample_progress.emit(0, SAMPLE_IMAGES)
+        self.sample_progress.emit(0, sample_project.IMAGES)
 
     @Slot(object)
     def _sampled(self, event: object) -> None:
+        if self._sampling is None or self._sampling.stop.is_set():
+            return  # another project was asked for
         if isinstance(event, JobProgress):
             self.sample_progress.emit(event.done, event.total)
-        elif isinstance(event, SampleMade):
+        elif isinstance(event, sample_project.SampleMade):
             self._open_sample(event.folder)
             self._session.inform(f"The sample project is in {event.folder}. Delete it when you no longer need it.")
 
@@ -334,24 +338,6 @@ class DamageFound:
 
     folder: Path
     error: Damaged
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SampleMade:
-    """The last event of the job that makes the sample."""
-
-    folder: Path
-
-
-def _make_sample(folder: Path) -> Iterator[JobProgress | SampleMade]:
-    from workbench import scenes
-
-    made = []
-    for scene in scenes.write_scenes(folder / scenes.PHOTOGRAPHS, SAMPLE_IMAGES, SAMPLE_SEED):
-        made.append(scene)
-        yield JobProgress(len(made), SAMPLE_IMAGES)
-    scenes.project_of(folder, made, SAMPLE_UNLABELLED, SAMPLE_SEED).close()
-    yield SampleMade(folder)
 
 
 def _file_size(folder: Path) -> int:

@@ -1,0 +1,76 @@
+"""The sample while it is made: another project that is asked for stays, and what was begun is in no one's way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from tests.ui.data_page_driver import press
+from tests.ui.window_driver import Open, find
+from workbench import scenes
+from workbench.errors import WorkbenchError
+from workbench.ui.project import sample_project
+
+
+@pytest.fixture
+def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a small sample is made."""
+    monkeypatch.setattr(sample_project, "IMAGES", 4)
+    monkeypatch.setattr(sample_project, "UNLABELLED", 1)
+    monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
+    return tmp_path / "documents"
+
+
+def test_a_project_that_is_opened_while_the_sample_is_made_stays(
+    qtbot: QtBot, open_window: Open, project: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample came in its place."""
+    begun, go_on, written = threading.Event(), threading.Event(), scenes.write_scenes
+
+    def slow(*given: Any) -> Iterator[scenes.Scene]:
+        for scene in written(*given):
+            begun.set()
+            go_on.wait(10)
+            yield scene
+
+    monkeypatch.setattr(scenes, "write_scenes", slow)
+    window = open_window()
+    press(window, "start-sample")
+    qtbot.waitUntil(begun.is_set)
+    assert window.open(project)
+    go_on.set()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert window.session.document is not None
+    assert window.session.document.folder == project
+    assert list((documents / "Workbench sample").iterdir()) == []
+    window.close_project()
+    press(window, "start-sample")
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "Sample project")
+
+
+def test_a_sample_that_is_given_up_leaves_nothing_in_the_way_of_the_next(documents: Path) -> None:
+    folder = documents / "Workbench sample"
+    making = sample_project.make_sample(folder)
+    next(making)
+    making.close()
+    assert list(folder.iterdir()) == []
+    *_, made = sample_project.make_sample(folder)
+    assert made == sample_project.SampleMade(folder)
+    assert len(list((folder / scenes.PHOTOGRAPHS).iterdir())) == 4
+
+
+def test_what_is_where_the_sample_belongs_is_left_and_told(documents: Path) -> None:
+    photographs = documents / "Workbench sample" / scenes.PHOTOGRAPHS
+    photographs.mkdir(parents=True)
+    (photographs / "mine.jpg").touch()
+    with pytest.raises(WorkbenchError, match="Rename that folder, then try again"):
+        list(sample_project.make_sample(photographs.parent))
+    assert [file.name for file in photographs.iterdir()] == ["mine.jpg"]
+    with pytest.raises(WorkbenchError, match="The sample could not be made in"):
+        list(sample_project.make_sample(photographs / "mine.jpg"))
