@@ -26,16 +26,20 @@ class ImageAdder(QObject):
 
     @Slot()
     def choose_folder(self) -> None:
-        if chosen := ask_for_folder(self._page, "The folder of your photographs"):
+        if self._session.may_change() and (chosen := ask_for_folder(self._page, "The folder of your photographs")):
             self.add_folder(chosen)
 
     @Slot()
     def choose_files(self) -> None:
+        if not self._session.may_change():
+            return
         endings = " ".join(f"*{ending}" for ending in sorted(IMAGE_SUFFIXES))
         self.add(ask_for_files(self._page, "Photographs", f"Images ({endings})"))
 
     def add(self, paths: Sequence[Path]) -> None:
         """Add files, and folders with everything below them."""
+        if not self._session.may_change():
+            return
         folders = [path for path in paths if path.is_dir()]
         left_out = SkippedFiles()
         named, others = gather_images([path for path in paths if path not in folders], left_out)
@@ -64,6 +68,8 @@ class ImageAdder(QObject):
     def choose_video(self) -> None:
         from workbench.core import video  # imports cv2, which the window does not wait for
 
+        if not self._session.may_change():
+            return
         endings = " ".join(f"*{ending}" for ending in sorted(video.VIDEO_SUFFIXES))
         chosen = ask_for_file(self._page, "A video", f"Videos ({endings});;All files (*)")
         if chosen is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
 
@@ -55,7 +55,10 @@ def describe_images(
 
 
 def extract_frames(file: Path, project: Path, every: int, job: Job) -> Iterator[JobProgress | ImagesDescribed]:
-    """In a job's thread: saves every `every`-th frame of a video in the project's folder; keeps them if stopped."""
+    """In a job's thread: saves every `every`-th frame of a video in the project's folder; keeps them if stopped.
+
+    Refused if there is none.
+    """
     from workbench.core import video
 
     folder, images, remark = video.folder_of(project, file), [], ""
@@ -66,4 +69,7 @@ def extract_frames(file: Path, project: Path, every: int, job: Job) -> Iterator[
         yield JobProgress(event.done, event.total, "frames")
         if job.stop.is_set():
             break
-    yield ImagesDescribed(folder, tuple(images), project, remark)
+    if images:
+        yield ImagesDescribed(folder, tuple(images), project, remark)
+    elif not job.stop.is_set():
+        raise Refused(file, "none of the frames asked for can be read. Take more of them, or convert the video to MP4.")
