@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import (
-    QItemSelection,
-    QItemSelectionModel,
-    QModelIndex,
-    QPoint,
-    QSize,
-    Qt,
-    QTimer,
-    Signal,
-    SignalInstance,
-    Slot,
-)
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -37,13 +24,13 @@ from workbench.ui import theme
 from workbench.ui.actions import make_action
 from workbench.ui.data.box_gallery import BoxGallery
 from workbench.ui.data.loss_bar import LossBar
+from workbench.ui.data.selection_bar import SelectionBar
 from workbench.ui.images import thumbnails, unread_images
 from workbench.ui.images.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
 from workbench.ui.widgets.image_filter import ImageFilter
-from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
 
@@ -284,90 +271,3 @@ def _tiles(model: ImagesModel) -> TileView:
     view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     view.hint = "No image passes the filter. A click on the number of images in the top line shows all again."
     return view
-
-
-class SelectionBar(QFrame):
-    """The selected images' values, and buttons to change them: a value that all of them share is shown pressed."""
-
-    state_chosen = Signal(object)
-    split_chosen = Signal(object)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("selection-bar")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
-        layout.setSpacing(theme.GRID // 2)
-        self._about = QLabel()
-        self._about.setObjectName("gallery-selected")
-        layout.addWidget(self._about)
-        layout.addSpacing(theme.GRID)
-        self._marks: dict[State | Split, tuple[QPushButton, QAction]] = {}
-        self._wide, self._narrow = QWidget(), QWidget()
-        for part in (self._wide, self._narrow):
-            row = QHBoxLayout(part)
-            row.setContentsMargins(0, 0, 0, 0)
-            row.setSpacing(theme.GRID // 2)
-            layout.addWidget(part)
-        for word, choices, signal, name in (
-            ("State", list(State), self.state_chosen, "set-state"),
-            ("Split", list(Split), self.split_chosen, "set-split"),
-        ):
-            self._add(word, choices, signal, name)
-        layout.addStretch(1)
-        self._fold()
-
-    def _add(self, word: str, choices: list[State] | list[Split], signal: SignalInstance, name: str) -> None:
-        """A button for each choice if there is room, else a menu."""
-        title = QLabel(f"{word}:")
-        title.setProperty("role", "muted")
-        wide, narrow = self._wide.layout(), self._narrow.layout()
-        assert isinstance(wide, QHBoxLayout)
-        assert isinstance(narrow, QHBoxLayout)
-        wide.addWidget(title)
-        folded = QPushButton(word)
-        folded.setObjectName(f"{name}-menu")
-        folded.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        menu = Menu(folded)
-        for choice in choices:
-            text = (choice.words if isinstance(choice, Split) else choice.value).capitalize()
-            button = QPushButton(text)
-            button.setCheckable(True)
-            button.setProperty("role", "choice")
-            button.setObjectName(f"{name}-{choice.value}")
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the focus on the tiles
-            button.clicked.connect(lambda _=False, choice=choice: signal.emit(choice))
-            wide.addWidget(button)
-            action = menu.addAction(text)
-            action.setCheckable(True)
-            action.triggered.connect(lambda _=False, choice=choice: signal.emit(choice))
-            self._marks[choice] = (button, action)
-        wide.addSpacing(theme.GRID)
-        folded.setMenu(menu)
-        narrow.addWidget(folded)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fold()
-
-    def minimumSizeHint(self) -> QSize:
-        """That of the folded form: the full one must not keep the window wide."""
-        rows = self._narrow.sizeHint()
-        return QSize(rows.width() + self._about.sizeHint().width() + 4 * theme.GRID, super().minimumSizeHint().height())
-
-    def _fold(self) -> None:
-        room = self.width() - self._about.sizeHint().width() - 4 * theme.GRID
-        fits = self._wide.sizeHint().width() <= room
-        self._wide.setVisible(fits)
-        self._narrow.setVisible(not fits)
-
-    def mark(self, state: State | None, split: Split | None) -> None:
-        """Show the values that all selected images share; None if they differ or nothing is selected."""
-        for choice, parts in self._marks.items():
-            for part in parts:
-                part.setChecked(choice is (state if isinstance(choice, State) else split))
-
-    def show_count(self, count: int) -> None:
-        self._about.setText(f"{count:,} selected")
-        self.setEnabled(count > 0)
-        self._fold()
