@@ -24,12 +24,13 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data_page_driver import CTRL, NONE, click_row, labelled, listed, on_disk, press
-from tests.ui.window_driver import Open, WindowDriver, find
+from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
 from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.images.images_model import LISTED_IMAGE
+from workbench.ui.widgets.tile_view import TileView
 
 __all__ = ["labelled"]  # a fixture
 
@@ -298,6 +299,30 @@ def test_the_filter_goes_along_to_the_label_page_until_it_is_dropped_there(open_
     combo.setCurrentIndex(0)
     open_row(0)
     assert beside() == ["c.png", "a.png"], "a filter that was chosen here stays"
+
+
+def test_the_next_image_takes_the_place_of_those_that_are_taken_out(open_window: Open, tmp_path: Path) -> None:
+    """The gallery went to the first of thousands."""
+    write_photographs(tmp_path / "many", [f"{number:02}.png" for number in range(60)])
+    Document.create(tmp_path / "long", tmp_path / "many").close()
+    window = open_window(tmp_path / "long", "data")
+    gallery = find(window, TileView, "gallery")
+
+    def taken_out() -> tuple[str, list[range]]:
+        find(window, QAction, "action-remove-images").trigger()
+        assert gallery.viewport().rect().contains(gallery.visualRect(gallery.currentIndex()))
+        assert window.session.image is not None
+        return window.session.image.name, gallery.chosen_rows()
+
+    gallery.setCurrentIndex(gallery.model().index(40, 0))
+    assert taken_out() == ("41.png", [range(40, 41)])
+    click_row(gallery, 42, modifier=Qt.KeyboardModifier.ShiftModifier)
+    assert taken_out() == ("44.png", [range(40, 41)])
+    gallery.setCurrentIndex(gallery.model().index(55, 0))
+    assert taken_out() == ("58.png", [range(54, 55)])
+    find(window, QLineEdit, "filter-text").setText("58")
+    find(window, QAction, "action-remove-images").trigger()
+    assert window.session.image.name == "00.png", "nothing else passes the filter"
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])

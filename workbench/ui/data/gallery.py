@@ -181,7 +181,8 @@ class Gallery(QWidget):
 
     @Slot()
     def _keep_selection(self) -> None:
-        self._kept = self.selected()
+        """Also while boxes are shown: the images come back as they were."""
+        self._kept = tuple(self.model.ids(self.view.chosen_rows()))
 
     def _select_again(self) -> None:
         """Select again what is still listed: the list was reordered, or more images have arrived."""
@@ -232,8 +233,12 @@ class Gallery(QWidget):
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
-        if applied.images_changed:
-            self._marking.start()
+        if not applied.images_changed:
+            return
+        self._marking.start()
+        document, shown = self._session.document, self._session.image_id
+        if document is not None and not document.images().has(shown):
+            self._session.successor = self.model.nearest(shown, 1)
 
     @Slot()
     def _mark_values(self) -> None:

@@ -177,7 +177,7 @@ class ImagesModel(QAbstractListModel):
         self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
         self._rows = IdRows(self._ids)
         self._unordered = False
-        self._left = 0, 0  # the image that the filter hid while it was selected, and its former row
+        self._left = 0, 0  # the image that went from the list while it was selected, and the row that took its place
         self._marked: dict[int, tuple[MarkedBox, ...]] = {}  # of images shown so far
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
@@ -213,13 +213,13 @@ class ImagesModel(QAbstractListModel):
         self._show(self._listed())
 
     def _show(self, ids: NDArray[np.int64]) -> None:
-        shown = self._session.image_id
-        before = self.row_of(shown)
+        shown, before = self._session.image_id, self.row_of(self._session.image_id)
+        above = self._ids[: max(before, 0)]
         self.beginResetModel()
         self._ids, self._rows = ids, IdRows(ids)
         self.endResetModel()
         if before >= 0 and self.row_of(shown) < 0:
-            self._left = shown, before
+            self._left = shown, len(self._rows.of_all(above))
         self.count_changed.emit()
 
     def _listed(self) -> NDArray[np.int64]:
@@ -326,7 +326,7 @@ class ImagesModel(QAbstractListModel):
         return int(self._ids[fitting[away.argmin()]])
 
     def _place(self, id: int) -> int:
-        """The former row of a hidden image, or the number of listed images before it in natural order."""
+        """Where a hidden image was, or the number of listed images before it in natural order."""
         if id == self._left[0]:
             return min(self._left[1], len(self._ids))
         document = self._session.document
