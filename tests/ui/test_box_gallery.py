@@ -24,10 +24,12 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.data_page_driver import CTRL, click_row, label_names, labelled, listed, press
 from tests.ui.window_driver import Open, boxes_on_disk, find
-from workbench.core import edits
+from workbench.core import box_rows, edits
 from workbench.core.document import Document
 from workbench.core.project import Box
+from workbench.errors import WorkbenchError
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.data.box_entries import split_off
 from workbench.ui.data.box_gallery import NONE
 from workbench.ui.data.box_tiles import BOX_TILE
 from workbench.ui.main_window import MainWindow
@@ -140,6 +142,22 @@ def test_a_number_gives_its_label_to_the_selected_boxes_and_the_next_one_follows
     assert find(window, QLabel, "boxes-selected").text() == "1 selected"
 
 
+def test_a_box_that_was_just_deleted_gets_no_other_label_and_that_is_said(
+    qtbot: QtBot, open_window: Open, boxed: Path
+) -> None:
+    window = open_window(boxed, "data")
+    view = opened(qtbot, window)
+    click_row(view, 0)
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    QTest.keyClick(view, Qt.Key.Key_2)  # before the boxes are read again
+    gone = "That box is no longer in the project, so nothing was changed."
+    assert said(window) == gone
+    find(window, QLabel, "message-text").clear()
+    split_off(window.session, (1,), "young cell")
+    assert said(window) == gone
+    assert (labels_on_disk(boxed), label_names(boxed)) == ([1, 1, 2], ["cell", "plate"])
+
+
 def test_e_finds_a_label_or_makes_one(qtbot: QtBot, open_window: Open, boxed: Path) -> None:
     window = open_window(boxed, "data")
     view = opened(qtbot, window)
@@ -232,6 +250,19 @@ def test_where_no_box_passes_the_filter_a_sentence_says_so(qtbot: QtBot, open_wi
     qtbot.waitUntil(lambda: view.hint == NONE)
 
 
+def test_boxes_that_can_not_be_read_are_not_awaited_for_ever(
+    qtbot: QtBot, open_window: Open, boxed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise WorkbenchError("The project can't be read: its disk is away.")
+
+    monkeypatch.setattr(box_rows, "read", away)
+    window = open_window(boxed, "data")
+    view = opened(qtbot, window, 0)
+    qtbot.waitUntil(lambda: said(window).endswith("its disk is away."))
+    assert view.hint == ""
+
+
 def test_the_button_for_boxes_has_its_word_where_there_is_room(open_window: Open, boxed: Path) -> None:
     window = open_window(boxed, "data")
     button = find(window, QToolButton, "button-box-tiles")
@@ -249,6 +280,21 @@ def test_commands_for_images_do_nothing_to_images_that_are_not_shown(
     find(window, QAction, "action-remove-images").trigger()
     assert window.session.document is not None
     assert len(window.session.document.images()) == 3
+
+
+def test_the_selected_images_are_still_selected_after_a_look_at_boxes(
+    qtbot: QtBot, open_window: Open, boxed: Path
+) -> None:
+    """They were not once the filter had changed meanwhile."""
+    window = open_window(boxed, "data")
+    gallery = find(window, TileView, "gallery")
+    click_row(gallery, 1)
+    click_row(gallery, 2, modifier=CTRL)
+    view = opened(qtbot, window)
+    find(window, QLineEdit, "filter-text").setText("c.p")
+    qtbot.waitUntil(lambda: len(shown(window)) == 2)
+    QTest.keyClick(view, Qt.Key.Key_B)
+    assert find(window, QLabel, "gallery-selected").text() == "1 selected"
 
 
 def test_another_project_shows_its_own_boxes(qtbot: QtBot, open_window: Open, boxed: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QInputDialog, QWidget
 
 from workbench.core import edits
 from workbench.core.formatting import count
+from workbench.core.project import Box
+from workbench.errors import WorkbenchError
 from workbench.ui.actions import escape_mnemonics
 from workbench.ui.session import Session
 from workbench.ui.widgets.popups import Menu
@@ -39,7 +41,9 @@ def relabel(session: Session, ids: tuple[int, ...], label: int) -> None:
     document = session.document
     if document is None:
         return
-    boxes = document.boxes_with(ids)
+    boxes = _boxes(session, ids)
+    if not boxes:
+        return
     changed = tuple(dataclasses.replace(box, label=label) for box in boxes if box.label != label)
     if not changed:
         session.inform("These boxes have that label already." if len(ids) > 1 else "This box has that label already.")
@@ -52,8 +56,17 @@ def relabel(session: Session, ids: tuple[int, ...], label: int) -> None:
 
 def split_off(session: Session, ids: tuple[int, ...], name: str) -> None:
     """Give these boxes a label of their own, called `name`; the same label's other boxes stay."""
-    if session.document is not None and name.strip():
-        session.split_off(session.document.boxes_with(ids), name.strip())
+    if name.strip() and (boxes := _boxes(session, ids)):
+        session.split_off(boxes, name.strip())
+
+
+def _boxes(session: Session, ids: tuple[int, ...]) -> tuple[Box, ...]:
+    """None if one is gone, which is said: one that was just deleted is listed until all are read again."""
+    try:
+        return session.document.boxes_with(ids) if session.document is not None else ()
+    except WorkbenchError as error:
+        session.report_error(error)
+        return ()
 
 
 def _ask_for_name(session: Session, ids: tuple[int, ...], owner: QWidget) -> None:

@@ -140,6 +140,8 @@ class BoxGallery(QWidget):
         if request is not self._awaited:
             return
         if isinstance(found, WorkbenchError):
+            self.view.hint = ""
+            self.view.viewport().update()
             self._session.report_error(found)
         elif isinstance(found, BoxRows):
             self._boxes = found
