@@ -19,7 +19,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
-from workbench.health import FilesExamined, Health
+from workbench.health import FilesExamined, Health, HealthFinding
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.data.health_window import CHANGED, HealthWindow
 from workbench.ui.main_window import MainWindow
@@ -153,6 +153,24 @@ def test_a_finding_shows_its_image_and_its_boxes(qtbot: QtBot, open_window: Open
     assert [box.xyxy for box in canvas.selected_boxes] == [(150, 50, 250, 90)]
 
 
+def test_a_finding_shows_the_first_of_its_images_that_is_still_there(
+    qtbot: QtBot, open_window: Open, ailing: Path
+) -> None:
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    document, tree = window.session.document, find(health, QTreeWidget, "health-tree")
+    assert document is not None
+    ids = tuple(image.id for image in document.images())
+    for gone, shown in ((ids[0], "b.png"), (ids[1], "c.png"), (ids[2], "")):
+        window.session.do(edits.RemoveImages((gone,)))
+        health.show_health(Health(3, 3, 0, (), (), (HealthFinding("hint", "odd", "Odd images.", ids),)))
+        tree.setCurrentItem(tree.topLevelItem(0))
+        press(health, "health-open")
+        if shown:
+            assert find(window, QLabel, "image-name").text() == shown
+    assert find(window, QLabel, "message-text").text() == "That was taken out of the project. Check again."
+
+
 def test_buttons_that_can_not_be_pressed_say_why(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
     health = checked(qtbot, open_window(ailing, "data"))
     show, repair = (find(health, QPushButton, f"health-{name}") for name in ("open", "repair"))
@@ -233,6 +251,27 @@ def test_a_check_ends_when_its_window_is_closed_and_begins_anew_when_it_is_opene
     health.reject()
     assert checked(qtbot, window) is health
     assert words(health).startswith("3 images, 3 boxes"), "what was found stays"
+
+
+def test_a_check_that_is_stopped_before_its_first_image_says_so(
+    qtbot: QtBot, open_window: Open, ailing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said that it was checking for ever, also when the window was opened again."""
+    let_go = threading.Event()
+
+    def examine(*_: object, **__: object) -> Iterator[FilesExamined]:
+        let_go.wait(10)
+        yield from ()
+
+    monkeypatch.setattr(health_module, "examine", examine)
+    window = open_window(ailing, "data")
+    QTest.mouseClick(find(window, QToolButton, "button-check-data"), Qt.MouseButton.LeftButton)
+    health = find(window, HealthWindow, "health-window")
+    assert words(health) == "Checking …"
+    press(health, "health-check")
+    let_go.set()
+    settle(qtbot, health, window)
+    assert words(health) == "Stopped."
 
 
 def test_a_check_that_fails_once_its_window_is_closed_does_not_pass_for_one_that_was_made(

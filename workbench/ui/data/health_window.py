@@ -182,10 +182,11 @@ class HealthWindow(QDialog):
 
     @Slot()
     def _ended(self) -> None:
-        if self.sender() is not self._job:
+        job = self._job
+        if job is None or self.sender() is not job:
             return
         self._job = None
-        if self._words.text().endswith("opened"):
+        if job.stop.is_set() and not self._is_shown:
             self._words.setText("Stopped.")
         announce(self._words, self._words.text())
         self._reset_bar()
@@ -250,10 +251,13 @@ class HealthWindow(QDialog):
         chosen, document = self._chosen(), self._session.document
         if chosen is None or document is None:
             return
-        finding, image = chosen[0], chosen[1] or next(iter(chosen[0].images), 0)
-        if not document.images().has(image):
+        finding, image = chosen
+        there = (id for id in ((image,) if image else finding.images) if document.images().has(id))
+        shown = next(there, 0)
+        if not shown:
+            self._session.inform("That was taken out of the project. Check again.")
             return
-        self._session.select_image(image)
+        self._session.select_image(shown)
         self._session.page_requested.emit("label")
         self._session.boxes_requested.emit(finding.boxes)
 
