@@ -19,7 +19,7 @@ from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
 from workbench.ui.main_window import MainWindow
 from workbench.ui.project import project_opener, recent
-from workbench.ui.project.older_copies import ABOUT, CHOOSE, OlderCopiesWindow
+from workbench.ui.project.older_copies import ABOUT, CHOOSE, OlderCopiesWindow, restore_copy
 
 THEN, LATER = datetime(2026, 11, 20, 12), datetime(2026, 11, 21, 12)
 
@@ -131,6 +131,16 @@ def test_copies_are_listed_beside_what_there_is_now_and_going_back_can_be_taken_
     assert window.session.document is not None
     assert [label.name for label in window.session.document.labels()] == ["cell", "plate"]
     assert window.session.undo_title == "Mark image in work", "with its history"
+
+
+def test_a_copy_of_another_project_takes_the_place_of_none(open_window: Open, copied: Path, tmp_path: Path) -> None:
+    """The offer to take a step back was still there when another project was open."""
+    Document.create(tmp_path / "other", tmp_path / "photographs").close()
+    window = open_window(tmp_path / "other")
+    document = window.session.document
+    restore_copy(window.session, backups.backups(copied)[0])
+    assert window.session.document is document
+    assert not backups.replaced(tmp_path / "other")
 
 
 def test_a_damaged_copy_says_so_and_leaves_the_project_as_it_is(qtbot: QtBot, open_window: Open, copied: Path) -> None:

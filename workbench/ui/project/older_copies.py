@@ -151,10 +151,13 @@ class OlderCopiesWindow(QDialog):
 def restore_copy(session: Session, copy: Backup) -> None:
     """Put `copy` in the place of the open project's file, and open it at the same image and page.
 
-    A running training is asked about first. What goes wrong is reported, and the project is then as it was.
+    A running training is asked about first. What goes wrong is reported, and the project is then as it was. Nothing is
+    done with a copy of another project: this one may be open when the offer to take a step back is taken.
     """
     document = session.document
-    if document is None or not window_closing.may_stop(session, window_closing.GOING_BACK):
+    if document is None or not copy.file.is_relative_to(document.folder):
+        return
+    if not window_closing.may_stop(session, window_closing.GOING_BACK):
         return
     folder = document.folder
     session.keep_view()
