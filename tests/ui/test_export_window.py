@@ -127,6 +127,15 @@ def test_what_the_last_export_wrote_is_replaced_only_when_asked(
     qtbot.waitUntil(lambda: exporting.sentence.endswith("is not empty. Choose a new one."))
 
 
+def test_without_a_folder_it_is_said_that_one_is_needed(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    exporting = Exporting(qtbot, open_window(labelled, "data"))
+    exporting.wait()
+    exporting.folder.setText(" ")
+    exporting.button.click()
+    assert exporting.sentence == "Choose the folder to export into first."
+    assert exporting.button.isEnabled(), "nothing is being written"
+
+
 def test_each_format_says_what_it_loses_of_this_project(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     exporting = Exporting(qtbot, open_window(labelled, "data"))
     told = {}

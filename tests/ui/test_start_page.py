@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data_page_driver import press
@@ -208,6 +208,18 @@ def test_the_form_of_a_new_project_says_how_many_photographs_there_are(
         window.offer(folder)
         assert said.text() == "Counting the photographs …"
         qtbot.waitUntil(partial(lambda wanted: said.text() == wanted, sentence))
+
+
+def test_a_new_project_without_a_folder_is_told_that_it_needs_one(open_window: Open, tmp_path: Path) -> None:
+    window = open_window()
+    window.offer(tmp_path / "photographs")
+    folder, there = find(window, QLineEdit, "new-project-folder"), find(window, QLabel, "new-project-there")
+    folder.clear()
+    press(window, "new-project-create")
+    assert there.isVisible()
+    assert there.text() == "The project needs a folder of its own: type one below."
+    assert find(window, QWidget, "new-project-form").isVisible()
+    assert QApplication.focusWidget() is folder
 
 
 def test_the_form_of_a_new_project_tells_of_one_that_is_there(open_window: Open, tmp_path: Path) -> None:

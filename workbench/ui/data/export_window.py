@@ -223,7 +223,11 @@ class ExportWindow(QDialog):
     @Slot()
     def write(self) -> None:
         document, folder = self._session.document, typed_path(self._folder.text())
-        if document is None or folder is None:
+        if document is None:
+            return
+        if folder is None:
+            self._sentence.setText("Choose the folder to export into first.")
+            self._folder.setFocus()
             return
         format, copy = str(self._format.currentData()), self._copy.isChecked()
         home = document.folder

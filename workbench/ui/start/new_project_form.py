@@ -75,14 +75,17 @@ class NewProjectForm(QFrame):
         self._from.setText(str(photographs))
         usual = photographs.parent / f"{safe_name(photographs.name)} project"
         self._folder.setText(str(free_folder(usual)))
-        self._there.setText(_of_project(photographs, usual))
-        self._rows.setRowVisible(self._there, bool(self._there.text()))
+        self._say(_of_project(photographs, usual))
         self.show()
         self._folder.setFocus()  # Return creates here; a push button on a page ignores it
         self._stop_counting()
         self._count.setText("Counting the photographs …")
         self._request = photograph_count.CountRequest(photographs)
         self._counting.ask([self._request])
+
+    def _say(self, words: str) -> None:
+        self._there.setText(words)
+        self._rows.setRowVisible(self._there, bool(words))
 
     @Slot(object, object)
     def _counted(self, request: object, found: object) -> None:
@@ -99,9 +102,12 @@ class NewProjectForm(QFrame):
     @Slot()
     def _create(self) -> None:
         folder = typed_path(self._folder.text())
-        if folder is not None:
-            self._leave()
-            self.create_requested.emit(folder, self._photographs)
+        if folder is None:
+            self._say("The project needs a folder of its own: type one below.")
+            self._folder.setFocus()
+            return
+        self._leave()
+        self.create_requested.emit(folder, self._photographs)
 
     @Slot()
     def _cancel(self) -> None:
