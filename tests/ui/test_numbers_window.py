@@ -15,7 +15,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
-from workbench.exchange import export_labels, remember
+from workbench.exchange import export_labels, remember, renumbered
 from workbench.ui.data import numbers_window
 from workbench.ui.main_window import MainWindow
 
@@ -106,3 +106,15 @@ def test_it_says_so_if_the_project_cannot_note_that_a_folder_was_written_anew(
     qtbot.waitUntil(lambda: not window.session.jobs)
     assert numbers(folder) == ["1", "0"]
     assert find(window, QLabel, "message-text").text() == "The disk is full. Free some space."
+
+
+def test_a_folder_that_is_written_anew_as_its_project_is_closed_is_noted_in_it(
+    folder: Path, project: Path, open_window: Open
+) -> None:
+    """The next change of the labels told of numbers that the folder no longer has."""
+    window = open_window(project, "data")
+    find(asked_to_move(window), QAbstractButton, "numbers-both").click()
+    window.session.close()
+    assert numbers(folder) == ["1", "0"]
+    with Document.open(project, read_only=True) as document:
+        assert renumbered(document, edits.Batch(())) == ()

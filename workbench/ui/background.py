@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
@@ -93,8 +93,7 @@ class Background(QObject):
         with self._lock:
             self._requests = []
         if self._job is not None:
-            self._job.wait(int(seconds * 1000))
-            QCoreApplication.sendPostedEvents(self._job)
+            self._job.settle(seconds)
 
     def close(self) -> None:
         """Drop all requests and wait for the one in progress."""

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal, Slot
 
 from workbench.errors import WorkbenchError
 
@@ -110,6 +110,11 @@ class Job(QThread):
         self.error = error.with_traceback(None)
         error.__cause__ = error.__context__ = None
         self.failed.emit(error)
+
+    def settle(self, seconds: float = 30.0) -> None:
+        """Let it come to its end by itself, for so long, and pass on the events that it has made now."""
+        self.wait(int(seconds * 1000))
+        QCoreApplication.sendPostedEvents(self)
 
     def end(self, seconds: float = 10.0) -> bool:
         """Ask it to stop, resume it if paused, and wait; False if it still runs after `seconds`."""

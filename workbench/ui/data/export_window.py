@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QTimer, Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -38,8 +38,6 @@ _USUAL = "yolo"
 """The format proposed if nothing has been imported."""
 _SETTLE = 300
 """Milliseconds from an edit until losses are counted again: edits often come in series."""
-PATIENCE = 30_000
-"""How many milliseconds closing a project waits for a running export, as for all jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +193,7 @@ class ExportWindow(QDialog):
             folder = document.folder
             job = Job("Looking at the labels", lambda _: _count_losses(folder, format), self._session)
             job.reported.connect(self._counted)
-            job.finished.connect(self._folder_checked)
+            job.finished.connect(self._counting_ended)
             self._counting = job
             self._session.start(job)
         self._enable()
@@ -206,7 +204,7 @@ class ExportWindow(QDialog):
             self._known[event.format] = event.remarks
 
     @Slot()
-    def _folder_checked(self) -> None:
+    def _counting_ended(self) -> None:
         if self.sender() is not self._counting:
             return
         failed = self._counting is not None and self._counting.error is not None
@@ -260,8 +258,8 @@ class ExportWindow(QDialog):
     @Slot()
     def _finish_writing(self) -> None:
         """The project closes: first record what was written, or an edit of labels would not warn about it."""
-        if self._writing is not None and self._writing.wait(PATIENCE):
-            QCoreApplication.sendPostedEvents(self._writing)
+        if self._writing is not None:
+            self._writing.settle()
 
     @Slot(object)
     def _failed(self, error: object) -> None:

@@ -117,8 +117,9 @@ class LabelEdits(QObject):
         super().__init__(over)
         self._session = session
         self._over = over
-        self._folder = Path()
+        self._rewriting: Job | None = None
         session.edited.connect(self._edited)
+        session.closing.connect(self._finish_rewriting)
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
@@ -161,16 +162,28 @@ class LabelEdits(QObject):
         if document is None or not self._do(edit, then) or not to_rewrite:
             return
         home, folders = document.folder, tuple(one.exported for one in to_rewrite)
-        self._folder = home
         job = Job("Rewriting exported folders", lambda _: _rewrite(home, folders), self._session)
         job.reported.connect(self._rewritten)
+        job.finished.connect(self._ended)
+        self._rewriting = job
         self._session.start(job)
+
+    @Slot()
+    def _ended(self) -> None:
+        if self.sender() is self._rewriting:
+            self._rewriting = None
+
+    @Slot()
+    def _finish_rewriting(self) -> None:
+        """The project closes: first record what was written, as after an export."""
+        if self._rewriting is not None:
+            self._rewriting.settle()
 
     @Slot(object)
     def _rewritten(self, event: object) -> None:
         assert isinstance(event, FolderRewritten)
         document = self._session.document
-        if document is not None and document.folder == self._folder:
+        if document is not None:
             self._session.inform(f"{event.report.sentence} What was there is in '{event.aside.name}'.")
             try:
                 remember(document, event.report, event.labels, event.exported.copied)
