@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from workbench.core import images
 from workbench.ui.images.crop_painter import fitted, on_tile
 from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around
 
@@ -51,3 +52,44 @@ def test_boxes_lie_where_the_crop_shows_them() -> None:
     place = fitted(QRectF(0, 0, 100, 100), crop)
     assert place == QRectF(0, 25, 100, 50)
     assert on_tile((30, 40, 50, 50), place, crop) == QRectF(25, 25, 50, 25)
+
+
+def test_a_photograph_that_is_back_is_read_again(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not be read until the project was closed, though its disk was away for a moment only."""
+    file, away = tmp_path / "a.png", tmp_path / "away.png"
+    PIL.Image.fromarray(np.zeros((80, 100, 3), np.uint8)).save(away)
+    made = Crops()
+    request = CropRequest(file, None, (0, 0, 48, 48))
+    with qtbot.waitSignal(made.made):
+        made.get(request)
+    assert made.problem(file)
+    away.rename(file)
+    made.get(request)
+    assert not made.findChild(QTimer).isActive(), "not at each repaint"
+    monkeypatch.setattr("workbench.ui.images.crops.AGAIN_AFTER", 0)
+    with qtbot.waitSignal(made.made):
+        made.get(request)
+    assert (made.problem(file), made.get(request) is not None) == ("", True)
+    made.close()
+
+
+def test_a_huge_image_is_decoded_once_for_all_its_boxes(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its crops took the seconds of the whole."""
+    monkeypatch.setattr(images, "PIXEL_LIMIT", 1_000_000)
+    file = tmp_path / "huge.jpg"
+    pixels = np.zeros((1200, 1600, 3), np.uint8)
+    pixels[:, 800:] = 255
+    PIL.Image.fromarray(pixels).save(file)
+    decoded: list[Path] = []
+    real = images.thumbnail
+    monkeypatch.setattr(images, "thumbnail", lambda file, *rest: decoded.append(file) or real(file, *rest))
+    crops = Crops()
+    left, right = (CropRequest(file, None, (x, 600, x + 80, 680)) for x in (0, 1200))
+    for request in (left, right):
+        crops.get(request)
+    qtbot.waitUntil(lambda: crops.get(left) is not None and crops.get(right) is not None)
+    assert [crops.get(one).picture.pixelColor(2, 2).red() > 128 for one in (left, right)] == [False, True]
+    assert decoded == [file]
+    crops.close()

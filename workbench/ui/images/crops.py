@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
+from workbench.core.files import stamp
 from workbench.core.image_cache import ImageCache
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import XYXY
@@ -22,6 +25,7 @@ LEAST = 48.0  # px of the photograph: even a box of three pixels is shown with i
 MEMORY, PHOTOGRAPHS = 96 << 20, 192 << 20  # bytes of cached crops, some 240; of whole photographs: many items share one
 LATEST = 120  # requests that are remembered: what one large screen shows
 HUGE_SIDE = 4096  # px of a photograph that is too large to be read in full
+AGAIN_AFTER = 10.0  # s until one that could not be read is tried again when it is painted: its disk may be back
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,10 @@ class Crops(QObject):
         self._kept: OrderedDict[CropRequest, Crop] = OrderedDict()
         self._bytes = 0
         self._problems: dict[Path, str] = {}
+        self._failed_at: dict[Path, float] = {}  # by time.monotonic
         self._wanted: OrderedDict[CropRequest, None] = OrderedDict()
         self._photographs = ImageCache(PHOTOGRAPHS)
+        self._overview: tuple[object, np.ndarray] | None = None  # of the huge image cut last, with what it was made of
         self._background = Background("Crops", self._make, self)
         self._background.done.connect(self._received)
         # one request list per repaint, not one per crop
@@ -84,7 +90,7 @@ class Crops(QObject):
         found = self._kept.get(request)
         if found is not None:
             self._kept.move_to_end(request)
-        elif request.file not in self._problems:
+        elif time.monotonic() - self._failed_at.get(request.file, -math.inf) >= AGAIN_AFTER:
             self._wanted[request] = None
             self._wanted.move_to_end(request)
             self._collect.start()
@@ -99,8 +105,10 @@ class Crops(QObject):
         self._background.ask(())
         self._kept.clear()
         self._problems.clear()
+        self._failed_at.clear()
         self._wanted.clear()
         self._photographs.clear()
+        self._overview = None
         self._bytes = 0
 
     def close(self) -> None:
@@ -120,13 +128,14 @@ class Crops(QObject):
             return  # dropped meanwhile
         del self._wanted[request]
         if isinstance(result, Crop):
+            self._problems.pop(request.file, None)
             self._kept[request] = result
             self._bytes += result.picture.sizeInBytes()
             while self._bytes > MEMORY:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= dropped.picture.sizeInBytes()
         elif isinstance(result, WorkbenchError):
-            self._problems[request.file] = result.sentence
+            self._problems[request.file], self._failed_at[request.file] = result.sentence, time.monotonic()
         self.made.emit()
 
     def _make(self, request: object) -> Crop:
@@ -139,7 +148,7 @@ class Crops(QObject):
 
         about = images.info(request.file)
         if about.is_huge:
-            whole = images.thumbnail(request.file, HUGE_SIDE, request.window)
+            whole = self._overview_of(request)
         else:
             whole = self._photographs.read(request.file, request.window)
         x, y = whole.shape[1] / about.width, whole.shape[0] / about.height
@@ -152,3 +161,13 @@ class Crops(QObject):
             size = max(1, round(wide * share)), max(1, round(high * share))
             piece = cv2.resize(piece, size, interpolation=cv2.INTER_AREA)
         return Crop(to_qimage(piece), shown)
+
+    def _overview_of(self, request: CropRequest) -> np.ndarray:
+        """(H, W, 3): decoding it takes seconds, and an image may have thousands of boxes. Runs in the same thread."""
+        from workbench.core import images
+
+        made_of = request.file, request.window, stamp(request.file)
+        kept = self._overview
+        if kept is None or kept[0] != made_of:
+            kept = self._overview = made_of, images.thumbnail(request.file, HUGE_SIDE, request.window)
+        return kept[1]
