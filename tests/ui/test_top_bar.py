@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractItemView, QMenuBar, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QComboBox, QMenuBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, write_photographs
@@ -92,7 +92,9 @@ def test_the_numbers_of_the_project_show_what_they_count(qtbot: QtBot, open_wind
     assert done.toolTip() == "Show the 1 image not done yet"
     done.click()
     assert [listed.index(row, 0).data() for row in range(listed.rowCount())] == ["b.png"]
+    assert find(window, QComboBox, "filter-state").currentText() == "Not done yet"
     window.session.do(edits.SetState((2,), State.DONE))
+    assert listed.rowCount() == 0, "it is done now"
     qtbot.waitUntil(lambda: done.property("role") == "ok")
     done.click()  # a number that counts things shows them, also the last one
     assert listed.rowCount() == 3

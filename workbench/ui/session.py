@@ -48,6 +48,7 @@ class Session(QObject):
     command_requested = Signal(str, str)  # the same, and run a command of that page
     images_requested = Signal(object, str)  # the Data page is to list these ids (None: all), and why
     marked_images_requested = Signal(object, str, object)  # the same, with the boxes of these ids marked
+    gallery_requested = Signal(object)  # the Data page is to list by this Filter
     filter_requested = Signal(object)  # the Label page is to list by this Filter, the Data page's
     boxes_requested = Signal(object)  # ids of boxes of the selected image to bring into view
     weights_import_requested = Signal()  # open the window that imports weights

@@ -79,6 +79,7 @@ class DataPage(Page):
         self._gallery.boxes.opened.connect(self._open_boxes)
         self._labels.show_requested.connect(lambda id: self._gallery.show_only(Filter(label=id)))
         self._summary.filter_requested.connect(self._gallery.show_only)
+        session.gallery_requested.connect(self._gallery.show_only)
         session.images_requested.connect(self._show_images)
         session.marked_images_requested.connect(self._show_images)
         session.document_changed.connect(self._show_what_there_is)

@@ -91,13 +91,13 @@ class TopBar(QFrame):
 
     @Slot()
     def _ask_not_done(self) -> None:
-        """Show the images still to do; if there are none, all."""
+        """Show the images still to do, without those that are done meanwhile; if there are none, all."""
+        from workbench.ui.images.images_model import Filter  # needs NumPy, which painting the window comes before
+
         document = self._session.document
         if document is not None:
-            images = document.images()
-            left = images.ids[~images.finished].tolist()
             self._session.page_requested.emit("data")
-            self._session.images_requested.emit(frozenset(left) if left else None, "not done yet" if left else "")
+            self._session.gallery_requested.emit(Filter(unfinished=not document.images().finished.all()))
 
     @Slot()
     def _count_soon(self, _what: object = None) -> None:
