@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from workbench.core.project import LABEL_COLOURS
+from workbench.core.project import colour_for
 from workbench.ui import theme
 from workbench.ui.colours import DARK, LIGHT, Colours
 from workbench.ui.data.importing.findings_view import FindingsView
@@ -49,7 +49,7 @@ def test_text_has_a_contrast_of_four_and_a_half_on_every_ground(colours: Colours
 
 
 def test_names_on_label_colours_can_be_read() -> None:
-    for colour in LABEL_COLOURS:
+    for colour in map(colour_for, range(1, 301)):
         assert theme.contrast(theme.text_on(colour), colour) >= 4.5
 
 
