@@ -27,7 +27,7 @@ from workbench.ui.images import thumbnails
 from workbench.ui.images.images_model import Filter, ImagesModel
 from workbench.ui.main_window import MainWindow
 from workbench.ui.session import Session
-from workbench.ui.widgets.image_delegates import TILE, ImageTile
+from workbench.ui.widgets.image_delegates import ImageTile, tile_size
 from workbench.ui.widgets.tile_view import TileView
 
 MANY, FEW = 1_000_000, 10_000
@@ -116,7 +116,7 @@ class Painting(TileView):
 
 def opened(model: ImagesModel) -> tuple[TileView, ImageTable]:
     """The gallery's view and the Label page's list, painted."""
-    tiles = Painting(TILE)
+    tiles = Painting(tile_size())
     tiles.setModel(model)
     tiles.setItemDelegate(ImageTile(tiles))
     table = ImageTable(model)

@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QPushButton, QTableView, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.label_page_project import labelled
 from tests.ui.window_driver import Open, find
 from workbench.ui import theme
+from workbench.ui.data import summary
+from workbench.ui.data.labels_model import COUNT
+from workbench.ui.project.recent import RecentProject
+from workbench.ui.start.recent_cards import RecentCard
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.rail import RailButton
+from workbench.ui.widgets.tables import style_table
+from workbench.ui.widgets.tile_view import TileView
 
 __all__ = ["labelled"]  # a fixture
 
@@ -59,3 +65,45 @@ def test_the_lines_of_an_image_in_the_list_do_not_overlap(labelled: Path, open_w
     rows = find(open_window(labelled), QTableView, "image-list").verticalHeader()
     name, numbers = QFontMetrics(theme.font()), QFontMetrics(theme.font(theme.SMALL))
     assert rows.sectionSize(0) >= 2 * name.height() + numbers.height()
+
+
+@pytest.mark.usefixtures("large_font")
+def test_the_lines_below_a_picture_do_not_overlap_and_end_within_their_tile(
+    labelled: Path, open_window: Open, qtbot: QtBot
+) -> None:
+    """Tiles of images, of boxes and of recent projects were as high as for small letters."""
+    window = open_window(labelled, "data")
+    lines = QFontMetrics(theme.font()).height() + QFontMetrics(theme.font(theme.SMALL)).height()
+
+    def height(view: TileView) -> int:
+        return view.visualRect(view.model().index(0, 0)).height()
+
+    assert height(find(window, TileView, "gallery")) - 128 - 14 >= lines
+    find(window, QAction, "action-box-tiles").trigger()
+    boxes = find(window, TileView, "boxes")
+    qtbot.waitUntil(lambda: boxes.model().rowCount() > 0)
+    assert height(boxes) - 116 - 8 >= lines
+    card = RecentCard(RecentProject(labelled, "project"))
+    qtbot.addWidget(card)
+    assert card.height() - 128 - 6 >= lines
+
+
+@pytest.mark.usefixtures("large_font")
+def test_numbers_and_split_of_an_image_have_room_side_by_side(labelled: Path, open_window: Open) -> None:
+    view = find(open_window(labelled, "data"), TileView, "gallery")
+    small = QFontMetrics(theme.font(theme.SMALL))
+    words = small.horizontalAdvance("1,234 boxes") + small.horizontalAdvance("validation")
+    assert view.visualRect(view.model().index(0, 0)).width() - 24 - 20 > words
+
+
+@pytest.mark.usefixtures("large_font")
+def test_numbers_of_millions_and_lines_of_tables_are_not_cut(labelled: Path, open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(labelled, "data")
+    labels, number = find(window, QTableView, "labels-table"), find(window, QPushButton, "count-state-unlabelled")
+    assert labels.columnWidth(COUNT) > labels.fontMetrics().horizontalAdvance("1,234,567")
+    summary._show(number, 1_234_567, "unlabelled")
+    qtbot.waitUntil(lambda: number.width() >= number.sizeHint().width())
+    table = QTableView()
+    qtbot.addWidget(table)
+    style_table(table)
+    assert table.verticalHeader().defaultSectionSize() >= table.fontMetrics().height()

@@ -25,7 +25,7 @@ from workbench.ui.actions import make_action, tell_key
 from workbench.ui.annotate.label_keys import digit_of
 from workbench.ui.background import Background
 from workbench.ui.data.box_entries import add_box_entries, relabel, split_off
-from workbench.ui.data.box_tiles import TILE, BoxTileDelegate, BoxTilesModel
+from workbench.ui.data.box_tiles import BoxTileDelegate, BoxTilesModel, tile_size
 from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images.crops import Crops
 from workbench.ui.session import Session
@@ -288,7 +288,7 @@ def _read(request: _ReadRequest) -> BoxRows:
 
 
 def _tiles(model: BoxTilesModel) -> TileView:
-    view = TileView(TILE)
+    view = TileView(tile_size())
     view.setObjectName("boxes")
     view.setAccessibleName("Boxes")
     view.setProperty("role", "flat")

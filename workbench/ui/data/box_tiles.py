@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.box_rows import NO_ROWS, BoxRows
@@ -20,7 +20,7 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.image_delegates import paint_background, paint_outline
 
 BOX_TILE = Qt.ItemDataRole.UserRole  # BoxTile: all that a tile paints
-TILE, PICTURE = QSize(136, 164), 116  # px; height
+_PICTURE = 116  # px, height
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
@@ -40,6 +40,18 @@ class BoxTile:
     @property
     def size(self) -> str:
         return f"{self.xyxy[2] - self.xyxy[0]:.0f} × {self.xyxy[3] - self.xyxy[1]:.0f} px"
+
+
+def tile_size() -> QSize:
+    """Pixels of a tile in the application's font: below the picture a line for the label and one for the size."""
+    small = QFontMetrics(theme.font(theme.SMALL))
+    width = max(136, small.horizontalAdvance("1234 × 1234 px") + 18)
+    return QSize(width, _PICTURE + 12 + _high(QFontMetrics(theme.font())) + _high(small))
+
+
+def _high(metrics: QFontMetrics) -> int:
+    """Of a line of a tile."""
+    return max(18, metrics.height())
 
 
 class BoxTilesModel(QAbstractListModel):
@@ -97,7 +109,7 @@ class BoxTileDelegate(QStyledItemDelegate):
     """The photograph around the box, below it its label and size."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        return TILE
+        return tile_size()
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         tile = index.data(BOX_TILE)
@@ -106,15 +118,16 @@ class BoxTileDelegate(QStyledItemDelegate):
         area = QRectF(option.rect).adjusted(3, 3, -3, -3)  # type: ignore[attr-defined]
         painter.save()
         chosen = paint_background(painter, option, area)
-        room = QRectF(area.x() + 4, area.y() + 4, area.width() - 8, PICTURE)
+        room = QRectF(area.x() + 4, area.y() + 4, area.width() - 8, _PICTURE)
         place = paint_crop(painter, room, tile.crop, tile.problem)
         if tile.crop is not None:
             paint_outline(painter, on_tile(tile.xyxy, place, tile.crop), tile.colour)
-        line = QRectF(room.x() + 2, room.bottom() + 1, room.width() - 4, 18)
+        line = QRectF(room.x() + 2, room.bottom() + 1, room.width() - 4, _high(painter.fontMetrics()))
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
         middle = Qt.TextElideMode.ElideMiddle
         painter.drawText(line, _MIDDLE, painter.fontMetrics().elidedText(tile.label, middle, int(line.width())))
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
-        painter.drawText(line.translated(0, 17), _MIDDLE, tile.size)
+        below = QRectF(line.x(), line.bottom() - 1, line.width(), _high(painter.fontMetrics()))
+        painter.drawText(below, _MIDDLE, tile.size)
         painter.restore()

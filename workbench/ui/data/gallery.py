@@ -29,7 +29,7 @@ from workbench.ui.images import thumbnails, unread_images
 from workbench.ui.images.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.escape_filter import EscapeFilter
-from workbench.ui.widgets.image_delegates import TILE, ImageTile
+from workbench.ui.widgets.image_delegates import ImageTile, tile_size
 from workbench.ui.widgets.image_filter import ImageFilter
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
@@ -267,7 +267,7 @@ class Gallery(QWidget):
 
 
 def _tiles(model: ImagesModel) -> TileView:
-    view = TileView(TILE)
+    view = TileView(tile_size())
     view.setObjectName("gallery")
     view.setAccessibleName("Images")
     view.setProperty("role", "flat")

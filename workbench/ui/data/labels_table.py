@@ -60,13 +60,15 @@ class LabelsTable(QWidget):
         self._view.setProperty("role", "flat")
         self._view.setModel(self.model)
         header = style_table(self._view)
-        self._view.verticalHeader().setDefaultSectionSize(28)
+        metrics = self._view.fontMetrics()
+        self._view.verticalHeader().setDefaultSectionSize(max(28, metrics.height() + 6))
         self._view.setShowGrid(False)
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((COLOUR, 32), (KEY, 40), (COUNT, 80)):
-            header.resizeSection(column, width)
+        header.resizeSection(COLOUR, 32)
+        for column, least, widest in ((KEY, 40, "Key"), (COUNT, 80, "1,234,567")):
+            header.resizeSection(column, max(least, metrics.horizontalAdvance(widest) + 2 * theme.GRID))
         self._view.clicked.connect(self._clicked)
         self._view.doubleClicked.connect(self._double_clicked)
         self._view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)

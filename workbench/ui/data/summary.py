@@ -65,7 +65,6 @@ class Summary(QWidget):
         number.setProperty("role", "count")
         number.setToolTip(f"Show these images ({word})")
         number.setCursor(Qt.CursorShape.PointingHandCursor)
-        number.setFixedWidth(72)
         grid.addWidget(title, row, column)
         grid.addWidget(number, row, column + 1, Qt.AlignmentFlag.AlignRight)
         return title, number
@@ -105,4 +104,5 @@ def _word(member: State | Split) -> str:
 def _show(number: QPushButton, count: int, word: str) -> None:
     """With the word beside it for those who only hear it."""
     number.setText(f"{count:,}")
+    number.setMinimumWidth(max(72, number.sizeHint().width()))
     number.setAccessibleName(f"{word}: {count:,}")

@@ -13,7 +13,7 @@ from workbench.ui.actions import tell_key
 from workbench.ui.project import recent
 from workbench.ui.start.new_project_form import NewProjectForm
 from workbench.ui.start.page_overview import PageOverview
-from workbench.ui.start.recent_cards import CARD, COLUMNS, RecentProjects
+from workbench.ui.start.recent_cards import COLUMNS, WIDTH, RecentProjects
 from workbench.ui.start.welcome_cards import WelcomeCard
 from workbench.ui.widgets import tab_order
 
@@ -62,7 +62,7 @@ class StartPage(QWidget):
         """Put the content into a centred column of readable width that scrolls in a low window."""
         column = QWidget()
         column.setLayout(self._content)
-        column.setFixedWidth(CARD.width() * COLUMNS + theme.GRID * 2 * (COLUMNS - 1) + theme.GRID * 4)
+        column.setFixedWidth(WIDTH * COLUMNS + theme.GRID * 2 * (COLUMNS - 1) + theme.GRID * 4)
         inner = QWidget()
         row = QHBoxLayout(inner)
         row.setContentsMargins(0, theme.GRID * 6, 0, theme.GRID * 2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QFontMetricsF, QHideEvent, QImage, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtCore import QPoint, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QFontMetricsF, QHideEvent, QImage, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.ui import theme
@@ -15,7 +15,7 @@ from workbench.ui.project import recent
 from workbench.ui.project.recent import RecentProject
 from workbench.ui.widgets.file_dialogs import ask_for_folder
 
-CARD = QSize(240, 176)
+WIDTH = 240  # px of a card
 COLUMNS = 3
 CHECK_EVERY = 3000
 """Milliseconds between checks whether the projects exist: a drive may be mounted or removed."""
@@ -114,6 +114,11 @@ class RecentProjects(QWidget):
         self._checker.close()
 
 
+def _lines() -> tuple[int, int]:
+    """Pixels, in the application's font, of a card's name and of the line below it."""
+    return max(20, QFontMetrics(theme.font()).height()), max(19, QFontMetrics(theme.font(theme.SMALL)).height())
+
+
 class RecentCard(QAbstractButton):
     """A recent project: picture, name, last day and folder; if it is missing, two buttons replace the picture."""
 
@@ -124,14 +129,15 @@ class RecentCard(QAbstractButton):
         self.setObjectName("recent-card")
         self.setText(one.name)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setFixedSize(CARD)
+        words = sum(_lines()) + 9
+        self.setFixedSize(WIDTH, _PICTURE + words)
         self._picture = QImage()
         self.find_it = self._button("recent-find", "Find it…", "Choose the folder in which this project is now")
         self.forget_it = self._button(
             "recent-forget", "Forget", "Take it off this list; its files stay, wherever they are"
         )
         row = QHBoxLayout(self)
-        row.setContentsMargins(theme.GRID, 0, theme.GRID, CARD.height() - _PICTURE + theme.GRID)
+        row.setContentsMargins(theme.GRID, 0, theme.GRID, words + theme.GRID)
         row.addStretch(1)
         row.addWidget(self.find_it, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.forget_it, 0, Qt.AlignmentFlag.AlignBottom)
@@ -175,7 +181,8 @@ class RecentCard(QAbstractButton):
         painter.setBrush(theme.colour(ground))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), CORNER, CORNER)
         self._paint_picture(painter, QRectF(1, 1, self.width() - 2, _PICTURE))
-        words = QRectF(10, _PICTURE + 6, self.width() - 20, 20)
+        name, below = _lines()
+        words = QRectF(10, _PICTURE + 6, self.width() - 20, name)
         when = "" if self.is_missing else self.recent.when(date.today())
         small = theme.font(theme.SMALL)
         taken = QFontMetricsF(small).horizontalAdvance(when) + theme.GRID if when else 0.0
@@ -183,7 +190,7 @@ class RecentCard(QAbstractButton):
         painter.setFont(small)
         self._line(painter, words, when, "muted", Qt.AlignmentFlag.AlignRight)
         place = f"not found at {self.recent.folder}" if self.is_missing else str(self.recent.folder)
-        self._line(painter, words.translated(0, 19), place, "muted")
+        self._line(painter, QRectF(words.x(), words.bottom() - 1, words.width(), below + 1), place, "muted")
         paint_frame(painter, self, lit)
         painter.end()
 
@@ -229,4 +236,4 @@ def _thumbnail(file: object) -> QImage:
     from workbench.core import images
     from workbench.ui.images.pictures import to_qimage
 
-    return to_qimage(images.thumbnail(Path(str(file)), 2 * CARD.width()))
+    return to_qimage(images.thumbnail(Path(str(file)), 2 * WIDTH))

@@ -22,13 +22,25 @@ STATE_ICONS = {
     State.DONE: ("mdi6.check-circle-outline", "accent"),
     State.VERIFIED: ("mdi6.check-decagram", "ok"),
 }
-TILE = QSize(184, 188)
+_PICTURE = 128  # px, height of a tile's picture
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 
 def row_height() -> int:
     """Pixels of an ImageRow: two lines of a name and one of numbers, in the application's font."""
     return 2 + 2 * _line(QFontMetrics(theme.font())) + max(20, QFontMetrics(theme.font(theme.SMALL)).height() + 4)
+
+
+def tile_size() -> QSize:
+    """Pixels of an ImageTile in the application's font: below the picture a name, and a line of numbers and split."""
+    small = QFontMetrics(theme.font(theme.SMALL))
+    words = small.horizontalAdvance("1,234 boxes") + small.horizontalAdvance(Split.VALIDATION.words)
+    return QSize(max(184, words + 52), _PICTURE + 20 + _high(QFontMetrics(theme.font())) + _high(small))
+
+
+def _high(metrics: QFontMetrics) -> int:
+    """Of a line of a tile."""
+    return max(20, metrics.height())
 
 
 def _line(metrics: QFontMetrics) -> int:
@@ -70,7 +82,7 @@ class ImageTile(QStyledItemDelegate):
     """A large thumbnail, the name below it, then state, number of boxes and split."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        return TILE
+        return tile_size()
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         shown: ListedImage = index.data(LISTED_IMAGE)
@@ -78,22 +90,25 @@ class ImageTile(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         chosen = paint_background(painter, option, area)
-        _picture(painter, QRectF(area.x() + 6, area.y() + 6, area.width() - 12, 128), shown)
-        paint_strip(painter, QRectF(area.x() + 6, area.y() + 134, area.width() - 12, STRIP), shown.loss)
+        room = QRectF(area.x() + 6, area.y() + 6, area.width() - 12, _PICTURE)
+        _picture(painter, room, shown)
+        paint_strip(painter, QRectF(room.x(), room.bottom(), room.width(), STRIP), shown.loss)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
-        words = QRectF(area.x() + 8, area.y() + 137, area.width() - 16, 20)
+        words = QRectF(area.x() + 8, room.bottom() + 3, area.width() - 16, _high(painter.fontMetrics()))
         if shown.image.note:
-            _note(painter, QPointF(words.right() - 14, words.y() + 3), chosen)
+            _note(painter, QPointF(words.right() - 14, words.center().y() - 7), chosen)
         line = words.adjusted(0, 0, -18 if shown.image.note else 0, 0)
         painter.drawText(line, _MIDDLE, cut_name(shown.image.name, painter.fontMetrics(), int(line.width())))
-        _state(painter, QPointF(area.x() + 8, area.y() + 160), shown.image, chosen)
         painter.setFont(theme.font(theme.SMALL))
+        metrics = painter.fontMetrics()
+        below = QRectF(words.x(), words.bottom() + 1, words.width(), _high(metrics))
+        _state(painter, QPointF(below.x(), below.center().y() - 8), shown.image, chosen)
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
-        painter.drawText(words.translated(20, 21), _MIDDLE, _numbers(shown))
         split = "" if shown.image.split is Split.NONE else shown.image.split.words
-        painter.drawText(
-            words.translated(0, 21), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), split
-        )
+        painter.drawText(below, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), split)
+        line = below.adjusted(20, 0, -metrics.horizontalAdvance(split) - theme.GRID if split else 0, 0)
+        cut = metrics.elidedText(_numbers(shown), Qt.TextElideMode.ElideRight, int(line.width()))
+        painter.drawText(line, _MIDDLE, cut)
         painter.restore()
 
 

@@ -38,7 +38,7 @@ class TableModel(QAbstractTableModel):
 
 
 def style_table(table: QTableView) -> QHeaderView:
-    """Rows of one 24 px line, selected as a whole; returns the header, whose columns are still to be sized.
+    """Rows of one line (24 px, more for a large font), selected as a whole; returns the header, to be sized.
 
     Arrow keys move inside, Tab leaves the table: Qt's default traps users without a mouse.
     """
@@ -47,7 +47,7 @@ def style_table(table: QTableView) -> QHeaderView:
     table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     table.setWordWrap(False)
     table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(24)
+    table.verticalHeader().setDefaultSectionSize(max(24, table.fontMetrics().height() + 4))
     head = table.horizontalHeader()
     head.setMinimumSectionSize(24)
     head.setHighlightSections(False)
