@@ -54,7 +54,7 @@ def test_what_was_made_once_is_found_again(bench: Bench, tmp_path: Path, monkeyp
     bench.loader.forget()
     bench.canvas.say("")
     bench.came.clear()
-    monkeypatch.setattr(images, "overview", None)  # not needed any more
+    monkeypatch.setattr(images, "thumbnail", None)  # its overview is not needed any more
     bench.show(file)
     bench.wait(lambda: bench.has_tiles)
     assert len(bench.came) == 1

@@ -87,11 +87,10 @@ NONE = of_run("", image_losses.NONE)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    """`runs`: the project's folder of runs; `images`: those of the project. `number`: of the request."""
+    """`runs`: the project's folder of runs; `images`: those of the project. Each is one of its own, not compared."""
 
     runs: Path
     images: ImageTable
-    number: int
 
 
 class LossWatch(QObject):
@@ -104,7 +103,6 @@ class LossWatch(QObject):
         self.losses = NONE
         self._session = session
         self._background: Background | None = None  # set while a project is open
-        self._request_number = 0
         self._closed = False  # jobs of a project being closed still end, and report their runs
         session.document_changed.connect(self._document_changed)
         session.closing.connect(self._close)
@@ -121,8 +119,7 @@ class LossWatch(QObject):
         if self._background is None:
             self._background = Background("Reading the losses of images", _read, self)
             self._background.done.connect(self._loaded)
-        self._request_number += 1
-        self._background.ask([_Request(document.runs_folder, document.images(), self._request_number)])
+        self._background.ask([_Request(document.runs_folder, document.images())])
 
     @Slot(object, object)
     def _job_event(self, _job: object, event: object) -> None:

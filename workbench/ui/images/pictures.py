@@ -163,9 +163,7 @@ def _huge(file: Path, about: ImageInfo, window: IntensityWindow | None, cache: P
         return TiledPicture((wrapped(found.overview()),), size, pyramid=found)
     note = "" if cache is None or pyramids.is_available() else f"Its details need one more install: {pyramids.INSTALL}"
     if about.format == "JPEG":
-        return TiledPicture(
-            _halved(images.pixels_for_screen(_at_most(images.overview(file), OVERVIEW))), size, note=note
-        )
+        return TiledPicture(_halved(images.pixels_for_screen(images.thumbnail(file, OVERVIEW))), size, note=note)
     if cache is None or not pyramids.is_available():
         sentence = (
             f"the image is too large ({about.width} x {about.height}) to be shown at once; to see it in parts run "
@@ -210,16 +208,6 @@ def _halved(bgrx: np.ndarray) -> tuple[QImage, ...]:
         bgrx = cv2.resize(bgrx, size, dst=pixels.pixel_buffer(size[1], size[0]), interpolation=cv2.INTER_AREA)
         levels.append(wrapped(bgrx))
     return tuple(levels)
-
-
-def _at_most(rgb: np.ndarray, side: int) -> np.ndarray:
-    import cv2
-
-    share = side / max(rgb.shape[:2])
-    if share >= 1.0:
-        return rgb
-    size = max(1, round(rgb.shape[1] * share)), max(1, round(rgb.shape[0] * share))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
 
 
 def wrapped(bgrx: np.ndarray) -> QImage:

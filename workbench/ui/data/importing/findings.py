@@ -14,6 +14,7 @@ from workbench.core.files import natural_key
 from workbench.core.project import Label, Split
 from workbench.exchange import ChangedSide, ImageDifference, ImportPlan
 from workbench.exchange.importing import labels_to_add
+from workbench.exchange.matching import MatchedImage
 from workbench.formats import Remark
 from workbench.ui.data.importing import remark_groups
 from workbench.ui.data.importing.remark_groups import RemarkGroup
@@ -83,7 +84,7 @@ def make_findings(document: Document, plan: ImportPlan) -> ImportFindings:
     """Any thread's own document."""
     splits = Counter(one.split for one in plan.compared if one.split)
     repaired = remark_groups.group_remarks(plan.remarks, "repaired")
-    sized = np.array([_is_sized_otherwise(one.read.width, one.read.height, one.image) for one in plan.compared], bool)
+    sized = np.array([_is_sized_otherwise(one) for one in plan.compared], bool)
     differences = _differences(plan)
     return ImportFindings(
         plan=plan,
@@ -140,9 +141,9 @@ def _facts(plan: ImportPlan, splits: Counter[Split]) -> list[Remark]:
     return [Remark("read", "", 0, sentence) for sentence in sentences]
 
 
-def _is_sized_otherwise(width: int, height: int, image: object) -> bool:
-    real = getattr(image, "width", 0), getattr(image, "height", 0)
-    return bool(width and height and all(real) and (width, height) != real)
+def _is_sized_otherwise(one: MatchedImage) -> bool:
+    said, real = (one.read.width, one.read.height), (one.image.width, one.image.height)
+    return all(said) and all(real) and said != real
 
 
 def _labels(document: Document, plan: ImportPlan) -> tuple[LabelRow, ...]:
