@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QCursor, QHoverEvent
+from PySide6.QtGui import QAccessible, QCursor, QHoverEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication
 from pytestqt.qtbot import QtBot
@@ -37,10 +37,19 @@ class Numbers(QAbstractListModel):
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.count, self.asked = count, set[int]()
+        self.count, self.asked, self.indexed = count, set[int](), 0
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else self.count
+
+    def index(
+        self,
+        row: int,
+        column: int = 0,
+        parent: QModelIndex | QPersistentModelIndex = QModelIndex(),  # noqa: B008
+    ) -> QModelIndex:
+        self.indexed += 1
+        return super().index(row, column, parent)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = 0) -> Any:
         self.asked.add(index.row())
@@ -200,8 +209,10 @@ def test_of_a_million_only_those_in_sight_are_asked_for(view: TileView) -> None:
     view.viewport().repaint()
     assert 500_000 in model.asked
     assert len(model.asked) <= 20
+    model.indexed = 0
     view.selectAll()
     assert [len(rows) for rows in view.chosen_rows()] == [1_000_000]
+    assert model.indexed < 100
 
 
 def test_the_first_tile_in_sight_stays_when_the_window_becomes_wider(view: TileView) -> None:
@@ -274,3 +285,20 @@ def test_a_screen_reader_says_the_tile_that_the_keyboard_comes_to(
     view.setFocus()
     QTest.keyClick(view, Key.Key_Down)
     assert announced == [("tile 2, unlabelled, 3 of 22", False), ("tile 6, unlabelled, 7 of 22", False)]
+
+
+def test_a_screen_reader_finds_a_list_with_the_tiles_as_its_items(view: TileView) -> None:
+    """It found a view without anything in it, and heard only of where the keyboard came to."""
+    model, told = view.model(), QAccessible.queryAccessibleInterface(view)
+    assert isinstance(model, Numbers)
+    assert (told.role(), told.childCount()) == (QAccessible.Role.List, 22)
+    item = told.child(6)
+    assert item.role() == QAccessible.Role.ListItem
+    assert item.text(QAccessible.Text.Name) == "tile 6\nunlabelled"
+    there = view.visualRect(model.index(6, 0))
+    assert item.rect() == there.translated(view.viewport().mapToGlobal(QPoint()))
+    assert told.childAt(*item.rect().center().toTuple()).text(QAccessible.Text.Name) == "tile 6\nunlabelled"
+    click(view, 6)
+    assert item.state().selected
+    model.now(3)
+    assert told.childCount() == 3
