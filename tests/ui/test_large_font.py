@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QAction, QFontMetrics
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QPushButton, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel, QPushButton, QTableView, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.label_page_project import labelled
@@ -17,6 +18,7 @@ from workbench.ui.data import summary
 from workbench.ui.data.labels_model import COUNT
 from workbench.ui.project.recent import RecentProject
 from workbench.ui.start.recent_cards import RecentCard
+from workbench.ui.start.welcome_cards import WelcomeCard
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.rail import RailButton
 from workbench.ui.widgets.tables import style_table
@@ -107,3 +109,15 @@ def test_numbers_of_millions_and_lines_of_tables_are_not_cut(labelled: Path, ope
     qtbot.addWidget(table)
     style_table(table)
     assert table.verticalHeader().defaultSectionSize() >= table.fontMetrics().height()
+
+
+@pytest.mark.usefixtures("large_font")
+def test_the_words_of_the_start_page_are_not_cut(open_window: Open) -> None:
+    window = open_window()
+    about = find(window, QLabel, "start-about")
+    assert about.width() >= about.sizeHint().width() or about.height() >= about.heightForWidth(about.width())
+    small = QFontMetrics(theme.font(theme.SMALL))
+    for card in window.findChildren(WelcomeCard):
+        room = QRect(0, 0, card.width() - 128 - 24, 1000)
+        words = small.boundingRect(room, int(Qt.TextFlag.TextWordWrap), card.words).height()
+        assert 12 + QFontMetrics(theme.font()).lineSpacing() + 4 + words + 12 <= card.height(), card.text()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Slot
+from PySide6.QtGui import QFontMetrics, QImage, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QPushButton
 
 from workbench.core.files import resource
@@ -12,6 +12,7 @@ from workbench.ui.start.recent_cards import CORNER, cover, paint_frame
 
 HIGH = 96  # px
 _PICTURE = 128  # px, width
+_WORDS = 208  # px, width of the sentence at least
 _BAR = 4  # px, height of the progress line
 
 
@@ -26,7 +27,9 @@ class WelcomeCard(QPushButton):
         self.setAccessibleDescription(words)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setFixedHeight(max(HIGH, 5 * self.fontMetrics().lineSpacing() + 24))  # also fits large fonts
+        high, small = self.fontMetrics().lineSpacing(), QFontMetrics(theme.font(theme.SMALL))
+        below = small.boundingRect(QRect(0, 0, _WORDS, 1000), int(Qt.TextFlag.TextWordWrap), words).height()
+        self.setFixedHeight(max(HIGH, 5 * high + 24, high + 4 + below + 24))
         self._words, self._usual, self._share = words, words, 0.0
         self._glyph = icon
         self._picture = QImage(str(resource("pictures", picture))) if picture else QImage()
