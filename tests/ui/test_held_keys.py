@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.label_page_project import labelled
+from tests.ui.label_page_project import CTRL, corners, labelled
 from tests.ui.test_review import Bench, bench, session
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
@@ -23,7 +23,7 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 
 def send(place: QWidget, kind: QEvent.Type, ms: int, is_told: bool = False, key: Qt.Key = Qt.Key.Key_N) -> None:
-    event = QKeyEvent(kind, key, NONE, chr(key).lower(), is_told)
+    event = QKeyEvent(kind, key, NONE, chr(key).lower() if key < 128 else "", is_told)
     event.setTimestamp(ms)
     QApplication.sendEvent(place, event)
 
@@ -77,6 +77,27 @@ def test_a_held_key_makes_one_copy_of_a_box(qtbot: QtBot, open_window: Open, lab
     hand.key(Qt.Key.Key_Tab)
     hold(hand.canvas, find(hand.window, QAction, "action-duplicate"))
     assert len(hand.canvas.layer.boxes) == 2
+
+
+def test_a_held_arrow_key_moves_a_box_in_one_step(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """It was a step for each repetition: 25 a second to undo."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+
+    def arrow(*times: tuple[int, int]) -> None:
+        for pressed, released in times:
+            send(hand.canvas, QEvent.Type.KeyPress, pressed, key=Qt.Key.Key_Right)
+            send(hand.canvas, QEvent.Type.KeyRelease, released, key=Qt.Key.Key_Right)
+
+    arrow((1000, 1660), (1660, 1705), (1705, 1750))
+    assert corners(labelled) == [(20, 20, 80, 60)], "it may go on"
+    qtbot.waitUntil(lambda: corners(labelled) == [(23, 20, 83, 60)])
+    hand.key("z", CTRL)
+    assert corners(labelled) == [(20, 20, 80, 60)]
+    arrow((3000, 3660), (3670, 3700))
+    assert corners(labelled) == [(22, 20, 82, 60)], "a tap is on disk when the key is up"
+    hand.key("z", CTRL)
+    assert corners(labelled) == [(21, 20, 81, 60)], "pressed again is a step of its own"
 
 
 def test_a_held_number_is_for_the_next_boxes_and_not_also_for_the_one_just_drawn(

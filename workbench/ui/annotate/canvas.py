@@ -17,7 +17,7 @@ from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import canvas_painter, geometry, gestures, hit_testing
 from workbench.ui.annotate.gestures import DrawGesture, DrawingAids, Gesture, MoveGesture, NudgeGesture, ResizeGesture
-from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
+from workbench.ui.annotate.nudging import ARROWS, ArrowKeys, ends_nudge, nudged
 from workbench.ui.annotate.space_key import SpaceKey
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.picture_view import PictureView
@@ -64,6 +64,7 @@ class Canvas(PictureView):
         self.draws: type[DrawGesture] = DrawGesture
         self._pressed = QPointF()
         self._space = SpaceKey()
+        self._arrows = ArrowKeys(self, self.end_nudge)
         self.suggestions: Sequence[Suggestion] = ()  # a run's suggestions
 
     # --- what it shows ---
@@ -334,7 +335,7 @@ class Canvas(PictureView):
     # --- the keyboard: what has a beginning and an end ---
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
+        key = event.key()
         if key == Qt.Key.Key_Space:
             self._space.press(event)
             self._show_cursor()
@@ -358,7 +359,7 @@ class Canvas(PictureView):
             if tapped:
                 self.verify_requested.emit()
         elif event.key() in ARROWS:
-            self.end_nudge()
+            self._arrows.release(event)
         else:
             event.ignore()
 
@@ -369,6 +370,7 @@ class Canvas(PictureView):
 
     def _nudge(self, event: QKeyEvent) -> None:
         """A held arrow key is one edit, made on release. A mouse gesture takes precedence."""
+        self._arrows.press(event)
         made = nudged(event, self.gesture, self.affected_boxes, self.image_size)
         if made is not None:
             self.gesture = made
@@ -376,6 +378,7 @@ class Canvas(PictureView):
         else:
             self.end_nudge()
 
+    @Slot()
     def end_nudge(self) -> None:
         """Emit the edit for the boxes that the arrow keys moved."""
         if isinstance(self.gesture, NudgeGesture):

@@ -1,17 +1,45 @@
-"""What arrow keys do on the canvas: how far selected boxes move or grow, and which keys end it."""
+"""What arrow keys do on the canvas: how far selected boxes move or grow, and when that ends."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSizeF, Qt
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QSizeF, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
 
 from workbench.core.project import Box
 from workbench.ui.annotate.gestures import Gesture, NudgeGesture, StretchGesture
+from workbench.ui.held_keys import KeyTimes
 
 ARROWS = {
     Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
 }  # fmt: skip
 _HELD = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta)
+_TAP = 200
+"""ms: an arrow key that is let go before has not repeated itself yet."""
+_AGAIN = 50
+"""ms within which the press of a repetition follows its release."""
+
+
+class ArrowKeys:
+    """Calls `end` when an arrow key is let go: after a moment, if it was held and this may be a repetition."""
+
+    def __init__(self, parent: QObject, end: Callable[[], None]) -> None:
+        self._times, self._end = KeyTimes(), end
+        self._soon = QTimer(parent, singleShot=True, interval=_AGAIN)
+        self._soon.timeout.connect(end)
+
+    def press(self, event: QKeyEvent) -> None:
+        """Before what the key does."""
+        if self._times.press(event) and self._soon.isActive():
+            self._end()
+        self._soon.stop()
+
+    def release(self, event: QKeyEvent) -> None:
+        if self._times.release(event) < _TAP:
+            self._end()
+        else:
+            self._soon.start()
 
 
 def push_of(event: QKeyEvent, size: QSizeF) -> tuple[float, float]:

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from PySide6.QtGui import QKeyEvent
 
+from workbench.ui.held_keys import KeyTimes
+
 _TAP = 500
 """ms: what is held longer is no tap. From then on keys repeat (X.org: 660 ms, GNOME and Windows: 500)."""
 
 
 class SpaceKey:
-    """Tells a tap from a key that is held, also where the system does not say that a key repeats itself.
-
-    Seen with Xvfb, and thinkable of other X servers without a keyboard, as VNC's: a held key arrives as releases and
-    presses that Qt 6.11 does not call repetition; taken for taps they verified 25 images a second, unseen. A press at
-    the very time of the release before it is none.
-    """
+    """Tells a tap from a key that is held."""
 
     def __init__(self) -> None:
         self.is_held = False
         self._used = False
-        self._pressed = self._released = 0  # ms, 0: no such time
+        self._times = KeyTimes()
 
     def press(self, event: QKeyEvent) -> None:
         """The key went down, or repeats itself."""
         if event.isAutoRepeat():
             return
         self.is_held = True
-        self._used = event.timestamp() == self._released != 0
-        self._pressed = event.timestamp()
+        self._used = not self._times.press(event)
 
     def use(self) -> None:
         """The picture was moved with it: that was no tap."""
@@ -38,8 +34,7 @@ class SpaceKey:
         if event.isAutoRepeat() or not self.is_held:
             return False
         self.is_held = False
-        self._released = event.timestamp()
-        return not self._used and self._released - self._pressed < _TAP
+        return self._times.release(event) < _TAP and not self._used
 
     def forget(self) -> None:
         """Its release will not be told: the focus is elsewhere."""
