@@ -13,8 +13,8 @@ from pathlib import Path
 
 XYXY = tuple[float, float, float, float]
 UNLABELLED, IN_WORK, DONE, VERIFIED = "unlabelled", "in work", "done", "verified"
-ASIDE, LEAST = 10.0, 3.0
-"""Image pixels: a copy in the same image lies so far aside; smaller boxes are not kept."""
+ASIDE, LEAST, TRIES = 10.0, 3.0, 20
+"""Image pixels: a copy lies so far aside of a box in its place; smaller boxes are not kept. How often that is tried."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Model:
     held: Held
     shown: str
     label: str
-    copied: tuple[tuple[str, Thing], ...] = ()
+    copied: tuple[Thing, ...] = ()
     steps: list[Step] = field(default_factory=list)
     at: int = 0  # steps[:at] are done, the others undone
 
@@ -120,13 +120,19 @@ class Model:
 
     # --- what is copied ---
 
-    def pasted(self, things: tuple[Thing, ...], aside: bool) -> tuple[Thing, ...]:
+    def pasted(self, things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+        """Copies in the shown image, beside what lies there already."""
+        there = {thing.xyxy for thing in self.here}
+        tried = [self.fitting(things, number * ASIDE) for number in range(TRIES)]
+        free = [made for made in tried if there.isdisjoint(thing.xyxy for thing in made)]
+        return free[0] if free else tried[1]
+
+    def fitting(self, things: tuple[Thing, ...], aside: float = 0.0) -> tuple[Thing, ...]:
         """Copies as they fit into the shown image."""
         width, height = self.sizes[self.shown]
         made = []
         for thing in things:
-            by = ASIDE if aside else 0.0
-            for x0, y0, x1, y1 in (tuple(side + by for side in thing.xyxy), thing.xyxy):
+            for x0, y0, x1, y1 in (tuple(side + aside for side in thing.xyxy), thing.xyxy):
                 cut = (_inside(x0, width), _inside(y0, height), _inside(x1, width), _inside(y1, height))
                 if cut[2] - cut[0] >= LEAST and cut[3] - cut[1] >= LEAST:
                     made.append(dataclasses.replace(thing, xyxy=cut))
@@ -158,7 +164,7 @@ class Model:
 
 
 def _inside(value: float, size: float) -> float:
-    return float(round(min(max(value, 0.0), size)))
+    return min(max(value, 0.0), size)
 
 
 def compare(model: Model, project: Path) -> str:

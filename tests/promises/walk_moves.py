@@ -81,8 +81,7 @@ def paste(walk: Walk) -> bool:
     if len(model.here) + len(model.copied) > MOST:
         return False
     walk.hand.key(Qt.Key.Key_V, CTRL)
-    known = [(image, thing) for image, thing in model.copied if thing.label in model.held.labels]
-    made = model.pasted(tuple(thing for _, thing in known), any(image == model.shown for image, _ in known))
+    made = model.pasted(tuple(thing for thing in model.copied if thing.label in model.held.labels))
     if made:
         model.add(made)
     return bool(made)
@@ -94,7 +93,7 @@ def copy(walk: Walk) -> bool:
         return False
     walk.choose(rows)
     walk.hand.key(Qt.Key.Key_C, CTRL)
-    walk.model.copied = tuple((walk.model.shown, walk.model.here[row]) for row in rows)
+    walk.model.copied = tuple(walk.model.here[row] for row in rows)
     return True
 
 
@@ -104,7 +103,7 @@ def duplicate(walk: Walk) -> bool:
         return False
     walk.choose(rows)
     walk.hand.key(Qt.Key.Key_D, CTRL)
-    walk.model.add(walk.model.pasted(tuple(walk.model.here[row] for row in rows), aside=True))
+    walk.model.add(walk.model.pasted(tuple(walk.model.here[row] for row in rows)))
     return True
 
 
@@ -112,11 +111,11 @@ def take_over(walk: Walk) -> bool:
     model = walk.model
     before = model.neighbour(-1)
     there = {(thing.label, thing.xyxy) for thing in model.here}
-    missing = tuple(t for t in model.held.boxes[before] if (t.label, t.xyxy) not in there)
+    missing = tuple(t for t in model.fitting(model.held.boxes[before]) if (t.label, t.xyxy) not in there)
     if len(model.here) + len(missing) > MOST:
         return False
     walk.hand.key(Qt.Key.Key_B, CTRL)
-    made = model.pasted(missing, aside=False) if before != model.shown else ()
+    made = missing if before != model.shown else ()
     if made:
         model.add(made)
     return bool(made)

@@ -19,7 +19,7 @@ from tests.ui.label_page_project import CTRL, SHIFT, corners, labelled, names, n
 from tests.ui.window_driver import WIDTH, Open, WindowDriver, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Label, State
+from workbench.core.project import Box, Label, State
 from workbench.ui.widgets.label_popup import LabelPopup
 
 __all__ = ["labelled"]  # a fixture
@@ -219,6 +219,40 @@ def test_boxes_are_copied_into_another_image(qtbot: QtBot, open_window: Open, la
     hand.settle()
     hand.key(Qt.Key.Key_V, CTRL)
     assert corners(labelled, "b.png") == [(20, 20, 80, 60)]
+
+
+def test_copies_are_exact_and_taken_over_once_whatever_their_sides(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Those of other programs have parts of pixels: they were rounded, and so taken over again with each press."""
+    exact = [(20, 20, 80, 60), (20.4, 30.2, 50.7, 41.5), (150.5, 70.5, 152.5, 72.5)]
+    with Document.open(labelled) as document:
+        first, label = document.images()[0].id, document.labels()[0].id
+        document.draw(tuple(Box(0, first, label, xyxy) for xyxy in exact[1:]))
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    for _ in range(2):
+        hand.key(Qt.Key.Key_B, CTRL)
+        assert corners(labelled, "b.png") == exact
+    assert "are here already" in find(window, QLabel, "message-text").text()
+
+
+def test_a_copy_never_covers_one_that_lies_there_already(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """Pasted twice, two boxes lay in one place, and only one was to be seen."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_C, CTRL)
+    copies = [(20, 20, 80, 60), (30, 30, 90, 70), (40, 40, 100, 80)]
+    for there in (2, 3):
+        hand.key(Qt.Key.Key_V, CTRL)
+        assert corners(labelled) == copies[:there]
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    for there in (1, 2):
+        hand.key(Qt.Key.Key_V, CTRL)
+        assert corners(labelled, "b.png") == copies[:there]
 
 
 def test_a_command_with_nothing_to_act_on_says_what_to_do(qtbot: QtBot, open_window: Open, project: Path) -> None:

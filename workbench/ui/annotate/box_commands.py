@@ -19,8 +19,8 @@ from workbench.ui.session import Session
 
 _FARTHEST = 200
 """How many earlier images are searched for boxes."""
-_ASIDE = 10.0
-"""Offset of a copy in the same image, in image pixels, so that both boxes are visible."""
+_ASIDE, _TRIES = 10.0, 20
+"""Offset of a copy, in image pixels, from a box in its very place; and how many such steps are tried."""
 
 
 class BoxCommands(QObject):
@@ -93,7 +93,7 @@ class BoxCommands(QObject):
 
     def duplicate(self) -> None:
         if self._has_selected():
-            self._add_copies(self._canvas.affected_boxes, aside=True)
+            self._put(self._canvas.affected_boxes)
 
     def zoom(self) -> None:
         """Show the selected boxes large, to correct their sides; if they are, show the whole picture again."""
@@ -126,19 +126,19 @@ class BoxCommands(QObject):
             self._session.inform(with_keys("No box was copied yet: {copy-boxes} copies the selected ones."))
             return
         alive = {label.id for label in document.labels()}
-        known = tuple(box for box in self._copied if box.label in alive)
-        self._add_copies(known, aside=any(box.image == self._session.image_id for box in known))
+        self._put([box for box in self._copied if box.label in alive])
 
     def copy_boxes_of(self, image: int) -> None:
         """Copy another image's boxes to the same places, except those that are already here."""
         document = self._session.document
-        if document is None:
+        if document is None or self._canvas.image_size.isEmpty():
             return
         here = {(box.label, box.xyxy) for box in document.boxes(self._session.image_id)}  # of hidden labels too
         others = document.boxes(image)
-        missing = tuple(box for box in others if (box.label, box.xyxy) not in here)
-        if missing:
-            self._add_copies(missing, aside=False)
+        fitting = self._fitting(others)
+        missing = tuple(box for box in fitting if (box.label, box.xyxy) not in here)
+        if missing or (others and not fitting):
+            self._add_copies(missing)
         else:
             self._session.inform(
                 "All boxes of the previous image are here already." if others else "The previous image has no boxes."
@@ -216,21 +216,35 @@ class BoxCommands(QObject):
         self._copied = ()
         self._remarked = 0, 0
 
-    def _add_copies(self, boxes: Sequence[Box], *, aside: bool) -> None:
-        size = self._canvas.image_size
-        if not boxes or size.isEmpty():
+    def _put(self, originals: Sequence[Box]) -> None:
+        """Add copies of these boxes at their places; aside of boxes that lie there already."""
+        document = self._session.document
+        if document is None or not originals or self._canvas.image_size.isEmpty():
             return
-        dx, dy = (_ASIDE, _ASIDE) if aside else (0.0, 0.0)
-        copies = []
-        for box in boxes:
-            moved = (box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy)
-            cut = geometry.rect_between(*moved, size.width(), size.height())
-            if geometry.is_too_small(cut):  # in the very corner: put it on top of the original
-                cut = geometry.rect_between(*box.xyxy, size.width(), size.height())
-            if not geometry.is_too_small(cut):
-                copies.append(dataclasses.replace(box, id=0, image=self._session.image_id, xyxy=cut))
-        applied = self._session.draw(tuple(copies)) if copies else None
-        if applied is not None:
-            self._canvas.select([box.id for box in applied.added_boxes])
-        elif not copies:
+        there = {box.xyxy for box in document.boxes(self._session.image_id)}
+        for step in range(_TRIES):
+            copies = self._fitting(originals, step * _ASIDE)
+            if there.isdisjoint(copy.xyxy for copy in copies):
+                break
+        else:  # as one of them is in the very corner
+            copies = self._fitting(originals, _ASIDE)
+        self._add_copies(copies)
+
+    def _fitting(self, originals: Sequence[Box], aside: float = 0.0) -> tuple[Box, ...]:
+        """Copies as they fit into this image, moved right and down by `aside` pixels; none of boxes outside of it."""
+        size, copies = self._canvas.image_size, list[Box]()
+        for box in originals:
+            x0, y0, x1, y1 = box.xyxy
+            for by in (aside, 0.0):  # in the very corner it lies on top of its original
+                moved = x0 + by, y0 + by, x1 + by, y1 + by
+                cut = geometry.clipped(moved, size.width(), size.height())
+                if cut == moved or not geometry.is_too_small(cut):
+                    copies.append(dataclasses.replace(box, id=0, image=self._session.image_id, xyxy=cut))
+                    break
+        return tuple(copies)
+
+    def _add_copies(self, copies: tuple[Box, ...]) -> None:
+        if not copies:
             self._session.inform("These boxes lie outside this image, so none was added.")
+        elif (applied := self._session.draw(copies)) is not None:
+            self._canvas.select([box.id for box in applied.added_boxes])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.core import box_faults
+from workbench.core.boxes import clip
 from workbench.core.project import XYXY
 
 LEAST = box_faults.LEAST
@@ -105,6 +106,12 @@ def rect_with_ratio(start: tuple[float, float], x: float, y: float, ratio: float
     wide, high = float(round(high * ratio)), float(round(high))
     left, top = (x0 if right else x0 - wide), (y0 if down else y0 - high)
     return max(left, 0.0), max(top, 0.0), min(left + wide, width), min(top + high, height)
+
+
+def clipped(xyxy: XYXY, width: float, height: float) -> XYXY:
+    """The part of the box inside the image, not rounded; without area if nothing is."""
+    x0, y0, x1, y1 = clip(np.array([xyxy], float), width, height)[0].tolist()
+    return x0, y0, x1, y1
 
 
 def snapped_to_border(x: float, y: float, width: float, height: float, reach: float) -> tuple[float, float]:
