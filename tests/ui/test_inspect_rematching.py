@@ -98,6 +98,27 @@ def test_an_edit_of_boxes_is_followed_and_the_sliders_stay(qtbot: QtBot, page: I
     qtbot.waitUntil(lambda: text(page, "inspect-recall") == "0.500")
 
 
+def test_what_is_edited_and_chosen_while_another_page_is_shown_is_followed_on_coming_back(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    """It was at once: each box drawn on the Label page had the whole split matched, each image there was read twice."""
+    run_evaluation(qtbot, page, session)
+    assert session.document is not None
+    second = session.document.images()[1].id
+    page.findChild(QSlider, "inspect-confidence-slider").setValue(35)
+    page.hide()
+    session.select_image(second)
+    session.do(edits.RemoveBoxes((session.document.boxes(second)[0].id,)))
+    session.do(edits.SetState((second,), State.IN_WORK))
+    assert page._rematcher._background.is_idle()
+    assert page._middle.image == 0
+    page.show()
+    page.shown()
+    assert page._middle.image == 1
+    qtbot.waitUntil(lambda: text(page, "inspect-recall") == "1.000")
+    assert text(page, "inspect-words") == "Other images belong to these now. Look again to count them."
+
+
 class SlowLook:
     """Begins with the labels as they are, and ends once it may."""
 
@@ -157,7 +178,7 @@ def test_boxes_that_are_edited_after_the_labels_wait_for_another_look(
     assert session.document is not None
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     session.do(edits.RemoveBoxes((session.document.boxes(session.document.images()[1].id)[0].id,)))
-    assert page._rematcher._background is None
+    assert page._rematcher._background.is_idle()
     assert text(page, "inspect-words").startswith("Labels have changed since.")
 
 

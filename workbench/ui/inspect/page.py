@@ -46,6 +46,7 @@ class InspectPage(Page):
         super().__init__(session, parent)
         self._evaluate = evaluate or evaluation_job.evaluate_split
         self._evaluation: EvaluationResult | None = None
+        self._places: dict[int, int] = {}  # of its images, by id
         self._evaluated_ids = np.zeros(0, np.int64)  # ids of the images selected when the shown evaluation began
         self._has_others = False  # other images are selected by now
         self._weights: Stamp = None  # of the checkpoint that was evaluated
@@ -117,6 +118,8 @@ class InspectPage(Page):
             return
         self._picker.list_splits(self.session.document.images())
         self._runs.ask()
+        self._follow(images_changed=True)
+        self._selected_elsewhere()
 
     def closing(self) -> None:
         self._stop_evaluation()
@@ -141,13 +144,19 @@ class InspectPage(Page):
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
-        """The numbers follow edited boxes at once; other images or labels need a new evaluation."""
-        self._rematcher.update(self.session.document, applied, self._right.nms)
-        if self._evaluation is None:
+        self._rematcher.note(applied)
+        self._follow(images_changed=applied.images_changed)
+
+    def _follow(self, *, images_changed: bool) -> None:
+        """The numbers follow edited boxes at once; other images or labels need a new evaluation. Out of sight, all that
+        waits: whoever labels on another page would pay for it with each box.
+        """
+        if self._evaluation is None or not self.isVisible():
             return
-        if applied.images_changed:
+        self._rematcher.match(self.session.document, self._right.nms)
+        if images_changed:
             self._has_others = self._chooses_others()
-        if self._rematcher.is_stale or applied.images_changed:
+        if self._rematcher.is_stale or images_changed:
             self._say_evaluation(self._evaluation)
 
     def _chooses_others(self) -> bool:
@@ -247,7 +256,7 @@ class InspectPage(Page):
 
     def _forget(self) -> None:
         self._stop_evaluation()
-        self._evaluation = None
+        self._evaluation, self._places = None, {}
         self._rematcher.begin(None)
         self._left.clear()
         self._compare.begin(None)
@@ -260,6 +269,7 @@ class InspectPage(Page):
     def _show_evaluation(self, evaluation: EvaluationResult) -> None:
         self._evaluated_ids, self._weights = self._begun
         self._evaluation, self._has_others = evaluation, self._chooses_others()
+        self._places = {image.id: place for place, image in enumerate(evaluation.truth.images)}
         self.session.inspected = self._picker.run
         self._rematcher.begin(evaluation)
         table = self._left.table
@@ -267,13 +277,13 @@ class InspectPage(Page):
         table.images.set_images(evaluation.truth.images)
         self._middle.clear()
         self._right.set_evaluation(evaluation)
-        self._rematcher.catch_up(self.session.document, self._right.nms)
+        self._rematcher.catch_up()
+        self._rematcher.match(self.session.document, self._right.nms)
         self._compare.begin(self._runner.request, evaluation.point)
         table.images.resort()
-        ids = [image.id for image in evaluation.truth.images]
-        if self.session.image_id in ids:
-            self._show_image(ids.index(self.session.image_id))
-        elif ids:  # a person who chose another image keeps it, and is told
+        if (place := self._places.get(self.session.image_id)) is not None:
+            self._show_image(place)
+        elif self._places:  # a person who chose another image keeps it, and is told
             self._show_image(int(table.images.row_image[0]))
         self._say_evaluation(evaluation)
 
@@ -337,13 +347,14 @@ class InspectPage(Page):
         self._image_chosen(index)
         self.session.page_requested.emit("label")
 
-    @Slot(int)
-    def _selected_elsewhere(self, id: int) -> None:
-        if self._evaluation is None:
+    @Slot()
+    def _selected_elsewhere(self) -> None:
+        """Show the session's image, if the page is visible."""
+        if self._evaluation is None or not self.isVisible():
             return
-        for index, image in enumerate(self._evaluation.truth.images):
-            if image.id == id and index != self._middle.image:
-                self._show_image(index)
+        place = self._places.get(self.session.image_id)
+        if place is not None and place != self._middle.image:
+            self._show_image(place)
         self._say_evaluation(self._evaluation)
 
     @property
@@ -352,10 +363,11 @@ class InspectPage(Page):
         return _stamp(self._picker.checkpoint) not in (None, self._weights)
 
     def _say_evaluation(self, evaluation: EvaluationResult) -> None:
-        is_stale, image = self._rematcher.is_stale, self.session.image
-        new = self._has_new_weights
-        words = status_text(evaluation, image, is_stale=is_stale, has_others=self._has_others, has_new_weights=new)
-        self._header.say(words)
+        is_stale, new = self._rematcher.is_stale, self._has_new_weights
+        other = self.session.image if self.session.image_id not in self._places else None
+        self._header.say(
+            status_text(evaluation, other, is_stale=is_stale, has_others=self._has_others, has_new_weights=new)
+        )
 
     def _show_image(self, index: int) -> None:
         assert self._evaluation is not None

@@ -43,9 +43,11 @@ class Rematcher(QObject):
         self._evaluation: EvaluationResult | None = None  # as evaluated
         self._ids: frozenset[int] = frozenset()
         self._touched: set[int] = set()  # ids of images edited since then
+        self._is_behind = False  # some of them since the last match
         self._meanwhile: set[int] = set()  # ids of images edited since an evaluation began that is not here yet
         self._has_other_labels = False  # since then
-        self._background: Background | None = None
+        self._background = Background("Following the labels", _rematch_labels, self)
+        self._background.done.connect(self._received)
 
     def watch(self) -> None:
         """An evaluation begins, of the labels as they are now: see `catch_up`."""
@@ -54,33 +56,32 @@ class Rematcher(QObject):
 
     def begin(self, evaluation: EvaluationResult | None) -> None:
         """Edits from now on concern these images; None: none."""
-        self._evaluation, self.is_stale = evaluation, False
+        self._evaluation, self.is_stale, self._is_behind = evaluation, False, False
         self._ids = frozenset(image.id for image in evaluation.truth.images) if evaluation is not None else frozenset()
         self._touched.clear()
 
-    def update(self, document: Document | None, applied: AppliedEdit, nms: Nms) -> None:
-        """Match again if the edit's images were evaluated, unless it makes the evaluation stale."""
+    def note(self, applied: AppliedEdit) -> None:
+        """An edit was made: `match` follows it if its images were evaluated, unless it makes the evaluation stale."""
         self._meanwhile |= applied.images
         if applied.labels_changed or applied.changes(SAID):
             self._has_other_labels = self.is_stale = True
-        self._match(document, applied.images, nms)
+        self._touch(applied.images)
 
-    def catch_up(self, document: Document | None, nms: Nms) -> None:
-        """Match the evaluation that has come with what was edited since `watch`."""
+    def catch_up(self) -> None:
+        """The evaluation that has come is to be matched with what was edited since `watch`."""
         self.is_stale = self._has_other_labels
-        self._match(document, self._meanwhile, nms)
+        self._touch(self._meanwhile)
 
-    def _match(self, document: Document | None, images: Collection[int], nms: Nms) -> None:
+    def _touch(self, images: Collection[int]) -> None:
         touched = self._ids.intersection(images)
-        if touched and not self.is_stale and document is not None and self._evaluation is not None:
-            self._touched |= touched
-            self._ask(_RematchRequest(self._evaluation, nms, document.snapshot(self._touched)))
+        self._touched |= touched
+        self._is_behind |= bool(touched)
 
-    def _ask(self, request: _RematchRequest) -> None:
-        if self._background is None:
-            self._background = Background("Following the labels", _rematch_labels, self)
-            self._background.done.connect(self._received)
-        self._background.ask([request])
+    def match(self, document: Document | None, nms: Nms) -> None:
+        """Match with the labels as they are now, if they have changed since the last time."""
+        if self._is_behind and not self.is_stale and document is not None and self._evaluation is not None:
+            self._is_behind = False
+            self._background.ask([_RematchRequest(self._evaluation, nms, document.snapshot(self._touched))])
 
     @Slot(object, object)
     def _received(self, request: object, result: object) -> None:
@@ -93,10 +94,7 @@ class Rematcher(QObject):
 
     def close_down(self) -> None:
         """Wait for the thread."""
-        if self._background is not None:
-            self._background.close()
-            self._background.deleteLater()
-            self._background = None
+        self._background.close()
 
 
 def summary(evaluation: EvaluationResult) -> str:
@@ -116,10 +114,10 @@ def summary(evaluation: EvaluationResult) -> str:
 
 
 def status_text(
-    evaluation: EvaluationResult, image: Image | None, *, is_stale: bool, has_others: bool, has_new_weights: bool
+    evaluation: EvaluationResult, other: Image | None, *, is_stale: bool, has_others: bool, has_new_weights: bool
 ) -> str:
-    """The text above the page: what was evaluated, and that `image`, the one chosen elsewhere, is not among it; or that
-    a new evaluation is needed, as labels, images or the checkpoint's weights have changed since.
+    """The text above the page: what was evaluated, and that `other`, an image chosen elsewhere, is not among it; or
+    that a new evaluation is needed, as labels, images or the checkpoint's weights have changed since.
     """
     if has_new_weights:
         return "The weights have changed since. Look again to use them."
@@ -127,9 +125,9 @@ def status_text(
         return "Labels have changed since. Look again to compare with them."
     if has_others:
         return "Other images belong to these now. Look again to count them."
-    if image is None or any(one.id == image.id for one in evaluation.truth.images):
+    if other is None:
         return summary(evaluation)
-    return f"{summary(evaluation)} {image.name} ({image.split.words}, {image.state}) is not among them."
+    return f"{summary(evaluation)} {other.name} ({other.split.words}, {other.state}) is not among them."
 
 
 def _rematch_labels(request: _RematchRequest) -> EvaluationResult:
