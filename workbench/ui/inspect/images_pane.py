@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from workbench.core.detections import Candidates
 from workbench.core.formatting import count
 from workbench.ui.background import Background
 from workbench.ui.inspect.box_selection import BoxSelection
-from workbench.ui.inspect.evaluation_job import EvaluationResult
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.state import InspectState
 from workbench.ui.widgets.elided import ElidedLabel
@@ -24,8 +24,9 @@ class ImagesPane(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.selection: BoxSelection | None = None  # what is listed; None: all images
-        self._evaluation: EvaluationResult | None = None  # the evaluation whose mistakes the list counts
-        self._counter: Background | None = None
+        self._candidates: tuple[Candidates, ...] | None = None  # what was found, whose mistakes the list counts
+        self._counter = Background("Counting", _counts, self)
+        self._counter.done.connect(self._counted)
         self.table = ImagesTable()
         self._note = ElidedLabel()
         self._note.setObjectName("inspect-note")
@@ -56,32 +57,30 @@ class ImagesPane(QWidget):
             self._note.setToolTip(f"{words}\n{count(len(selection.boxes), 'box')}, framed twice on the picture.")
 
     def count(self, state: InspectState) -> None:
-        """Count the mistakes in each image: at once the first time, later in a thread; the newest request wins."""
-        if state.evaluation is not self._evaluation:
-            self._evaluation = state.evaluation
+        """Count the mistakes in each image: at once after a look, later in a thread; the newest request wins."""
+        if state.evaluation.candidates is self._candidates:
+            self._counter.ask([state])
+        else:
+            self._candidates = state.evaluation.candidates
             self.table.images.set_counts(_counts(state))
-            return
-        if self._counter is None:
-            self._counter = Background("Counting", _counts, self)
-            self._counter.done.connect(self._counted)
-        self._counter.ask([state])
 
     @Slot(object, object)
     def _counted(self, state: object, counts: object) -> None:
-        if isinstance(state, InspectState) and state.evaluation is self._evaluation and isinstance(counts, np.ndarray):
+        if (
+            isinstance(state, InspectState)
+            and state.evaluation.candidates is self._candidates
+            and isinstance(counts, np.ndarray)
+        ):
             self.table.images.set_counts(counts)
 
     def clear(self) -> None:
-        self._evaluation = None
+        self._candidates = None
         self.show_selection(None)
         self.table.images.set_images(())
 
     def close_down(self) -> None:
         """Wait for the thread; the page is being closed."""
-        if self._counter is not None:
-            self._counter.close()
-            self._counter.deleteLater()
-            self._counter = None
+        self._counter.close()
 
 
 def _counts(state: InspectState) -> NDArray[np.int64]:
