@@ -117,14 +117,15 @@ def test_a_tab_out_of_sight_works_nothing_out(
     asked: list[float] = []
     table = evaluated_page.findChild(confusion.ConfusionTab)
     assert isinstance(table, confusion.ConfusionTab)
-    real = table._work
+    background = table._background
+    assert background is not None
+    real = background._work
 
     def work(state: InspectState) -> object:
         asked.append(state.confidence)
-        assert real is not None
         return real(state)
 
-    monkeypatch.setattr(table, "_work", work)
+    monkeypatch.setattr(background, "_work", work)
     for value in (55, 60, 65):
         slide(evaluated_page, "confidence", value)
     assert asked == []

@@ -38,7 +38,8 @@ class PicturePane(QWidget):
         self._image_sliders: Sliders | None = None  # for this image alone
         self._selection: BoxSelection | None = None
         self._reading: tuple[Path, IntensityWindow | None] | None = None
-        self._reader: Background | None = None
+        self._reader = Background("Pictures", lambda request: pictures.load(*request), self)
+        self._reader.done.connect(self._read)
         self.picture = InspectPicture()
         self._caption = NamedLine()
         self._caption.setObjectName("inspect-caption")
@@ -68,9 +69,6 @@ class PicturePane(QWidget):
         self.picture.set_groups(())
         self.picture.show_picture(None, QSizeF(image.width, image.height))
         self._reading = evaluation.truth.files[index], evaluation.truth.window
-        if self._reader is None:
-            self._reader = Background("Pictures", lambda request: pictures.load(*request), self)
-            self._reader.done.connect(self._read)
         self._reader.ask([self._reading])
         self._show_marks()
 
@@ -165,10 +163,7 @@ class PicturePane(QWidget):
 
     def close_down(self) -> None:
         """Wait for the thread; the page is being closed."""
-        if self._reader is not None:
-            self._reader.close()
-            self._reader.deleteLater()
-            self._reader = None
+        self._reader.close()
 
 
 def _detected(

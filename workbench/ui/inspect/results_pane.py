@@ -43,7 +43,8 @@ class ResultsPane(QWidget):
         super().__init__(parent)
         self.state: InspectState | None = None
         self._kept: OperatingPoint | None = None
-        self._matcher: Background | None = None
+        self._matcher = Background("Matching", rematch, self)
+        self._matcher.done.connect(self._matched)
         self._controls = DetectionControls()
         self._numbers, self._curves = NumbersTab(), CurvesTab()
         self.tabs = QTabWidget(documentMode=True)
@@ -172,9 +173,6 @@ class ResultsPane(QWidget):
     def _nms_moved(self) -> None:
         if self.state is None:
             return
-        if self._matcher is None:
-            self._matcher = Background("Matching", rematch, self)
-            self._matcher.done.connect(self._matched)
         self._matcher.ask([(self.state.evaluation, self.nms)])
         self._tell()
         self.nms_previewed.emit(self.nms)
@@ -229,10 +227,7 @@ class ResultsPane(QWidget):
         """Wait for all threads; the page is being closed."""
         for tab in self._tabs:
             tab.close_down()
-        if self._matcher is not None:
-            self._matcher.close()
-            self._matcher.deleteLater()
-            self._matcher = None
+        self._matcher.close()
 
 
 def _same(one: OperatingPoint, other: OperatingPoint) -> bool:

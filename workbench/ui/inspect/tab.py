@@ -28,8 +28,9 @@ class InspectTab(QWidget):
     def __init__(self, title: str, work: Callable[[InspectState], object] | None = None) -> None:
         super().__init__()
         self.state: InspectState | None = None
-        self._background: Background | None = None
-        self._title, self._work = title, work
+        self._background = Background(title, work, self) if work is not None else None
+        if self._background is not None:
+            self._background.done.connect(self._worked)
         self._is_old = False
 
     def draw(self, state: InspectState, result: object) -> None:
@@ -53,13 +54,10 @@ class InspectTab(QWidget):
         self._is_old = False
         if self.state is None:
             return
-        if self._work is None:
-            self.draw(self.state, None)
-            return
         if self._background is None:
-            self._background = Background(self._title, self._work, self)
-            self._background.done.connect(self._worked)
-        self._background.ask([self.state])
+            self.draw(self.state, None)
+        else:
+            self._background.ask([self.state])
 
     def showEvent(self, event: object) -> None:
         if self._is_old:
@@ -83,5 +81,3 @@ class InspectTab(QWidget):
         """Wait for the thread; the page is being closed."""
         if self._background is not None:
             self._background.close()
-            self._background.deleteLater()
-            self._background = None

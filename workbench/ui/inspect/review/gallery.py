@@ -66,7 +66,8 @@ class ReviewGallery(QWidget):
         self._decided: dict[Key, ReviewItem] = {}  # in this sitting
         self._hidden: dict[Key, ReviewItem] = {}  # those of them that the items don't include yet
         self._crops = Crops(self)
-        self._lister: Background | None = None
+        self._lister = Background("Listing what to review", _list_items, self)
+        self._lister.done.connect(self._received)
         self._is_seen = False
         self._seen_soon = QTimer(self, singleShot=True, interval=0)
         self._seen_soon.timeout.connect(self._seen)
@@ -119,9 +120,6 @@ class ReviewGallery(QWidget):
             self.view.hint = LISTING
             self.view.viewport().update()
         self._header.set_labels(truth.labels)
-        if self._lister is None:
-            self._lister = Background("Listing what to review", _list_items, self)
-            self._lister.done.connect(self._received)
         self._lister.ask([self._request])
 
     @Slot()
@@ -138,10 +136,7 @@ class ReviewGallery(QWidget):
     def close_down(self) -> None:
         """Wait for the threads."""
         self._crops.close()
-        if self._lister is not None:
-            self._lister.close()
-            self._lister.deleteLater()
-            self._lister = None
+        self._lister.close()
 
     @Slot()
     def _ask(self) -> None:
