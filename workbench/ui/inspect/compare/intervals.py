@@ -93,7 +93,8 @@ class Intervals(QObject):
         if self.sender() is not self._job or self._wanted is None:
             return
         if isinstance(event, MetricDifference):
-            self._known[self._key] = event
+            latest = list(self._known.items())[1 - comparer.KEPT :]  # of others the matchings are made anew
+            self._known = {**dict(latest), self._key: event}
             self._job = None
         elif isinstance(event, JobProgress):
             self._share = event.done / event.total
