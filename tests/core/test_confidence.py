@@ -29,26 +29,39 @@ def test_tallies_by_hand() -> None:
     assert np.isnan(at.precision[2]).all()
 
 
-def test_the_best_confidence_is_above_the_false_alarms_and_at_or_below_the_right_one() -> None:
-    """Label 0: right at .8, wrong at .6. Label 1: right at .4 alone. Label 2: nothing right."""
+def test_the_best_confidence_is_midway_between_the_false_alarms_and_the_right_one() -> None:
+    """Label 0: right at .8, wrong at .6. Label 1: right at .4 alone. Label 2: nothing right.
+
+    It was the lowest at which F1 is highest, one step above what was wrong in these images.
+    """
     truth = truth_of([(0, label, SQUARE, False) for label in range(3)], 1, 3)
     found = found_of([(0, 0, SQUARE, 0.8), (0, 0, FAR, 0.6), (0, 1, SQUARE, 0.4), (0, 2, FAR, 0.9)], 1)
     curves = confidence_curves(metrics.evaluate(truth, found).matching)
-    assert curves.best.tolist() == [0.61, 0.01, USUAL]
-    assert curves.best_overall == 0.01  # 2 right, 2 wrong, 1 missed: 4/7; at .41 1, 2, 2: 2/5
+    assert curves.best.tolist() == [0.70, 0.20, USUAL]
+    assert curves.best_overall == 0.20  # 2 right, 2 wrong, 1 missed: 4/7; at .41 1, 2, 2: 2/5
     assert curves.confidences[[0, 39, 79]].tolist() == [0.01, 0.4, 0.8]
     assert curves.overall.right[[0, 39, 79]].tolist() == [2, 2, 1]
     assert curves.labels.right[[0, 39, 79]].tolist() == [[1, 1, 0], [1, 1, 0], [1, 0, 0]]
 
 
+def test_of_two_ranges_with_the_highest_f1_the_lower_one_counts() -> None:
+    """Right at .9 and .5, twice wrong at .7: above it 1 right and 1 missed, below it 2 right and 2 wrong make 2/3."""
+    squares = [[30.0 * n, 0, 30.0 * n + 10, 10] for n in range(4)]
+    truth = truth_of([(0, 0, square, False) for square in squares[:2]], 1, 1)
+    found = [(0, 0, square, score) for square, score in zip(squares, (0.9, 0.5, 0.7, 0.7), strict=True)]
+    curves = confidence_curves(metrics.evaluate(truth, found_of(found, 1)).matching)
+    assert curves.overall.f1[[10, 60, 80]].tolist() == pytest.approx([2 / 3, 2 / 5, 2 / 3])
+    assert curves.best_overall == 0.25
+
+
 def test_the_best_confidence_counts_more_than_a_hundred_objects_of_an_image() -> None:
-    """Of 150 right ones the first 100 counted, as for AP, and 0.01 was best, with the 150 false alarms at 0.2."""
+    """Of 150 right ones the first 100 counted, as for AP, and it was below 0.2, with the 150 false alarms there."""
     squares = [[20.0 * n, 0, 20.0 * n + 10, 10] for n in range(150)]
     truth = truth_of([(0, 0, square, False) for square in squares], 1, 1)
     right = [(0, 0, square, 0.9 - n / 500) for n, square in enumerate(squares)]
     wrong = [(0, 0, [20.0 * n, 50, 20.0 * n + 10, 60], 0.2) for n in range(150)]
     evaluation = metrics.evaluate(truth, found_of([*right, *wrong], 1))
-    assert confidence_curves(evaluation.matching).best_overall == 0.21
+    assert confidence_curves(evaluation.matching).best_overall == 0.40
     assert (evaluation.ap50, evaluation.ar100) == pytest.approx((67 / 101, 2 / 3)), "of 100, as in COCO"
 
 

@@ -58,7 +58,7 @@ class ConfidenceCurves:
     confidences: Doubles  # (S,)
     labels: Tally  # (S, C)
     overall: Tally  # (S,)
-    best: Doubles  # (C,) the confidence at which a label's F1 is highest
+    best: Doubles  # (C,) the confidence at which a label's F1 is highest, the middle one of several
     best_overall: float
 
 
@@ -97,8 +97,14 @@ def confidence_curves(matching: Matching) -> ConfidenceCurves:
 
 
 def _best(f1: Doubles) -> float:
+    """In the middle of the confidences at which F1 is highest: at their ends the next image may be another matter."""
     known = np.nan_to_num(f1)
-    return float(STEPS[np.argmax(known)]) if known.max(initial=0) > 0 else USUAL
+    top = known.max(initial=0)
+    if top <= 0:
+        return USUAL
+    first = int(np.argmax(known))
+    length = int(np.argmin(np.append(known[first:] == top, False)))  # of equal counts, so exactly equal
+    return float(STEPS[first + (length - 1) // 2])
 
 
 def _share(part: Rows, whole: Rows) -> Doubles:
