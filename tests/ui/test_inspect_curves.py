@@ -83,10 +83,10 @@ def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, evaluated_page: Inspe
 
 
 def test_the_best_confidence_is_marked_and_used(qtbot: QtBot, evaluated_page: InspectPage) -> None:
-    """F1 of all is highest where only the right one is left: from 0.76 to 0.90."""
+    """F1 of all is highest where only the right one is left: from 0.76 to 0.89, as 0.9 is a little less in 32 bits."""
     result = drawing(qtbot, evaluated_page, "confidence")
-    assert result.best == pytest.approx(0.83)
-    assert "0.667, at 0.83" in result.words
+    assert result.best == pytest.approx(0.82)
+    assert "0.667, at 0.82" in result.words
     press(qtbot, evaluated_page, "inspect-use")
     tab(evaluated_page, "Numbers")
     assert evaluated_page.findChild(QPushButton, "inspect-open-wrong").text() == "0 false alarms"
