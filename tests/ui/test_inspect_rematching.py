@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
@@ -21,8 +21,9 @@ from tests.ui.inspect_page_driver import (
     text,
 )
 from workbench.core import edits
+from workbench.core.document import Document
 from workbench.core.matching import Confidence, Counts, Matching
-from workbench.core.project import Label, Split, State
+from workbench.core.project import Label, Snapshot, Split, State
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.job_progress import JobProgress
@@ -139,6 +140,29 @@ def test_after_an_edit_the_mistakes_of_all_images_are_counted_in_a_thread(
     session.do(edits.RemoveBoxes((session.document.boxes(session.document.images()[1].id)[0].id,)))
     qtbot.waitUntil(lambda: ("b.png", "0", "0", "0") in rows(page))
     assert in_window[1:] == [False]
+
+
+def test_an_edit_is_followed_without_reading_what_was_edited_before_it(
+    qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All images that had been edited since the look were read each time: a review became slower with each decision."""
+    run_evaluation(qtbot, page, session)
+    document, read = session.document, list[int]()
+    assert document is not None
+    snapshot = Document.snapshot
+
+    def watched(document: Document, ids: Collection[int] | None = None) -> Snapshot:
+        read.append(len(ids or ()))
+        return snapshot(document, ids)
+
+    monkeypatch.setattr(Document, "snapshot", watched)
+    for image, left in zip(document.images(), ("1 labelled box", "0 labelled boxes"), strict=True):
+        session.do(edits.RemoveBoxes((document.boxes(image.id)[0].id,)))
+        qtbot.waitUntil(lambda: text(page, "inspect-words") == f"2 images, {left}.")  # noqa: B023 - waited for here
+    for left in ("1 labelled box", "2 labelled boxes"):
+        session.undo()
+        qtbot.waitUntil(lambda: text(page, "inspect-words") == f"2 images, {left}.")  # noqa: B023 - waited for here
+    assert read == [1, 1, 1, 1]
 
 
 class SlowLook:

@@ -40,10 +40,11 @@ class Rematcher(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.is_stale = False
-        self._evaluation: EvaluationResult | None = None  # as evaluated
+        self._evaluation: EvaluationResult | None = None  # as evaluated, or matched last
         self._ids: frozenset[int] = frozenset()
         self._touched: set[int] = set()  # ids of images edited since then
-        self._is_behind = False  # some of them since the last match
+        self._unasked: set[int] = set()  # those of them that were edited since the last request
+        self._latest: _RematchRequest | None = None
         self._meanwhile: set[int] = set()  # ids of images edited since an evaluation began that is not here yet
         self._has_other_labels = False  # since then
         self._background = Background("Following the labels", _rematch_labels, self)
@@ -56,9 +57,9 @@ class Rematcher(QObject):
 
     def begin(self, evaluation: EvaluationResult | None) -> None:
         """Edits from now on concern these images; None: none."""
-        self._evaluation, self.is_stale, self._is_behind = evaluation, False, False
+        self._evaluation, self.is_stale, self._latest = evaluation, False, None
         self._ids = frozenset(image.id for image in evaluation.truth.images) if evaluation is not None else frozenset()
-        self._touched.clear()
+        self._touched, self._unasked = set(), set()
 
     def note(self, applied: AppliedEdit) -> None:
         """An edit was made: `match` follows it if its images were evaluated, unless it makes the evaluation stale."""
@@ -75,13 +76,14 @@ class Rematcher(QObject):
     def _touch(self, images: Collection[int]) -> None:
         touched = self._ids.intersection(images)
         self._touched |= touched
-        self._is_behind |= bool(touched)
+        self._unasked |= touched
 
     def match(self, document: Document | None, nms: Nms) -> None:
         """Match with the labels as they are now, if they have changed since the last time."""
-        if self._is_behind and not self.is_stale and document is not None and self._evaluation is not None:
-            self._is_behind = False
-            self._background.ask([_RematchRequest(self._evaluation, nms, document.snapshot(self._touched))])
+        if self._unasked and not self.is_stale and document is not None and self._evaluation is not None:
+            self._unasked = set()
+            self._latest = _RematchRequest(self._evaluation, nms, document.snapshot(self._touched))
+            self._background.ask([self._latest])
 
     @Slot(object, object)
     def _received(self, request: object, result: object) -> None:
@@ -90,6 +92,8 @@ class Rematcher(QObject):
             and request.evaluation is self._evaluation
             and isinstance(result, EvaluationResult)
         ):
+            if request is self._latest:  # the next one begins there, without what was edited before
+                self._evaluation, self._touched = result, set(self._unasked)
             self.rematched.emit(result)
 
     def close_down(self) -> None:
