@@ -18,6 +18,7 @@ from workbench.core.detections import Candidates, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
+from workbench.inference import candidate_cache
 from workbench.inference.scoring import ScoringRules
 from workbench.training import events
 from workbench.training.events import Finished, Started
@@ -36,6 +37,12 @@ SEEN: tuple[Seen, ...] = (
     ([(10, 10, 30, 30), (12.2, 10, 32.2, 30), (40, 40, 60, 60)], [0.9, 0.6, 0.4], [0, 0, 0]),
     ([(10, 10, 30, 30)], [0.3], [0]),
 )
+
+
+def keep_candidates(folder: Path, images: int) -> None:
+    """As if so many images had been looked at with the run in `folder`."""
+    file = folder / "candidates" / "0-1.npz"
+    candidate_cache.save(file, {str(number): Candidates.none() for number in range(images)})
 
 
 class FakeEvaluator:

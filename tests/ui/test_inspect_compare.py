@@ -15,6 +15,7 @@ from tests.ui.inspect_page_driver import (  # noqa: F401 (fixtures)
     FakeEvaluator,
     drawn,
     evaluate_fixture,
+    keep_candidates,
     make_run,
     page_fixture,
     press,
@@ -176,8 +177,7 @@ def test_candidates_that_are_kept_are_compared_without_asking(
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     begin(qtbot, page, session, "first", "second")
     assert session.document is not None
-    (kept := session.document.runs_folder / "first" / "candidates").mkdir()
-    (kept / "0-1.npz").write_bytes(b"kept")
+    keep_candidates(session.document.runs_folder / "first", 2)
     for name in ("choose a run …", "first"):
         choose_other(page, name)
     qtbot.waitUntil(lambda: count(page, "in-both") == "1 in both")

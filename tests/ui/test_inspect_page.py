@@ -20,6 +20,7 @@ from tests.ui.inspect_page_driver import (
     SEEN,
     FakeEvaluator,
     evaluate_fixture,
+    keep_candidates,
     make_run,
     page_fixture,
     press,
@@ -41,6 +42,7 @@ from workbench.ui.inspect import evaluation_job, rematcher
 from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
+from workbench.ui.inspect.results_pane import ResultsPane
 from workbench.ui.inspect.run_picker import RunPicker
 from workbench.ui.inspect.state import initial_state
 from workbench.ui.job import Job
@@ -147,7 +149,7 @@ def test_what_is_to_be_known_of_the_numbers_is_a_warning_too(
 
 
 def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert session.document is not None
     folder, snapshot = make_run(session), session.document.snapshot()
@@ -172,6 +174,11 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
         )
         assert isinstance(found, evaluation_job.EvaluationResult)
         assert (found.confidence == 0.42) is is_chosen
+        pane = ResultsPane()
+        qtbot.addWidget(pane)
+        pane.set_evaluation(found)
+        whose = "validation's" if is_chosen else "the"
+        assert text(pane, "inspect-kept") == f"at {whose} highest F1, not kept"
         assert rematcher.summary(found) == "2 images, 2 labelled boxes. 1 has changed."
 
 
@@ -225,11 +232,21 @@ def test_the_run_that_is_asked_for_is_chosen_before_and_after_it_is_listed(
 def test_candidates_that_are_kept_are_shown_without_asking(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    folder = make_run(session)
-    (folder / "candidates").mkdir()
-    (folder / "candidates" / "0-1.npz").write_bytes(b"kept")
+    keep_candidates(make_run(session), 2)
     page.shown()
     qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
+
+
+def test_a_look_that_was_stopped_is_not_begun_again_without_asking(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    """What it had found was kept: as soon as another run was chosen and that one again, it went on by itself."""
+    keep_candidates(make_run(session), 1)  # of two images
+    page.shown()
+    picture = page.findChild(InspectPicture, "inspect-picture")
+    assert isinstance(picture, InspectPicture)
+    qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
+    assert evaluate.requests == []
 
 
 def test_a_failure_is_said_in_place(qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator) -> None:

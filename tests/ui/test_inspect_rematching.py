@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
+    keep_candidates,
     make_run,
     page_fixture,
     press,
@@ -52,9 +53,7 @@ def test_a_run_that_comes_while_another_page_is_shown_is_looked_at_on_the_split_
     session.document_changed.emit()  # another project, where a run is deleted and brought back on the Train page
     page.hide()
     assert session.document is not None
-    kept = session.document.runs_folder / "first" / "candidates"
-    kept.mkdir()
-    (kept / "best.npz").write_bytes(b"")
+    keep_candidates(session.document.runs_folder / "first", 2)
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: len(evaluate.requests) == 2)
     assert evaluate.requests[1].split is Split.VALIDATION

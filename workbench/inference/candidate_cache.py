@@ -80,6 +80,14 @@ def load(file: Path) -> dict[str, Seen]:
         return {}
 
 
+def count(file: Path) -> int:
+    """Of how many images candidates are in the file; 0 if it is missing or damaged."""
+    try:
+        return len(npz.read(file, "offsets")[0]) - 1
+    except (OSError, ValueError):
+        return 0
+
+
 def save(file: Path, known: Mapping[str, Seen]) -> None:
     """Replace the file. If the run's folder is gone (renamed or deleted), nothing is written.
 

@@ -16,11 +16,13 @@ from workbench.core.matching import ANY_AREA, Matching
 from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point, saved_evaluation, scoring
+from workbench.inference import candidate_cache, operating_point, saved_evaluation, scoring
 from workbench.inference.events import EvaluationProgress, FoldScore, ListingProgress, Skipped
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import ScoringRules
 from workbench.ui.job_progress import JobProgress
+
+ABOUT = 0.9  # of some images: those that can't be read, and all but one of equal ones, have no candidates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,13 @@ class EvaluationRequest:
     split: Split | None
     held_out_of: Path | None = None
     folds: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many images that are, at least."""
+        if self.held_out_of is not None or self.folds:  # runs' records tell
+            return 0
+        return sum(self.split in (None, image.split) for image in self.snapshot.images)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,12 +123,13 @@ class EvaluationResult:
     labels: tuple[str, ...] = ()  # that the detector knows; (): unknown
     trained_on: int | None = None  # how many of these images, by the run's record; None: unknown
     folds: tuple[FoldScore, ...] = ()  # of a cross-validation, before any label was edited
+    by_validation: bool = False  # whether `confidence` is that of other images, those of validation
 
     @staticmethod
     def of(
         truth: Snapshot, candidates: tuple[Candidates, ...], rules: ScoringRules, published: NmsKind, confidence: float,
         skipped: int = 0, point: OperatingPoint | None = None, remark: str = "", labels: tuple[str, ...] = (),
-        trained_on: int | None = None, folds: tuple[FoldScore, ...] = (),
+        trained_on: int | None = None, folds: tuple[FoldScore, ...] = (), by_validation: bool = False,
     ) -> EvaluationResult:  # fmt: skip
         """Matched with the settings of `point`, else with `rules`."""
         sliders = scoring.sliders(truth, candidates, rules.difficult)
@@ -130,7 +140,7 @@ class EvaluationResult:
         matching = nms.of(sliders)
         return EvaluationResult(
             truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark, labels,
-            trained_on, folds,
+            trained_on, folds, by_validation,
         )  # fmt: skip
 
     @property
@@ -189,7 +199,7 @@ def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | Evaluat
             remark = f"{event.remark} {unread}".strip()
             yield EvaluationResult.of(
                 event.truth, event.candidates, event.rules, event.rules.kind, best, event.skipped, point, remark,
-                event.labels, event.trained_on, event.folds,
+                event.labels, event.trained_on, event.folds, chosen is not None,
             )  # fmt: skip
 
 
@@ -201,6 +211,9 @@ def kept_point(request: EvaluationRequest) -> tuple[OperatingPoint | None, str]:
         return None, error.sentence
 
 
-def is_kept(run_folder: Path) -> bool:
-    """Whether this run's candidates are kept, so that evaluating it again is quick."""
-    return any((run_folder / "candidates").glob("*.npz"))
+def is_kept(run_folder: Path, images: int) -> bool:
+    """Whether candidates of about as many images are kept with this run, so that looking at these is quick. After a
+    look at others, or one that was stopped, it may take hours, and nobody has asked for it.
+    """
+    kept = map(candidate_cache.count, (run_folder / "candidates").glob("*.npz"))
+    return max(kept, default=0) >= max(ABOUT * images, 1)

@@ -200,10 +200,12 @@ class InspectPage(Page):
     def _choice_changed(self) -> None:
         """Another run, checkpoint or split: what is shown belongs to the previous one."""
         self._forget()
-        run = self._picker.run
-        if run is not None and evaluation_job.is_kept(run.folder):
+        run, document = self._picker.run, self.session.document
+        if run is None or document is None:
+            return
+        if evaluation_job.is_kept(run.folder, len(self._picker.ids(document.images()))):
             self.evaluate()
-        elif run is not None:
+        else:
             self._say_nothing_yet()
 
     def _say_nothing_yet(self) -> None:

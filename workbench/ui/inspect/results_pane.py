@@ -139,7 +139,8 @@ class ResultsPane(QWidget):
             self._controls.say("counting …")
         elif self._kept is None:
             at_best = self.state.confidence == self.state.evaluation.confidence
-            self._controls.say("at the highest F1, not kept" if at_best else "no operating point kept yet")
+            whose = "validation's" if self.state.evaluation.by_validation else "the"
+            self._controls.say(f"at {whose} highest F1, not kept" if at_best else "no operating point kept yet")
         else:
             self._controls.say("as kept" if _same(self._kept, self.point()) else "differs from the point kept")
 

@@ -154,7 +154,7 @@ class SecondRun(QWidget):
         run = self.run
         if run is None or self._request is None:
             self.message.emit(CHOOSE)
-        elif evaluation_job.is_kept(run.folder):
+        elif evaluation_job.is_kept(run.folder, self._request.count):
             self._begin()
         else:
             self.message.emit(f"Press Look: {self.name} is then run on the same images.")
