@@ -102,6 +102,28 @@ def test_an_nms_overlap_that_is_kept_thins_out_what_is_suggested_on_coming_back(
     hand.wait(1)
 
 
+def test_another_confidence_that_is_kept_with_the_run_is_that_of_the_suggestions_on_coming_back(hand: Hand) -> None:
+    """Its overlap was taken at once, but its confidence only after a restart."""
+    least = find(hand.window, QSlider, "suggest-confidence")
+    assert hand.window.session.document is not None
+    folder = hand.window.session.document.runs_folder / "one"
+
+    def come_back() -> None:
+        hand.window.show_page("data")
+        hand.window.show_page("label")
+        hand.qtbot.waitUntil(hand.page._suggest_bar._runs_background.is_idle)
+
+    least.setValue(55)
+    come_back()
+    assert least.value() == 55
+    operating_point.write(folder, OperatingPoint(0.2))
+    come_back()
+    assert least.value() == 20
+    least.setValue(55)
+    come_back()
+    assert least.value() == 55, "one that a person has chosen since stays"
+
+
 def test_another_run_begins_at_its_own_confidence_that_kept_with_it_or_its_best(hand: Hand) -> None:
     """It went on at that of the run before: of the better of two runs everything above 0.2 was suggested."""
     least, run = find(hand.window, QSlider, "suggest-confidence"), find(hand.window, QComboBox, "suggest-run")

@@ -17,6 +17,7 @@ from workbench.core.former_names import other_names
 from workbench.errors import WorkbenchError
 from workbench.inference import suggest
 from workbench.inference.model_files import PreparedModel
+from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
 from workbench.training import folds
 from workbench.training.runs import RunInfo
@@ -65,6 +66,7 @@ class SuggestBar(QFrame):
         self._runs_background = Background("Reading the runs", list_suggest_runs, self)
         self._runs: tuple[SuggestRun, ...] = ()
         self._suggesting: Path | None = None  # the checkpoint in use
+        self._point: OperatingPoint | None = None  # kept with it when it began to suggest
         self._wanted: Path | None = None  # the one to choose once it is listed
         self._is_chosen = False  # by the user: newer runs don't take its place
         self._is_learning = False  # whether the chosen run is being trained
@@ -199,9 +201,10 @@ class SuggestBar(QFrame):
             self._session.inform(f"Suggestions now come from {newest.name}, which has finished.")
         self._wanted = None if now == self._wanted else self._wanted
         self._run.setCurrentIndex(self._row_of(now))
-        if now != before:
+        run = self._run_of(now)
+        if now != before or (run is not None and run.point != self._point):
             self._begin_with(now)
-        was_learning, self._is_learning = self._is_learning, self._learns(now)
+        was_learning, self._is_learning = self._is_learning, run is not None and run.run.is_running
         # Suggestions on the screen stay while their network is still in training, until its last weights are there.
         if now != before or not self._canvas.suggestions or (was_learning and not self._is_learning):
             self._ask()
@@ -210,18 +213,19 @@ class SuggestBar(QFrame):
 
     def _takes_over(self, newest: RunInfo) -> bool:
         """Whether it has finished since, no worse on the same images, and the user has not chosen who suggests."""
-        now = next((one.run for one in self._runs if one.run.checkpoint == self._suggesting), None)
-        if now is None or self._is_chosen or newest.state != "finished" or newest.order <= now.order:
+        now = self._run_of(self._suggesting)
+        if now is None or self._is_chosen or newest.state != "finished" or newest.order <= now.run.order:
             return False
-        return newest.judged_by != now.judged_by or not newest.best_ap50 < now.best_ap50
+        return newest.judged_by != now.run.judged_by or not newest.best_ap50 < now.run.best_ap50
 
-    def _learns(self, checkpoint: Path | None) -> bool:
-        return any(one.run.checkpoint == checkpoint and one.run.is_running for one in self._runs)
+    def _run_of(self, checkpoint: Path | None) -> SuggestRun | None:
+        """The listed run with this checkpoint; None for that of a file."""
+        return next((one for one in self._runs if one.run.checkpoint == checkpoint), None)
 
     def _begin_with(self, checkpoint: Path | None) -> None:
-        """If another network makes the suggestions now, start at the confidence kept for it, or at its best."""
-        self._suggesting = checkpoint
-        chosen = next((one for one in self._runs if one.run.checkpoint == checkpoint), None)
+        """Another network makes the suggestions now, or another point is kept for it: start there, or at its best."""
+        chosen = self._run_of(checkpoint)
+        self._suggesting, self._point = checkpoint, chosen.point if chosen is not None else None
         if chosen is not None and chosen.confidence is not None:
             self._least.setValue(round(100 * chosen.confidence))
         self.loop.follow(chosen.run if chosen is not None else None)
@@ -329,7 +333,7 @@ class SuggestBar(QFrame):
         if self.isHidden() or document is None or found is None:
             return ()
         boxes, least = document.boxes(self._image), self._least.value() / 100
-        chosen = next((one for one in self._runs if one.run.checkpoint == self._checkpoint), None)
+        chosen = self._run_of(self._checkpoint)
         overlap = chosen.point.iou if chosen is not None and chosen.point is not None else suggest.SAME
         some = suggest.suggestions(
             found, document.labels(), boxes, least, other_names(document, found.trained), overlap
