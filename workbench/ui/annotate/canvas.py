@@ -163,8 +163,8 @@ class Canvas(PictureView):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.end_nudge()
-        self._pressed = event.position()
-        is_left = event.button() == Qt.MouseButton.LeftButton
+        if is_left := event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = event.position()
         if event.button() == Qt.MouseButton.MiddleButton or (is_left and self._space.is_held):
             self._space.use()
             self.begin_pan(event)
