@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
-from PySide6.QtGui import QColor, QImage, QPaintEvent
+from PySide6.QtGui import QAction, QColor, QImage, QPaintEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from tests.ui.label_page_project import CTRL, labelled
-from tests.ui.window_driver import Open, WindowDriver
+from tests.ui.label_page_project import CTRL, labelled, names
+from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.edits import AddLabels
 from workbench.core.project import Box, Label
@@ -115,3 +115,19 @@ def test_the_handles_of_a_tiny_box_leave_its_object_in_sight(qtbot: QtBot, open_
     assert (around == QColor(Qt.GlobalColor.white).rgb()).any(), "it has handles"
     hand.key(Qt.Key.Key_Escape)
     assert np.array_equal(around[8:11, 8:11], seen(hand)[123:126, 363:366])
+
+
+def test_no_key_acts_on_hidden_boxes_and_one_that_is_drawn_shows_them_again(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Del deleted the selected one unseen, and a box that was drawn seemed to be lost."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_H, CTRL)
+    hand.key(Qt.Key.Key_Delete)
+    hand.key("2")
+    assert names(labelled) == ["cell"]
+    hand.draw((100, 30), (150, 90))
+    assert names(labelled) == ["cell", "plate"]
+    assert not hand.canvas.hidden
+    assert not find(hand.window, QAction, "action-hide-boxes").isChecked()

@@ -90,12 +90,13 @@ class Canvas(PictureView):
             self.mode_changed.emit(on)
 
     def set_style(self, style: BoxStyle) -> None:
-        """Set how boxes look."""
         self._style = self.layer.style = style
         self.renew()
 
     def set_hidden(self, hidden: bool) -> None:
+        """None stays selected: keys would act on it unseen."""
         self.hidden = hidden
+        self.select(*((), 0) if hidden else (self._selected, self._fresh))
         self.renew()
 
     def set_draft(self, xyxy: XYXY | None) -> None:
@@ -378,7 +379,6 @@ class Canvas(PictureView):
         else:
             self.end_nudge()
 
-    @Slot()
     def end_nudge(self) -> None:
         """Emit the edit for the boxes that the arrow keys moved."""
         if isinstance(self.gesture, NudgeGesture):

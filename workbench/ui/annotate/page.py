@@ -179,7 +179,8 @@ class AnnotatePage(Page):
         side.details.keyboard_released.connect(canvas.setFocus)
 
     def shown(self) -> None:
-        self._show_all()
+        self._show_labels()
+        self._show_image()
 
     def closing(self) -> None:
         self._finish()
@@ -200,7 +201,7 @@ class AnnotatePage(Page):
         self._loader.forget()
         self._commands.forget()
         self._hidden.clear()
-        self._show_all()
+        self.shown()
 
     @Slot(int)
     def _image_changed(self, _id: int) -> None:
@@ -208,6 +209,8 @@ class AnnotatePage(Page):
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
+        if self.canvas.hidden and any(box.image == self._shown for box in applied.added_boxes):
+            self._hide.trigger()  # nothing is made out of sight
         if self._shown in applied.images or applied.labels_changed:
             self._show_boxes()
         if applied.changes("window") or self._shown in applied.added_image_ids:
@@ -224,10 +227,6 @@ class AnnotatePage(Page):
         self._toolbar.show_hidden(len(self._hidden.ids), self._hidden.names)
         self._show_labels()
         self._show_boxes()
-
-    def _show_all(self) -> None:
-        self._show_labels()
-        self._show_image()
 
     def _show_image(self) -> None:
         """Put the session's image on the canvas if the page is visible; its picture follows when it is read."""
