@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
 from PySide6.QtGui import QAction, QColor, QImage, QPaintEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from tests.ui.label_page_project import CTRL, labelled, names
@@ -17,6 +17,7 @@ from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.edits import AddLabels
 from workbench.core.project import Box, Label
+from workbench.ui import keys
 from workbench.ui.widgets.view_transform import ViewTransform
 
 __all__ = ["labelled"]  # a fixture
@@ -131,3 +132,18 @@ def test_no_key_acts_on_hidden_boxes_and_one_that_is_drawn_shows_them_again(
     assert names(labelled) == ["cell", "plate"]
     assert not hand.canvas.hidden
     assert not find(hand.window, QAction, "action-hide-boxes").isChecked()
+
+
+def test_who_came_only_to_look_is_told_the_way_on_also_where_it_has_no_key(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """It ended with "The next image is ."."""
+    keys.use("labelImg", {"next-image": ()})
+    try:
+        hand = WindowDriver(qtbot, open_window(labelled))
+        hand.window.session.boxes_requested.emit(hand.canvas.layer.ids)
+        hand.key(Qt.Key.Key_Right)
+    finally:
+        keys.use("labelImg", {})
+    words = "Nothing was moved: arrows move boxes that you clicked. Ctrl+K and its name goes to the next image."
+    assert find(hand.window, QLabel, "message-text").text() == words

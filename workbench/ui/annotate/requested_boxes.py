@@ -7,7 +7,7 @@ from collections.abc import Collection
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QKeyEvent
 
-from workbench.ui import keys
+from workbench.ui.actions import with_keys
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.nudging import ARROWS
 from workbench.ui.session import Session
@@ -33,6 +33,6 @@ class RequestedBoxes(QObject):
         is_arrow = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in ARROWS
         if not is_arrow or not self._ids or self._ids != self._canvas.selected:
             return False
-        following = " or ".join(keys.of("next-image"))
-        self._session.inform(f"Nothing was moved: arrows move boxes that you clicked. The next image is {following}.")
+        words = "Nothing was moved: arrows move boxes that you clicked. {next-image} goes to the next image."
+        self._session.inform(with_keys(words))
         return True
