@@ -25,7 +25,8 @@ HELP = (
     "", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.",
     "Boxes and detections that the list was opened for: they are framed twice on the picture.",
 )  # fmt: skip
-BOXES, MISSED, FRAMED = 1, 2, 4
+BOXES, MISSED, FALSE, FRAMED = range(1, 5)
+BY_COUNTS = (BOXES, MISSED, FALSE)  # columns whose numbers change as a slider moves
 MOST = "0,000"  # the longest number that a column has room for
 SETTLED = 600
 """Milliseconds after the last change of the numbers until the rows are sorted again: none moves under a slider."""
@@ -157,7 +158,8 @@ class ImagesTable(QTableView):
 
     @Slot()
     def _wait(self, *_changed: object) -> None:
-        self._settled.start()
+        if self.images.sorted[0] in BY_COUNTS:
+            self._settled.start()
 
     def list_only(self, images: NDArray[np.int64] | None) -> None:
         """As the model's."""
