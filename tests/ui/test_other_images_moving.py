@@ -76,3 +76,16 @@ def test_a_closed_window_lets_the_webcam_go(
     qtbot.waitUntil(lambda: bool(cameras.made) and window.picture.picture is not None)
     window.close()
     qtbot.waitUntil(lambda: cameras.made[0].released)
+
+
+def test_a_closed_window_lets_the_network_go_and_opens_it_again_for_the_next_picture(
+    qtbot: QtBot, window: OtherImagesWindow, folder: Path
+) -> None:
+    """It stayed in the graphics card's memory until the project was closed, beside a training."""
+    opened(qtbot, window, folder)
+    assert window._worker._predictor is not None
+    window.close()
+    qtbot.waitUntil(lambda: window._worker._predictor is None)
+    window.show()
+    window.transport.step(1)
+    qtbot.waitUntil(lambda: boxes(window) == 2)

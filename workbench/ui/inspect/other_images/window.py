@@ -151,15 +151,13 @@ class OtherImagesWindow(QDialog):
         self._session.closing.connect(self._end)
 
     def _make_actions(self) -> None:
-        window = Qt.ShortcutContext.WindowShortcut
-        for name, slot in (
-            ("looking-play", self.player.toggle),
-            ("looking-on", lambda: self.transport.step(1)),
-            ("looking-back", lambda: self.transport.step(-1)),
+        for name, slot, button in (
+            ("looking-play", self.player.toggle, self.transport.play),
+            ("looking-on", lambda: self.transport.step(1), self.transport.on),
+            ("looking-back", lambda: self.transport.step(-1), self.transport.back),
         ):
-            make_action(self, name, slot, context=window)
-            button = {"looking-play": self.transport.play, "looking-on": self.transport.on}.get(name)
-            tell_key(button or self.transport.back, name)
+            make_action(self, name, slot, context=Qt.ShortcutContext.WindowShortcut)
+            tell_key(button, name)
 
     # --- whose detector ---
 
@@ -383,8 +381,10 @@ class OtherImagesWindow(QDialog):
     # --- the end ---
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """A closed window evaluates nothing."""
+        """A closed window evaluates nothing, and leaves the memory to a training."""
         self.player.pause()
+        if not event.spontaneous():
+            self._background.add(ReleaseRequest(network=True))
         window_geometry.save(self, _GEOMETRY)
         super().hideEvent(event)
 

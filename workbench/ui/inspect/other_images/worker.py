@@ -104,7 +104,9 @@ class DetectionResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReleaseRequest:
-    """Release the webcam, so that its light goes out."""
+    """Release the webcam, so that its light goes out; with `network`, that and its memory, too."""
+
+    network: bool = False
 
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -124,7 +126,11 @@ class DetectionWorker:
         if isinstance(request, DetectionRequest):
             return self._detect(request)
         self.close()
-        return _open_source(request) if isinstance(request, OpenRequest) else None
+        if isinstance(request, OpenRequest):
+            return _open_source(request)
+        if request.network:
+            self._predictor = None
+        return None
 
     def close(self) -> None:
         """Release video and camera; they are reopened when a picture of them is requested."""
