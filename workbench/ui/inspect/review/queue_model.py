@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,12 +163,9 @@ def _stable(rows: Sequence[ReviewItem], before: Sequence[Key], current: int) -> 
     known, places = set(before), {item.key: place for place, item in enumerate(rows)}
     old = [key for key in before if key in places]
     at = sum(key in places for key in before[: current + 1])
-    made, fresh = old[:at], [item.key for item in rows if item.key not in known]
-    for key in old[at:]:
-        while fresh and places[fresh[0]] < places[key]:
-            made.append(fresh.pop(0))
-        made.append(key)
-    return [rows[places[key]] for key in (*made, *fresh)]
+    fresh = [item.key for item in rows if item.key not in known]
+    made = (*old[:at], *heapq.merge(old[at:], fresh, key=places.__getitem__))  # `old` need not be sorted for that
+    return [rows[places[key]] for key in made]
 
 
 def _kind(item: ReviewItem) -> str:
