@@ -29,6 +29,7 @@ from workbench.ui import theme
 from workbench.ui.inspect.labels_table import AP, BOXES, LABEL, PRECISION, RECALL, LabelsTable
 from workbench.ui.inspect.numbers import NumbersTab
 from workbench.ui.inspect.page import InspectPage
+from workbench.ui.inspect.results_pane import ResultsPane
 from workbench.ui.inspect.review.gallery import ReviewGallery
 from workbench.ui.inspect.state import InspectState
 from workbench.ui.inspect.tab import InspectTab
@@ -242,7 +243,7 @@ def test_a_tab_that_is_added_is_given_what_is_found_and_opens_images(
             self.drawn.clear()
 
     more = More()
-    page.add_tab(more, "More")
+    page.findChild(ResultsPane).add_tab(more, "More")
     run_evaluation(qtbot, page, session)
     assert more.drawn == []  # out of sight
     tab(page, "More")

@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from workbench.core.detections import MOST, NmsKind
+from workbench.core.nms import TITLES
 from workbench.ui import theme
 from workbench.ui.inspect.evaluation_job import Nms
-from workbench.ui.inspect.nms_kinds import NMS_KINDS
 from workbench.ui.inspect.slider_row import SliderRow
 from workbench.ui.widgets.buttons import icon_button
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
@@ -16,6 +16,15 @@ from workbench.ui.widgets.spin_boxes import spin_box
 
 PUBLISHED = "published"
 CONFIDENCE, OVERLAP = 0.25, 0.6  # until something is found
+_HELP: dict[NmsKind, str] = {
+    "per label": "Of two detections of a label that overlap more, the lower one goes.",
+    "across labels": "Of any two detections that overlap more, the lower one goes.",
+    "diou": "As per label, but the overlap counts less the farther the centres are apart (arXiv 1911.08287): for "
+    "crowds.",
+    "darknet diou": "As DIoU, but with the distance to the power of 0.6, as in Darknet (nms_kind=greedynms of YOLOv4's"
+    " files).",
+    "soft": "Soft-NMS: the lower one stays, with a score reduced by the overlap (arXiv 1704.04503).",
+}
 
 
 class DetectionControls(QWidget):
@@ -44,8 +53,8 @@ class DetectionControls(QWidget):
         self._kind = ElidedCombo("inspect-kind", "NMS", "How overlapping detections are thinned out.", 10)
         self._kind.addItem(PUBLISHED, None)
         self._kind.setItemData(0, "As the detector's authors do.", Qt.ItemDataRole.ToolTipRole)
-        for kind, (title, help) in NMS_KINDS.items():
-            self._kind.addItem(title, kind)
+        for kind, help in _HELP.items():
+            self._kind.addItem(TITLES[kind], kind)
             self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
         self.limit = spin_box(minimum=1, maximum=MOST, value=300, prefix="max ")
         self.limit.setObjectName("inspect-limit")
@@ -108,7 +117,7 @@ class DetectionControls(QWidget):
     def show_published(self, kind: NmsKind) -> None:
         """What "published" means for the current detector."""
         self._published = kind
-        title = NMS_KINDS[kind][0]
+        title = TITLES[kind]
         self._kind.setItemText(0, f"{PUBLISHED}: {title}")
         self._kind.setItemData(0, f"As the detector's authors do: {title}.", Qt.ItemDataRole.ToolTipRole)
 

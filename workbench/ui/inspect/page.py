@@ -27,7 +27,6 @@ from workbench.ui.inspect.point_keeper import PointKeeper
 from workbench.ui.inspect.rematcher import Rematcher, status_text
 from workbench.ui.inspect.review.tab import ReviewTab
 from workbench.ui.inspect.state import InspectState
-from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, show_no_runs
@@ -57,9 +56,9 @@ class InspectPage(Page):
         self._build()
         self._point_keeper = PointKeeper(session, self, self._kept, self._header.say)
         self._compare = CompareTab(session, lambda request: self._evaluate(request))
-        self.add_tab(self._compare, "Compare", "Two runs side by side: what the newer finds better and worse.")
+        self._right.add_tab(self._compare, "Compare", "Two runs side by side: what the newer finds better and worse.")
         self._review = ReviewTab(session)
-        self.add_tab(self._review, "Review", "Mistakes one by one: take the prediction, or keep the label.")
+        self._right.add_tab(self._review, "Review", "Mistakes one by one: take the prediction, or keep the label.")
         self._connect()
 
     # --- building ---
@@ -126,10 +125,6 @@ class InspectPage(Page):
         self._panes.close_down()
         self._rematcher.close_down()
         self._runs.close()
-
-    def add_tab(self, tab: InspectTab, title: str, help: str = "") -> None:
-        """Add a tab at the right, such as the review: it gets every InspectState, and what it opens is listed."""
-        self._right.add_tab(tab, title, help)
 
     def _say_empty(self, *words: str) -> None:
         self._empty.say(*words)

@@ -149,7 +149,7 @@ class ResultsPane(QWidget):
     @Slot()
     def _confidence_moved(self) -> None:
         if self.state is not None:
-            self._count_from(self.state.with_confidence(self._controls.confidence.value))
+            self._count_from(replace(self.state, confidence=self._controls.confidence.value))
 
     @Slot(int, float)
     def set_own(self, label: int, confidence: float) -> None:
@@ -162,7 +162,7 @@ class ResultsPane(QWidget):
         if self.state is None:
             return
         state = self.state
-        self._count_from(state.with_confidence(confidence) if label < 0 else state.with_own(label, confidence))
+        self._count_from(replace(state, confidence=confidence) if label < 0 else state.with_own(label, confidence))
 
     def _count_from(self, state: InspectState) -> None:
         """Use the state's confidences; with these, NMS across labels may keep other detections."""
@@ -188,7 +188,7 @@ class ResultsPane(QWidget):
         if isinstance(result, WorkbenchError):
             self._controls.say(result.sentence)
         elif isinstance(result, Matching):
-            self._set(self.state.with_matching(nms, result))
+            self._set(replace(self.state, nms=nms, matching=result))
 
     @property
     def nms(self) -> Nms:

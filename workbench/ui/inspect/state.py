@@ -14,9 +14,9 @@ from workbench.core.average_precision import average_precision
 from workbench.core.confidence import Tally, tally
 from workbench.core.greedy_matching import MatchedPairs, Rows
 from workbench.core.matching import Matching
+from workbench.core.nms import TITLES
 from workbench.inference.operating_point import OperatingPoint
 from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
-from workbench.ui.inspect.nms_kinds import NMS_KINDS
 
 Doubles = NDArray[np.float64]
 OVERLAP = 0.5  # IoU with a labelled box of its label from which a detection is right
@@ -54,12 +54,6 @@ class InspectState:
         missed[taken[right]] = False
         return right, np.flatnonzero(here & (taken < 0)), np.flatnonzero(missed)
 
-    def with_matching(self, nms: Nms, matching: Matching) -> InspectState:
-        return replace(self, nms=nms, matching=matching)
-
-    def with_confidence(self, confidence: float) -> InspectState:
-        return replace(self, confidence=confidence)
-
     def with_own(self, label: int, confidence: float) -> InspectState:
         """NaN removes it."""
         own = self.own.copy()
@@ -74,7 +68,7 @@ class InspectState:
         others = f", its own for {own:,} label{'' if own == 1 else 's'}" if own else ""
         return (
             f"Confidence from {self.confidence:.2f}{others}; right at an overlap of at least {OVERLAP};"
-            f" NMS {NMS_KINDS[self.nms.kind][0]} at {self.nms.iou:.2f}, at most {self.nms.limit:,} per {image}"
+            f" NMS {TITLES[self.nms.kind]} at {self.nms.iou:.2f}, at most {self.nms.limit:,} per {image}"
         )
 
     def above_confidences(self) -> Matching:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
+from workbench.core import nms
 from workbench.core.formatting import count, named
 from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
 from workbench.inference.operating_point import OperatingPoint
@@ -21,7 +22,6 @@ from workbench.ui.inspect.compare.intervals import Intervals
 from workbench.ui.inspect.compare.second_run import SecondRun
 from workbench.ui.inspect.compare.table import FIXED, REGRESSED, DifferencesTable, rows_of
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator
-from workbench.ui.inspect.nms_kinds import NMS_KINDS
 from workbench.ui.inspect.state import OVERLAP, InspectState
 from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.session import Session
@@ -286,7 +286,7 @@ def _rules(comparison: Comparison) -> str:
     if both[0].rule == both[1].rule:
         return f"Both: {both[0].rule}."
     each = (
-        f"{name}: confidence from {_confidences(state)}, NMS {NMS_KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}"
+        f"{name}: confidence from {_confidences(state)}, NMS {nms.TITLES[state.nms.kind]} at {state.nms.iou:.2f}"
         f"{_tiles(state)}."
         for name, state in zip(comparison.names, both, strict=True)
     )
