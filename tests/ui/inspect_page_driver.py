@@ -66,9 +66,7 @@ class FakeEvaluator:
         seen = [Candidates.of_arrays(*(np.array(part) for part in self.seen[i])) for i in range(len(truth))]
         rules = ScoringRules(iou=0.6, kind=self.published)
         point, remark = evaluation_job.kept_point(request)
-        yield EvaluationResult.of(
-            truth, tuple(seen), rules, rules.kind, 0.5, 0, point, remark, trained_on=self.trained_on
-        )
+        yield EvaluationResult.of(truth, tuple(seen), rules, 0.5, 0, point, remark, trained_on=self.trained_on)
 
 
 @pytest.fixture(name="session")

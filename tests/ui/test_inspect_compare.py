@@ -65,7 +65,7 @@ class TwoEvaluators(FakeEvaluator):
         self.seen = self.of[request.run_folder.name]
         for event in super().__call__(request):
             if isinstance(event, EvaluationResult):
-                rest = (event.rules, event.published, event.confidence, event.skipped, event.point, event.remark)
+                rest = (event.rules, event.confidence, event.skipped, event.point, event.remark)
                 seen = tuple(replace(one, views=self.views[request.run_folder.name]) for one in event.candidates)
                 event = EvaluationResult.of(event.truth, seen, *rest, self.labels.get(request.run_folder.name, ()))
             yield event

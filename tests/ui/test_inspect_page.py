@@ -190,7 +190,7 @@ def test_what_was_looked_at_in_tiles_says_so(session: Session) -> None:
     for views in (1, 21):
         seen = [Candidates.of_arrays(*(np.array(part) for part in SEEN[i])) for i in range(2)]
         found = tuple(replace(one, views=views) for one in seen)
-        result = evaluation_job.EvaluationResult.of(snapshot, found, ScoringRules(), "per label", 0.5)
+        result = evaluation_job.EvaluationResult.of(snapshot, found, ScoringRules(), 0.5)
         said.append((rematcher.summary(result), initial_state(result).rule))
     (plain, per_image), (tiled, per_view) = said
     assert plain.startswith("2 images, ")

@@ -114,8 +114,7 @@ class EvaluationResult:
     sliders: Sliders
     matching: Matching
     nms: Nms
-    published: NmsKind  # of NMS, the detector's authors'
-    rules: ScoringRules
+    rules: ScoringRules  # with the kind of NMS of the detector's authors
     confidence: float  # at the highest F1; for test images, at that of the validation images
     skipped: int  # images that could not be read
     point: OperatingPoint | None  # kept with this run and checkpoint
@@ -127,7 +126,7 @@ class EvaluationResult:
 
     @staticmethod
     def of(
-        truth: Snapshot, candidates: tuple[Candidates, ...], rules: ScoringRules, published: NmsKind, confidence: float,
+        truth: Snapshot, candidates: tuple[Candidates, ...], rules: ScoringRules, confidence: float,
         skipped: int = 0, point: OperatingPoint | None = None, remark: str = "", labels: tuple[str, ...] = (),
         trained_on: int | None = None, folds: tuple[FoldScore, ...] = (), by_validation: bool = False,
     ) -> EvaluationResult:  # fmt: skip
@@ -139,7 +138,7 @@ class EvaluationResult:
         sliders.prepare(nms.kind)
         matching = nms.of(sliders)
         return EvaluationResult(
-            truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark, labels,
+            truth, candidates, sliders, matching, nms, rules, confidence, skipped, point, remark, labels,
             trained_on, folds, by_validation,
         )  # fmt: skip
 
@@ -198,7 +197,7 @@ def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | Evaluat
             point, unread = kept_point(request)
             remark = f"{event.remark} {unread}".strip()
             yield EvaluationResult.of(
-                event.truth, event.candidates, event.rules, event.rules.kind, best, event.skipped, point, remark,
+                event.truth, event.candidates, event.rules, best, event.skipped, point, remark,
                 event.labels, event.trained_on, event.folds, chosen is not None,
             )  # fmt: skip
 

@@ -100,7 +100,7 @@ class ResultsPane(QWidget):
 
     def set_evaluation(self, evaluation: EvaluationResult) -> None:
         """Start with the operating point that was kept, else the highest F1; a kind of NMS that was chosen stays."""
-        self._controls.show_published(evaluation.published)
+        self._controls.show_published(evaluation.rules.kind)
         self._controls.show_nms(evaluation.nms, kind_too=evaluation.point is not None)
         self._controls.keep.setEnabled(True)
         self._kept = evaluation.point
