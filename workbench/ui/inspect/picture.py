@@ -198,19 +198,24 @@ class BoxLegend(QWidget):
     def _draw(self) -> None:
         for entry, switch in self._switches.items():
             kind = entry.kinds[0]
-            ratio = theme.device_pixel_ratio()  # else the sample is too wide on a high-DPI screen
-            sample = QPixmap(SAMPLE * ratio)
-            sample.setDevicePixelRatio(ratio)
-            sample.fill(QColor(0, 0, 0, 0))
-            painter = QPainter(sample)
-            pen = QPen(sample_ink(kind), 1.5)
-            if kind in DASHED:
-                pen.setDashPattern([3, 2])
-            painter.setPen(pen)
-            painter.drawRect(QRectF(1, 1, SAMPLE.width() - 2, SAMPLE.height() - 2))
-            painter.end()
-            switch.setIcon(QIcon(sample))
+            switch.setIcon(QIcon(sample(sample_ink(kind), is_dashed=kind in DASHED)))
             switch.setIconSize(SAMPLE)
+
+
+def sample(ink: QColor, *, is_dashed: bool) -> QPixmap:
+    """A small box in these lines, for a legend."""
+    ratio = theme.device_pixel_ratio()  # else it is too wide on a high-DPI screen
+    made = QPixmap(SAMPLE * ratio)
+    made.setDevicePixelRatio(ratio)
+    made.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(made)
+    pen = QPen(ink, 1.5)
+    if is_dashed:
+        pen.setDashPattern([3, 2])
+    painter.setPen(pen)
+    painter.drawRect(QRectF(1, 1, SAMPLE.width() - 2, SAMPLE.height() - 2))
+    painter.end()
+    return made
 
 
 def sample_ink(kind: str) -> QColor:

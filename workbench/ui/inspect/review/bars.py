@@ -14,8 +14,9 @@ from workbench.inference.review import PLURAL, ReviewItem, ReviewKind, ReviewOrd
 from workbench.inference.review_decisions import Decision
 from workbench.ui import keys, theme
 from workbench.ui.actions import key_text
+from workbench.ui.inspect.picture import sample
 from workbench.ui.inspect.review.queue_model import ReviewFilter
-from workbench.ui.inspect.review.tile import sample
+from workbench.ui.inspect.review.tile import line_colour
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 from workbench.ui.widgets.spin_boxes import double_spin_box
 
@@ -253,7 +254,7 @@ def _sample(of: str, word: str) -> QWidget:
     row.setContentsMargins(0, 0, 0, 0)
     row.setSpacing(theme.GRID // 2)
     line, words = QLabel(), QLabel(word)
-    line.setPixmap(sample(of))
+    line.setPixmap(sample(line_colour(of), is_dashed=of == "prediction"))
     words.setProperty("role", "muted")
     row.addWidget(line)
     row.addWidget(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.name_forms import forms
@@ -43,19 +43,8 @@ class ReviewTileDelegate(QStyledItemDelegate):
         painter.restore()
 
 
-def sample(of: str) -> QPixmap:
-    """A piece of the line of "label", "miss" or "prediction", for a legend."""
-    made = QPixmap(24, 12)
-    made.fill(QColor(0, 0, 0, 0))
-    painter = QPainter(made)
-    painter.setPen(QPen(_ink(of), 2, Qt.PenStyle.DashLine if of == "prediction" else Qt.PenStyle.SolidLine))
-    painter.drawRect(QRectF(1, 1, 22, 10))
-    painter.end()
-    return made
-
-
-def _ink(of: str) -> QColor:
-    """Bright in both themes, as on the page's picture: a photograph is no lighter in the light theme."""
+def line_colour(of: str) -> QColor:
+    """Of a "label", "miss" or "prediction"; bright in both themes, as on the page's picture: so are photographs."""
     return QColor({"label": DARK.accent, "miss": DARK.miss, "prediction": DARK.false_alarm}[of])
 
 
@@ -89,9 +78,9 @@ def _own(painter: QPainter, place: QRectF, crop: Crop, item: ReviewItem) -> None
     lines = []
     if item.xyxy is not None:
         of = "miss" if item.prediction is None else "label"
-        lines.append((on_tile(item.xyxy, place, crop), _ink(of), Qt.PenStyle.SolidLine))
+        lines.append((on_tile(item.xyxy, place, crop), line_colour(of), Qt.PenStyle.SolidLine))
     if item.prediction is not None:
-        lines.append((on_tile(item.prediction.xyxy, place, crop), _ink("prediction"), Qt.PenStyle.DashLine))
+        lines.append((on_tile(item.prediction.xyxy, place, crop), line_colour("prediction"), Qt.PenStyle.DashLine))
     painter.setPen(QPen(QColor(0, 0, 0, 160), 4))
     for rect, _, _ in lines:
         painter.drawRect(rect)
