@@ -79,7 +79,7 @@ class SuggestBar(QFrame):
         self._runs_background.done.connect(self._listed)
         self.commands.answered.connect(self._show)
         self._run.activated.connect(self._run_chosen)
-        self._least.valueChanged.connect(self._moved)
+        self._least.valueChanged.connect(self._show)
         self._files.loaded.connect(self._file_loaded)
         self.loop.trained.connect(self._trained)
         session.runs_changed.connect(self._list_runs)
@@ -385,10 +385,6 @@ class SuggestBar(QFrame):
         if len(missing) == len(found.labels):
             return f"None of the network's labels ({', '.join(missing[:3])}, …) is in this project."
         return f"Nothing new above {self._confidence}."
-
-    @Slot()
-    def _moved(self) -> None:
-        self._show()
 
     def push(self, steps: int) -> bool:
         """Up (1) and Down (-1) on the canvas; returns whether they have a use now."""

@@ -37,12 +37,10 @@ class SuggestFiles(QObject):
         self.ready: list[PreparedModel] = []
         self.reading: Path | None = None
 
-    def choose(self, cache: Path) -> bool:
-        """Ask for a file and read it; False if none was chosen. Its converted form is stored in `cache`."""
-        chosen = ask_for_file(self._owner, "A trained network", model_files.FILES)
-        if chosen is not None:
+    def choose(self, cache: Path) -> None:
+        """Ask for a file and read it. Its converted form is stored in `cache`."""
+        if (chosen := ask_for_file(self._owner, "A trained network", model_files.FILES)) is not None:
             self.read(chosen, cache)
-        return chosen is not None
 
     @property
     def last(self) -> Path | None:
