@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
-from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
@@ -42,8 +41,8 @@ class Canvas(PictureView):
     verify_requested = Signal()  # Space was tapped
     refused = Signal(str)  # why, or a side effect; {name} stands for a command's key
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("canvas")
         self.setAccessibleName("Picture with boxes")
         self.layer = BoxesLayer()

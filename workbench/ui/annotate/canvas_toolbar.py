@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton
 
 from workbench.core.formatting import count
 from workbench.core.project import Image
@@ -35,9 +35,8 @@ class CanvasToolbar(QFrame):
         views: Sequence[QAction],
         ends: Sequence[QAction],
         menus: Mapping[str, QMenu],
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self.setProperty("role", "bar")
         self.setObjectName("canvas-strip")
         layout = QHBoxLayout(self)

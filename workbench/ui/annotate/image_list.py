@@ -41,8 +41,8 @@ class ImageList(QWidget):
 
     keyboard_released = Signal()  # Enter or Esc in the filter: back to the canvas
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self.model = ImagesModel(session, thumbnails.of(session), self)
         self._filter = ImageFilter(session, "image-filter", narrow=True)

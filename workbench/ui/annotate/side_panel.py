@@ -66,8 +66,8 @@ class LabelsPanel(QWidget):
     new_label_requested = Signal(str)  # a new label of this name
     keyboard_released = Signal()  # Esc in the field: back to the canvas
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._current = 0  # id of the label of new boxes
         self._view = LabelRows("label-list", "Labels", "None yet. The first box asks for the name of its label.")
         self._view.setToolTip(
@@ -134,8 +134,8 @@ class BoxesPanel(QWidget):
 
     selected = Signal(object)  # list of box ids
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._view = RowsView(
             "box-list",
             "Boxes of this image",
@@ -217,8 +217,8 @@ class DetailsPanel(QWidget):
     note_changed = Signal(object, str)  # tuple[Box, ...] as they were shown, and their new note
     keyboard_released = Signal()  # Enter or Esc in the note, or the selection is gone: back to the canvas
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._boxes: tuple[Box, ...] = ()
         self._flags = {}
         layout = _column(self, "Selected")
@@ -334,8 +334,8 @@ _FEWEST = 3
 class SidePanel(QSplitter):
     """The three panels above one another. Height that the image's boxes don't need goes to the labels."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(Qt.Orientation.Vertical, parent)
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Vertical)
         self.setObjectName("side-panel")
         self.labels, self.boxes, self.details = LabelsPanel(), BoxesPanel(), DetailsPanel()
         for panel in (self.labels, self.boxes, self.details):

@@ -34,8 +34,8 @@ class DetectionControls(QWidget):
     keep_requested = Signal()
     forget_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._published: NmsKind = "per label"
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -16,8 +16,8 @@ class InspectHeader(QWidget):
     run_requested = Signal()
     stop_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.picker = RunPicker()
         self._go = QPushButton("Look")
         self._go.setObjectName("inspect-look")

@@ -21,8 +21,8 @@ class ImagesPane(QWidget):
 
     show_all_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.selection: BoxSelection | None = None  # what is listed; None: all images
         self._candidates: tuple[Candidates, ...] | None = None  # what was found, whose mistakes the list counts
         self._counter = Background("Counting", _counts, self)

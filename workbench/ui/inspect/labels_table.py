@@ -206,8 +206,8 @@ class ConfidenceDelegate(QStyledItemDelegate):
 class LabelsTable(QTableView):
     """A row per label; the context menu and Delete remove the selected labels' own confidences."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("inspect-labels")
         self.setAccessibleName("Labels")
         self._wide: dict[int, int] = {}  # px of each column except the names

@@ -56,8 +56,8 @@ class InspectPicture(PointedView):
     The boxes under the pointer are named beside it: not all names find a place on the picture.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("inspect-picture")
         self.setAccessibleName("The image with its labels and detections")
         self._groups: tuple[BoxGroup, ...] = ()
@@ -149,10 +149,8 @@ def _paint_plate(painter: QPainter, plate: NamePlate) -> None:
 class BoxLegend(QWidget):
     """A switch for each kind of box, in its colour: in one row, or in two if there is no room for one."""
 
-    def __init__(
-        self, picture: InspectPicture, entries: tuple[LegendEntry, ...], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, picture: InspectPicture, entries: tuple[LegendEntry, ...]) -> None:
+        super().__init__()
         self._picture = picture
         self._switches: dict[LegendEntry, QCheckBox] = {}
         self._columns = (len(entries) + 1) // 2  # in two rows

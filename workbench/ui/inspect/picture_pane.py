@@ -31,8 +31,8 @@ from workbench.ui.widgets.file_names import NamedLine
 class PicturePane(QWidget):
     """`show_image`, then `show_boxes` whenever a slider moves."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._evaluation: EvaluationResult | None = None
         self.image = -1  # index in the evaluated snapshot
         self._image_sliders: Sliders | None = None  # for this image alone

@@ -39,8 +39,8 @@ class ResultsPane(QWidget):
     tab_changed = Signal()  # another tab is visible
     keep_requested = Signal(object)  # OperatingPoint, without its checkpoint; None: remove it
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.state: InspectState | None = None
         self._kept: OperatingPoint | None = None
         self._matcher = Background("Matching", rematch, self)

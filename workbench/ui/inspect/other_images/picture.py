@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPen
-from PySide6.QtWidgets import QWidget
 
 from workbench.core.detections import Detections
 from workbench.core.project import Label
@@ -20,8 +19,8 @@ _NONE = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zer
 class DetectionPicture(PictureView):
     """A PictureView with detections on top. Drag moves, the wheel zooms, a double click fits."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("looking-picture")
         self.setAccessibleName("Picture with what was found in it")
         self.detections = _NONE

@@ -41,8 +41,8 @@ class SidePane(QWidget):
     run_requested = Signal()
     write_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._own: tuple[tuple[str, float], ...] = ()
         self._why_not = ""
         self._kept: OperatingPoint | None = None

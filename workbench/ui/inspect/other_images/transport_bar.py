@@ -37,8 +37,8 @@ class TransportBar(QWidget):
     moved = Signal(int)
     play_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.back = icon_button("looking-back", "mdi6.skip-previous-outline", "The picture before")
         self.play = icon_button("looking-play", _PLAY, "Play, or pause")
         self.on = icon_button("looking-on", "mdi6.skip-next-outline", "The next picture")

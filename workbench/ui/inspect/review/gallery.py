@@ -57,8 +57,8 @@ class ReviewGallery(QWidget):
     show_requested = Signal()  # it is to be seen
     wide_requested = Signal(bool)  # it needs the space of its neighbours, or no longer
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("review")
         self._session = session
         self._request: _ListRequest | None = None
