@@ -83,6 +83,7 @@ def test_before_looking_the_page_says_what_to_do_and_why_it_failed(
     evaluate.fails_with = "This checkpoint is damaged. Use another one of the run."
     press(qtbot, page, "inspect-look")
     qtbot.waitUntil(lambda: picture.sentence == evaluate.fails_with)
+    assert text(page, "inspect-words") == evaluate.fails_with
     qtbot.waitUntil(lambda: not session.jobs)
     evaluate.fails_with = ""
     press(qtbot, page, "inspect-look")
@@ -106,6 +107,8 @@ def test_a_look_stopped_in_the_status_bar_says_again_what_to_do(
     qtbot.waitUntil(lambda: picture.sentence == "Looking …")
     session.jobs[0].stop.set()
     qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
+    assert text(page, "inspect-words") == "Stopped. What was found so far is kept."
+    assert not page.findChild(QPushButton, "inspect-stop").isVisible()
 
 
 def test_the_keyboard_is_on_look_again_when_a_look_has_ended(qtbot: QtBot, page: InspectPage, session: Session) -> None:
@@ -247,14 +250,6 @@ def test_a_look_that_was_stopped_is_not_begun_again_without_asking(
     assert isinstance(picture, InspectPicture)
     qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
     assert evaluate.requests == []
-
-
-def test_a_failure_is_said_in_place(qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator) -> None:
-    evaluate.fails_with = "This checkpoint is damaged. Use another one of the run."
-    make_run(session)
-    page.shown()
-    press(qtbot, page, "inspect-look")
-    qtbot.waitUntil(lambda: "is damaged" in text(page, "inspect-words"))
 
 
 def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, session: Session) -> None:

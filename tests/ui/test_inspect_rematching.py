@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Iterator
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
+from PySide6.QtWidgets import QComboBox, QSlider
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import (
@@ -225,12 +225,3 @@ def test_boxes_that_are_edited_after_the_labels_wait_for_another_look(
     session.do(edits.RemoveBoxes((session.document.boxes(session.document.images()[1].id)[0].id,)))
     assert page._rematcher._background.is_idle()
     assert text(page, "inspect-words").startswith("Labels have changed since.")
-
-
-def test_a_look_that_is_stopped_in_the_status_bar_says_so(
-    qtbot: QtBot, page: InspectPage, session: Session, slow_look: SlowLook
-) -> None:
-    session.jobs[-1].stop.set()
-    slow_look.may_end.set()
-    qtbot.waitUntil(lambda: text(page, "inspect-words") == "Stopped. What was found so far is kept.")
-    assert not page.findChild(QPushButton, "inspect-stop").isVisible()
