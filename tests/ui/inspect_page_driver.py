@@ -42,7 +42,7 @@ SEEN: tuple[Seen, ...] = (
 def keep_candidates(folder: Path, images: int) -> None:
     """As if so many images had been looked at with the run in `folder`."""
     file = folder / "candidates" / "0-1.npz"
-    candidate_cache.save(file, {str(number): Candidates.none() for number in range(images)})
+    candidate_cache.save(file, {str(number): (Candidates.none(), (0, 0)) for number in range(images)})
 
 
 class FakeEvaluator:
