@@ -93,7 +93,7 @@ def test_four_points_of_x_anylabeling_become_the_two_that_labelme_opens(tmp_path
     box = read.boxes[0]
     assert (box.xyxy, box.difficult, read.state) == ((3.25, 4, 10.5, 20), True, State.VERIFIED)
     assert not read.remarks
-    assert not read.outlines
+    assert not read.counts
     again = written(tmp_path, [box], Image(1, "a.jpg", 40, 30, State.VERIFIED))
     assert again["checked"] is True
     told = again["shapes"][0]
@@ -130,7 +130,7 @@ def test_another_shape_becomes_its_bounding_box_and_is_counted(case: str) -> Non
     changes, xyxy, plural = SHAPES[case]
     read = parse(shape(**{"shape_type": case} | changes))
     assert read.boxes[0].xyxy == xyxy
-    assert dict(read.outlines) == {plural: 1}
+    assert read.counts == {("repaired", f"{plural} were read as their bounding boxes"): 1}
 
 
 def test_remarks_count_the_shapes_of_all_files_together(tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_remarks_count_the_shapes_of_all_files_together(tmp_path: Path) -> None:
     reading = labelme.read(tmp_path)
     assert [len(image.boxes) for image in reading.images] == [2, 1]
     assert [(r.level, r.sentence.split(" were ")[0]) for r in reading.remarks] == [
-        ("repaired", "3 polygons"),
         ("refused", "1 groups of points"),
         ("refused", "1 polygons of a single point"),
         ("refused", "1 single points"),
+        ("repaired", "3 polygons"),
     ]
 
 

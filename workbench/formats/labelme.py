@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -95,7 +94,10 @@ class _Reader(DataSetReader):
     def read(self) -> Reading:
         files = self.parsed(self.own_files(_is_labelme), parse_labelme)
         read = [self.image(file, one) for file, one in files]
-        self.tell_shapes([one for _, one in files])
+        if fours := sum(one.fours for _, one in files):
+            what = formatting.count(fours, "rectangle", "has")
+            self.report.say("read", self.path.name, f"{what} four points, as X-AnyLabeling writes them.")
+        self.tell_counts(one.counts for _, one in files)
         read += self.bare_images(read)
         return self.report.reading("labelme", self.path, self.labels(read), read, self.lookup)
 
@@ -150,21 +152,6 @@ class _Reader(DataSetReader):
                 )  # fmt: skip
             return own
         return self.find(inner, file)
-
-    def tell_shapes(self, files: Sequence[LabelMeFile]) -> None:
-        """Report how many shapes became boxes and how many could not, of each kind, in all files together."""
-        outlines, dots = Counter[str](), Counter[str]()
-        for one in files:
-            outlines += one.outlines
-            dots += one.dots
-        fours = sum(one.fours for one in files)
-        if fours:
-            what = formatting.count(fours, "rectangle", "has")
-            self.report.say("read", self.path.name, f"{what} four points, as X-AnyLabeling writes them.")
-        for kind, count in sorted(outlines.items()):
-            self.report.say("repaired", self.path.name, f"{count:,} {kind} were read as their bounding boxes.")
-        for kind, count in sorted(dots.items()):
-            self.report.say("refused", self.path.name, f"{count:,} {kind} were left out: they can't become boxes.")
 
     def labels(self, read: Sequence[ReadImage]) -> tuple[str, ...]:
         """The labels in the order of labels.txt, if it lists any of them; others follow in order of appearance."""

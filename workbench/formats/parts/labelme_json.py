@@ -33,8 +33,7 @@ TOP_KEYS = {
 class LabelMeFile:
     """One annotation file. `width` and `height` are 0 if it does not give them.
 
-    `outlines` counts the shapes read as their bounding box, `dots` those left out, both by plural.
-    `remarks` are (level, sentence, kind).
+    `counts` are by (level, words), `remarks` are (level, sentence, kind).
     """
 
     image: str  # imagePath as in the file; "" if absent
@@ -44,8 +43,7 @@ class LabelMeFile:
     state: State
     split: Split | None  # None: not given; NONE: given as none
     has_picture: bool  # whether it contains the picture, as imageData
-    outlines: Counter[str]
-    dots: Counter[str]
+    counts: Counter[tuple[str, str]]
     fours: int  # upright rectangles of four points
     remarks: tuple[tuple[str, str, str], ...]
     broken: tuple[Refused, ...]
@@ -62,8 +60,7 @@ def parse_labelme(data: bytes, file: str) -> LabelMeFile:
 class _Document(JsonDocument):
     def __init__(self, root: dict[str, Any], file: str) -> None:
         super().__init__(root, file)
-        self.outlines: Counter[str] = Counter()
-        self.dots: Counter[str] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
         self.fours = 0
 
     def read(self) -> LabelMeFile:
@@ -89,8 +86,7 @@ class _Document(JsonDocument):
             state=State.IN_WORK if self.broken else self.state(),
             split=self.split(),
             has_picture=bool(self.root.get("imageData")),
-            outlines=self.outlines,
-            dots=self.dots,
+            counts=self.counts,
             fours=self.fours,
             remarks=tuple(self.remarks),
             broken=tuple(self.broken),
@@ -139,15 +135,15 @@ class _Document(JsonDocument):
             raise self.refuse(f"{place}.shape_type", f"{short(kind)} is none of the shapes that are known")
         points = self.points(shape.get("points"), kind, f"{place}.points")
         if kind in _DOTS or len(points) == 1:
-            self.dots[_DOTS.get(kind, f"{_OUTLINES.get(kind, kind)} of a single point")] += 1
+            plural = _DOTS.get(kind, f"{_OUTLINES.get(kind, kind)} of a single point")
+            self.counts["refused", f"{plural} were left out: they can't become boxes"] += 1
             return None
         xyxy = _bounds(points, kind)
-        if kind != "rectangle":
-            self.outlines[_OUTLINES[kind]] += 1
-        elif len(points) == 4 and not _is_upright(points, xyxy):
-            self.outlines["turned rectangles"] += 1
-        elif len(points) == 4:
-            self.fours += 1
+        if kind == "rectangle" and _is_upright(points, xyxy):
+            self.fours += len(points) == 4
+        else:
+            plural = _OUTLINES.get(kind, "turned rectangles")
+            self.counts["repaired", f"{plural} were read as their bounding boxes"] += 1
         if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
             sentence = f"{place}: the box of '{label[:60]}' has zero size; it was kept."
             self.remarks.append(("read", sentence, "boxes of zero size, kept"))
@@ -223,6 +219,6 @@ def _bounds(points: list[tuple[float, float]], kind: str) -> XYXY:
 
 
 def _is_upright(points: list[tuple[float, float]], xyxy: XYXY) -> bool:
-    """Whether the four points are the corners of their bounding box, to a hundredth of a pixel."""
+    """Whether there are two points, or four that are the corners of their bounding box, to a hundredth of a pixel."""
     corners = [(x, y) for x in xyxy[0::2] for y in xyxy[1::2]]
-    return all(any(math.dist(corner, point) < 0.01 for point in points) for corner in corners)
+    return len(points) == 2 or all(any(math.dist(corner, point) < 0.01 for point in points) for corner in corners)
