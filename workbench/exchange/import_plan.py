@@ -118,7 +118,7 @@ def gets_split(one: MatchedImage, settings: ImportSettings) -> bool:
     return bool(one.image.id and one.split and settings.splits and one.image.split is Split.NONE)
 
 
-def higher(one: State, other: State) -> State:
+def _higher(one: State, other: State) -> State:
     """Whichever is closer to verified."""
     return max(one, other, key=_RANK.index)
 
@@ -130,14 +130,14 @@ def state_after(one: MatchedImage, counts: Mapping[int, int]) -> State:
     if not one.labelled or one.same:
         return one.image.state
     is_new = one.instead or not counts.get(one.image.id)
-    state = one.state if is_new else higher(one.image.state, State.IN_WORK)
+    state = one.state if is_new else _higher(one.image.state, State.IN_WORK)
     return state if one.instead or one.image.state is not State.VERIFIED else one.image.state
 
 
 def choose(one: MatchedImage, difference: ImageDifference, on_existing: str, report: Report) -> MatchedImage | None:
     """How to import an image that has other boxes in the project; None: it is left as it is."""
     if difference.kept is not None:  # a partly read file does not lower the state
-        one = replace(one, state=higher(one.state, one.image.state))
+        one = replace(one, state=_higher(one.state, one.image.state))
         if difference.kept and on_existing != "keep":
             _tell_kept(one, difference.kept, report)
     if difference.changed is ChangedSide.NOWHERE:
