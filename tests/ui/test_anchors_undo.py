@@ -11,9 +11,9 @@ from tests.ui.window_driver import find
 from workbench.anchors import PUBLISHED
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.project import Box
+from workbench.core.project import AnchorSet, Box
 from workbench.ui.anchors.fit_curves import SHOWN
-from workbench.ui.anchors.sets import kept_sets
+from workbench.ui.anchors.sets import KEPT, kept_sets, to_setting
 from workbench.ui.anchors.sizes_plot import SizesPlot
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
@@ -141,6 +141,29 @@ def test_where_anchors_come_from_goes_along(hand: AnchorsPageDriver) -> None:
     drag(hand, 60, 70)
     press(hand, "anchors-use")
     assert used(hand) == f"YOLOv2, COCO: {paper}, then moved by hand"
+
+
+def test_a_set_that_was_made_for_other_images_stays_one_when_it_is_looked_at_and_used(hand: AnchorsPageDriver) -> None:
+    """Of letterboxed images, it was handed to trainings as of stretched ones, as the page's boxes were."""
+    theirs = AnchorSet(((10.0, 12.0), (50.0, 60.0)), 208, "letterbox", source="theirs", tiles=640)
+    hand.window.session.do(edits.ChangeSetting(KEPT, to_setting([("theirs", theirs)])))
+    hand.tab(1)
+
+    def used_as() -> tuple[int, str, int]:
+        press(hand, "anchors-use")
+        kept = hand.window.session.document.anchors()
+        return kept.input_px, kept.resize, kept.tiles
+
+    hand.look_at("theirs")
+    assert used_as() == (416, "letterbox", 640)
+    drag(hand, 60, 70)
+    assert used_as() == (416, "letterbox", 640)
+    hand.look_at("YOLOv3")
+    assert used_as() == (416, "stretch", 0), "of which nobody says it"
+    hand.look_at("edited")
+    assert used_as() == (416, "letterbox", 640)
+    hand.look_at("clustered")
+    assert used_as() == (416, "stretch", 0)
 
 
 def test_the_fit_the_moved_and_a_published_set_stand_side_by_side(hand: AnchorsPageDriver) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.ui.anchors.computation import AnchorChoices
 from workbench.ui.anchors.playback import Playback
-from workbench.ui.anchors.provenance import ShownAnchors, as_set, moved
+from workbench.ui.anchors.provenance import ShownAnchors, moved
 from workbench.ui.anchors.result_panel import ResultPanel
 from workbench.ui.anchors.sets import CLUSTERED, EDITED, KEPT, SHOWN, SetEntry, all_sets, kept_sets, to_setting
 from workbench.ui.anchors.sizes_plot import SizesPlot
@@ -34,7 +34,7 @@ class _Edited:
     choices: AnchorChoices
 
     def as_set(self) -> AnchorSet:
-        return as_set(self.shown.step, self.choices, self.shown.source)
+        return self.shown.as_set(self.choices, self.shown.source)
 
     def at(self, px: int) -> NDArray[np.float64]:
         """The same anchors for another input side."""
@@ -121,15 +121,16 @@ class AnchorEditor(QObject):
             return False
         centres = self._shown.step.centres.copy()
         centres[number] = width, height
-        after = self._evaluated(centres, moved(self._source), MOVED)
+        after = replace(self._rated(self._shown, centres), source=moved(self._source), hand=MOVED)
         assert self._choices is not None
         self._edited = _Edited(after, self._choices)
         self.show_requested.emit(after, False)
         return True
 
-    def _evaluated(self, centres: NDArray[np.float64], source: str, hand: str) -> ShownAnchors:
+    def _rated(self, shown: ShownAnchors, centres: NDArray[np.float64]) -> ShownAnchors:
+        """With these centres."""
         assert self._pool is not None
-        return ShownAnchors(anchors.rate_anchors(self._pool, centres), source, hand)
+        return replace(shown, step=anchors.rate_anchors(self._pool, centres))
 
     def _add_step(self, title: str, before: ShownAnchors, after: ShownAnchors) -> None:
         self._history.add(title, partial(self._bring_back, before), partial(self._bring_back, after))
@@ -138,7 +139,7 @@ class AnchorEditor(QObject):
         """Show it again, judged by the current boxes."""
         if self._pool is None:
             return
-        self.show_requested.emit(self._evaluated(shown.step.centres, shown.source, shown.hand), True)
+        self.show_requested.emit(self._rated(shown, shown.step.centres), True)
         self.settled.emit()
 
     @Slot(object)
@@ -150,9 +151,11 @@ class AnchorEditor(QObject):
             return
         before = self._shown
         if entry.key == (False, EDITED) and self._edited is not None and self._choices is not None:
-            after = self._evaluated(self._edited.at(self._choices.px), self._edited.shown.source, MOVED)
+            after = self._rated(self._edited.shown, self._edited.at(self._choices.px))
         else:
-            after = self._evaluated(np.array(entry.sizes), entry.source, f"{entry.name[:1].upper()}{entry.name[1:]}")
+            rated = anchors.rate_anchors(self._pool, entry.sizes)
+            hand = f"{entry.name[:1].upper()}{entry.name[1:]}"
+            after = ShownAnchors(rated, entry.source, hand, entry.resize, entry.tiles)
         if np.array_equal(after.step.centres, before.step.centres):
             return  # the second signal of a double click: there is nothing to undo
         self.show_requested.emit(after, True)
@@ -176,7 +179,7 @@ class AnchorEditor(QObject):
     def _as_set(self) -> AnchorSet | None:
         if self._shown is None or self._choices is None:
             return None
-        return as_set(self._shown.step, self._choices, self._source)
+        return self._shown.as_set(self._choices, self._source)
 
     @Slot()
     def use(self) -> None:

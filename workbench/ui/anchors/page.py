@@ -6,6 +6,8 @@ The page shows either a step of the film or a set that the user dragged, typed o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QWidget
 
@@ -358,7 +360,7 @@ class AnchorsPage(Page):
         if self._shown is not None and self._shown.hand:
             assert self._incremental_fit.pool is not None
             again = anchors.rate_anchors(self._incremental_fit.pool, self._shown.step.centres)
-            self._show(ShownAnchors(again, self._shown.source, self._shown.hand))
+            self._show(replace(self._shown, step=again))
         else:
             self._show(ShownAnchors(step, ""))
             self._progress.setText("The anchors follow your edits.")

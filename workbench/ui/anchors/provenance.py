@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,12 +17,20 @@ MOVED = ", then moved by hand"
 class ShownAnchors:
     """A step of the film, or a set that the user dragged, typed or chose.
 
-    `source`: their provenance; `hand`: the action they came from, "" for the film.
+    `source`: their provenance; `hand`: the action they came from, "" for the film. `resize`, `tiles`: how images were
+    seen when the sizes were measured, of a set made earlier; "": as the page's choices say.
     """
 
     step: Step
     source: str
     hand: str = ""
+    resize: str = ""
+    tiles: int = 0
+
+    def as_set(self, choices: AnchorChoices, source: str) -> AnchorSet:
+        """These, for the input side of `choices`."""
+        made = replace(choices, resize=self.resize, tiles=self.tiles) if self.resize else choices
+        return as_set(self.step, made, source)
 
 
 def action_name(hand: str) -> str:

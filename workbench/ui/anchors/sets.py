@@ -47,13 +47,15 @@ _HEADS = (
 class SetEntry:
     """A named set, with sizes for the chosen input side; `source`: where they come from.
 
-    `own`: kept in this project, and can be removed.
+    `own`: kept in this project, and can be removed. `resize`, `tiles`: as in ShownAnchors.
     """
 
     name: str
     sizes: tuple[tuple[float, float], ...]
     source: str
     own: bool = False
+    resize: str = ""
+    tiles: int = 0
 
     @property
     def key(self) -> tuple[bool, str]:
@@ -89,8 +91,8 @@ def all_sets(
 ) -> list[SetEntry]:
     """The sets in use, found, moved by hand, shown, kept, and published, scaled to `px`."""
     sets = ((USED, used), (CLUSTERED, clustered), (EDITED, edited), (SHOWN, shown))
-    entries = [SetEntry(name, _at(one, px), one.source) for name, one in sets if one is not None]
-    entries += [SetEntry(name, _at(one, px), one.source, own=True) for name, one in own]
+    known = [(name, one, False) for name, one in sets if one is not None] + [(name, one, True) for name, one in own]
+    entries = [SetEntry(name, _at(one, px), one.source, is_own, one.resize, one.tiles) for name, one, is_own in known]
     return entries + [
         SetEntry(one.title, one.at(px), f"{one.title}: {one.paper}") for one in anchors.PUBLISHED.values()
     ]
