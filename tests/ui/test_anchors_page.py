@@ -44,28 +44,22 @@ def page(qtbot: QtBot, session: Session) -> Iterator[AnchorsPage]:
 
 
 def text(page: QWidget, name: str) -> str:
-    label = find(page, QLabel, name)
-    assert isinstance(label, QLabel)
-    return label.text()
+    return find(page, QLabel, name).text()
 
 
 def press(qtbot: QtBot, page: QWidget, name: str) -> None:
     button = find(page, QPushButton, name)
-    assert isinstance(button, QPushButton)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def table(page: QWidget) -> list[list[str]]:
     found = find(page, QTableWidget, "anchors-table")
-    assert isinstance(found, QTableWidget)
     return [[found.item(r, c).text() for c in range(found.columnCount())] for r in range(found.rowCount())]
 
 
 def compute(qtbot: QtBot, page: AnchorsPage, k: int) -> None:
     count = find(page, QSpinBox, "anchors-k")
     speed = find(page, QSlider, "anchors-speed")
-    assert isinstance(count, QSpinBox)
-    assert isinstance(speed, QSlider)
     speed.setValue(AT_ONCE)
     count.setValue(k)
     page.shown()
@@ -105,12 +99,10 @@ def test_too_many_anchors_for_the_boxes_are_explained_in_place(
 ) -> None:
     add_boxes(session, [(10, 20), (100, 50)])
     count = find(page, QSpinBox, "anchors-k")
-    assert isinstance(count, QSpinBox)
     count.setValue(9)
     page.shown()
     qtbot.waitUntil(lambda: "only 2 different box sizes" in text(page, "anchors-progress"))
     button = find(page, QPushButton, "anchors-use")
-    assert isinstance(button, QPushButton)
     assert not button.isEnabled()
 
 
@@ -159,7 +151,6 @@ def test_the_anchors_follow_an_edit_at_once(qtbot: QtBot, page: AnchorsPage, ses
 def test_edits_while_it_computes_are_not_missed(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
     add_boxes(session, [(w, h) for w in range(10, 200, 7) for h in range(10, 200, 9)])
     speed = find(page, QSlider, "anchors-speed")
-    assert isinstance(speed, QSlider)
     speed.setValue(AT_ONCE)
     page.shown()
     assert session.document is not None
@@ -175,7 +166,6 @@ def test_a_larger_input_makes_larger_anchors(qtbot: QtBot, page: AnchorsPage, se
     add_boxes(session, [(10, 20), (100, 50)])
     compute(qtbot, page, 2)
     px = find(page, QSpinBox, "anchors-px")
-    assert isinstance(px, QSpinBox)
     px.setValue(832)
     qtbot.waitUntil(lambda: [row[0] for row in table(page)] == ["20.0", "200.0"])
 
@@ -186,7 +176,6 @@ def test_a_single_step_pauses_and_moves_by_one(qtbot: QtBot, page: AnchorsPage, 
     qtbot.waitUntil(lambda: text(page, "anchors-progress").startswith("Step"))
     press(qtbot, page, "anchors-pause")
     step = find(page, QPushButton, "anchors-step")
-    assert isinstance(step, QPushButton)
     qtbot.waitUntil(step.isEnabled)
     before = text(page, "anchors-progress")
     press(qtbot, page, "anchors-step")

@@ -11,13 +11,22 @@ import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QTableWidget, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QTableWidget,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import make_run
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.test_tab_order import reached
-from tests.ui.window_driver import shown_page
+from tests.ui.window_driver import find, shown_page
 from workbench.core.document import Document
 from workbench.core.extras import install_command
 from workbench.errors import WorkbenchError
@@ -94,33 +103,25 @@ def ready(qtbot: QtBot, page: ExportPage, session: Session) -> Path:
 
 
 def box(page: QWidget, name: str) -> QCheckBox:
-    found = page.findChild(QCheckBox, f"export-format-{name}")
-    assert isinstance(found, QCheckBox)
-    return found
+    return find(page, QCheckBox, f"export-format-{name}")
 
 
 def start(qtbot: QtBot, page: QWidget) -> QPushButton:
-    button = page.findChild(QPushButton, "export-start")
-    assert isinstance(button, QPushButton)
-    return button
+    return find(page, QPushButton, "export-start")
 
 
 def press(qtbot: QtBot, page: QWidget, name: str) -> None:
-    button = page.findChild(QPushButton, name)
-    assert isinstance(button, QPushButton)
+    button = find(page, QPushButton, name)
     qtbot.waitUntil(button.isEnabled)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def text(page: QWidget, name: str) -> str:
-    found = page.findChild(QLabel, name)
-    assert isinstance(found, QLabel), name
-    return found.text()
+    return find(page, QLabel, name).text()
 
 
 def results(page: QWidget) -> list[list[str]]:
-    table = page.findChild(QTableWidget, "export-results")
-    assert isinstance(table, QTableWidget)
+    table = find(page, QTableWidget, "export-results")
     return [[table.item(r, c).text() for c in range(table.columnCount())] for r in range(table.rowCount())]
 
 
@@ -130,8 +131,7 @@ def test_the_run_that_was_looked_at_last_is_offered_until_another_is_chosen(
     folder = make_run(session, "first")
     make_run(session, "second")
     session.inspected = info(folder)
-    run = page.findChild(QComboBox, "export-run")
-    assert isinstance(run, QComboBox)
+    run = find(page, QComboBox, "export-run")
     page.shown()
     qtbot.waitUntil(lambda: run.currentText() == "first (finished)")
     run.setCurrentIndex(run.findText("second (finished)"))
@@ -149,8 +149,7 @@ def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: ExportPa
     with qtbot.waitSignal(session.page_requested) as asked:
         press(qtbot, page, "export-empty-button")
     assert asked.args == ["train"]
-    other = page.findChild(QPushButton, "export-empty-other")
-    assert isinstance(other, QPushButton)
+    other = find(page, QPushButton, "export-empty-other")
     assert not other.isHidden()
     with qtbot.waitSignal(session.weights_import_requested):
         press(qtbot, page, "export-empty-other")
@@ -180,7 +179,7 @@ def test_what_was_exported_before_is_listed_and_gives_way_to_what_is_exported_no
     monkeypatch.setattr(export_page, "open_folder", lambda folder: shown.append(folder) or True)
     press(qtbot, page, "export-open")
     assert shown == [before.parents[1]]
-    page.findChild(QLineEdit, "export-folder").setText(str(before.parents[3]))
+    find(page, QLineEdit, "export-folder").setText(str(before.parents[3]))
     assert results(page) == []
     press(qtbot, page, "export-start")
     qtbot.waitUntil(lambda: "agree" in results(page)[0][3] if results(page) else False)
@@ -209,10 +208,8 @@ def test_the_last_checkpoint_and_another_folder_can_be_chosen(
     qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport, tmp_path: Path
 ) -> None:
     folder = ready(qtbot, page, session)
-    checkpoint = page.findChild(QComboBox, "export-checkpoint")
-    target = page.findChild(QLineEdit, "export-folder")
-    assert isinstance(checkpoint, QComboBox)
-    assert isinstance(target, QLineEdit)
+    checkpoint = find(page, QComboBox, "export-checkpoint")
+    target = find(page, QLineEdit, "export-folder")
     checkpoint.setCurrentText("last")
     target.setText(str(tmp_path / "elsewhere"))
     press(qtbot, page, "export-start")
@@ -224,7 +221,7 @@ def test_the_last_checkpoint_and_another_folder_can_be_chosen(
 def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page: ExportPage, session: Session) -> None:
     ready(qtbot, page, session)
     assert not box(page, "rare").isEnabled()
-    missing = page.findChild(QLabel, "export-missing-rare")
+    missing = find(page, QLabel, "export-missing-rare")
     assert missing.text().startswith(
         f"Needs rarelib. Run in a terminal: {escape(install_command('[export]'))} (<a href='#'>copy"
     )
@@ -237,8 +234,7 @@ def test_tab_comes_to_the_formats_where_they_are_seen_though_they_are_made_last(
     qtbot: QtBot, page: ExportPage, session: Session
 ) -> None:
     ready(qtbot, page, session)
-    combo = page.findChild(QComboBox, "export-run")
-    assert combo is not None
+    combo = find(page, QComboBox, "export-run")
     qtbot.waitUntil(box(page, "onnx").isVisible)
     order = reached(combo)
     assert order.index("export-choose") < order.index("export-format-onnx") < order.index("export-start")
@@ -271,14 +267,12 @@ def test_a_format_that_fails_stands_in_red_with_its_sentence_and_the_others_are_
     with qtbot.assertNotEmitted(session.message):  # the page itself says it, once
         press(qtbot, page, "export-start")
         qtbot.waitUntil(lambda: "1 format written" in text(page, "export-words"))
-    words = page.findChild(QLabel, "export-words")
-    assert words is not None
+    words = find(page, QLabel, "export-words")
     assert words.text() == "1 format written and verified. Not exported: ONNX; the list says why."
     assert words.property("role") == "", "what was written is no failure"
     assert results(page)[0][:2] == ["ONNX", said]
     assert results(page)[1][0] == "Safetensors"
-    table = page.findChild(QTableWidget, "export-results")
-    assert isinstance(table, QTableWidget)
+    table = find(page, QTableWidget, "export-results")
     assert table.columnSpan(0, 1) == 3
     before = theme.theme().dark
     try:
@@ -308,10 +302,8 @@ def test_what_the_file_gives_is_chosen_in_the_form(
     qtbot: QtBot, page: ExportPage, session: Session, export: FakeExport
 ) -> None:
     ready(qtbot, page, session)
-    output = page.findChild(QComboBox, "export-form-output")
-    batch = page.findChild(QLineEdit, "export-form-batch")
-    assert isinstance(output, QComboBox)
-    assert isinstance(batch, QLineEdit)
+    output = find(page, QComboBox, "export-form-output")
+    batch = find(page, QLineEdit, "export-form-batch")
     output.setCurrentText("raw")
     batch.setText("0")
     press(qtbot, page, "export-start")
@@ -342,8 +334,7 @@ def test_what_was_typed_stays_and_each_checkpoint_shows_its_own_point(
     judged = {"best_confidence": 0.42, "rules": {"iou": 0.6, "kind": "diou", "limit": 300}}
     (one / "evaluation.json").write_text(json.dumps({**judged, "checkpoint": "best.safetensors"}), "utf-8")
     (two / "evaluation-test.json").write_text(json.dumps({**judged, "split": "test"}), "utf-8")
-    run = page.findChild(QComboBox, "export-run")
-    assert isinstance(run, QComboBox)
+    run = find(page, QComboBox, "export-run")
 
     def choose(name: str) -> None:
         run.setCurrentIndex(next(row for row in range(run.count()) if run.itemData(row).name == name))
@@ -376,3 +367,14 @@ def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(
     assert len(controls(page)) > 8
     assert nameless(page) == []
     assert unreachable(page) == []
+
+
+def test_the_bar_moves_until_something_is_done(qtbot: QtBot, page: ExportPage, session: Session) -> None:
+    """The first format can take a minute."""
+    ready(qtbot, page, session)
+    bar = find(page, QProgressBar, "export-progress")
+    shown = []
+    for done in (0, 1):
+        page._reported(ExportProgress("onnx", "Writing ONNX", done, 2))
+        shown.append((bar.value(), bar.maximum()))
+    assert shown == [(0, 0), (1, 2)]
