@@ -40,10 +40,13 @@ class BoxCriteria:
     def condition(self) -> tuple[str, list[object]]:
         """For rows of the table `box`: the same as SQL, and the values of its parameters."""
         assert set(self.flags) <= set(FLAGS)
-        parts, values = ["min(x1 - x0, y1 - y0) BETWEEN ? AND ?"], list[object](self._sides)
+        parts, values = ["1"], list[object]()
         if self.label is not None:
             parts.append("label = ?")
             values.append(self.label)
+        if (self.side_from, self.side_to) != (None, None):
+            parts.append("min(x1 - x0, y1 - y0) BETWEEN ? AND ?")
+            values += self._sides
         if self.flags:
             parts.append(f"({' OR '.join(self.flags)})")
         if self.ids is not None:
