@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import unicodedata
 from pathlib import Path
 
 import pytest
 
+from tests.contract.test_every_format import BUILT_IN
 from tests.formats.making import picture, text, voc_file, voc_object
 from workbench.core import edits
 from workbench.core.document import Document
@@ -323,3 +325,20 @@ def test_an_image_in_the_files_of_two_splits_stays_in_one_and_is_told(tmp_path: 
         _, plan = brought(document, in_files(tmp_path / "set", "coco", train="ab", val="b"))
         assert [image.split for image in document.images()] == [Split.TRAIN, Split.TRAIN]
     assert [(r.level, r.file) for r in plan.remarks if "in two splits" in r.sentence] == [("repaired", "b.jpg")]
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="no name holds a backslash there")
+@pytest.mark.parametrize("copied", [True, False])
+@pytest.mark.parametrize("format", BUILT_IN)
+def test_a_backslash_in_a_name_is_no_folder_that_is_not_there(tmp_path: Path, format: str, copied: bool) -> None:
+    """What some programs make of the folders in a zip from Windows: such an image's boxes did not come back."""
+    for name in ("a\\b.jpg", "c.jpg"):
+        picture(tmp_path / "photographs" / name, grey=ord(name[0]))
+    with Document.create(tmp_path / "p", images=tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cat"),)))
+        ids = tuple(image.id for image in document.images())
+        document.do(edits.AddBoxes(tuple(Box(0, id, 1, (1.0, 2.0, 9.0, 9.0)) for id in ids)))
+        document.do(edits.Batch((edits.SetState(ids, State.DONE), edits.SetSplit(ids, Split.TRAIN)), "done"))
+        export_labels(document.snapshot(), format, tmp_path / "out", copied)
+        plan = plan_import(document, tmp_path / "out", format)
+    assert (plan.is_empty, plan.alike, plan.missing, refused(plan)) == (True, 2, 0, [])

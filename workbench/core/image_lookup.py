@@ -131,7 +131,7 @@ class ImageLookup:
                     self.leading_out.append(file)
                     continue
                 self._relative.setdefault(name, []).append(file)
-                usual = to_nfc(name)
+                usual = to_nfc(name).replace("\\", "/")  # of a zip from Windows, unpacked without making folders
                 if usual != name:
                     self._composed.setdefault(usual, []).append(file)
                 if file not in seen:

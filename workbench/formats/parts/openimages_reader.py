@@ -65,8 +65,8 @@ class OpenImagesReader(DataSetReader):
             raise Refused(self.path, "there is no table of boxes (train-annotations-bbox.csv or the like) here")
         for root in self.lookup.roots:
             for file in (f for f in self.lookup.files if f.is_relative_to(root)):
-                self.paths.setdefault(file.relative_to(root).with_suffix("").as_posix(), []).append(file)
-        self.stems = {file.stem.casefold() for file in self.lookup.files}
+                self.paths.setdefault(to_posix(str(file.relative_to(root).with_suffix(""))), []).append(file)
+        self.stems = {_last(file.stem) for file in self.lookup.files}
         for file in tables["names"]:
             self.names = {**(self.table(file, parse_names) or {}), **self.names}
         for file in tables["images"]:
@@ -123,7 +123,7 @@ class OpenImagesReader(DataSetReader):
 
     def is_there(self, id: str) -> bool:
         """Whether some image file may have this ImageID."""
-        return id.replace("\\", "/").rsplit("/", 1)[-1].casefold() in self.stems
+        return _last(id) in self.stems
 
     def boxes(self, files: Sequence[Path]) -> dict[str, _TableEntry]:
         entries: dict[str, _TableEntry] = {}
@@ -265,6 +265,11 @@ class OpenImagesReader(DataSetReader):
             and file not in used
             and not any(part.lower().startswith("mask") for part in file.relative_to(self.root).parts[:-1])
         ]
+
+
+def _last(name: str) -> str:
+    """The part of a name behind its folders, in lower case; file names may hold a backslash, too."""
+    return name.replace("\\", "/").rsplit("/", 1)[-1].casefold()
 
 
 def _count(file: Path) -> int:
