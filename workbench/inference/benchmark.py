@@ -6,7 +6,6 @@ and NMS, without reading and resizing images.
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -108,7 +107,7 @@ def benchmark(
 
 
 def _why_not(member: Exporter) -> str:
-    missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
+    missing = exporters.missing_packages(member)
     if missing:
         return f"needs {' and '.join(missing)}. Install with: {install_command('[export]')}"
     if not exporters.is_runnable(member):

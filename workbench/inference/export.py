@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import logging
 import re
@@ -224,7 +223,7 @@ def _needs(code: str) -> str:
 
 def require(member: Exporter) -> None:
     """WorkbenchError if a package that this format needs is missing."""
-    missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
+    missing = exporters.missing_packages(member)
     if missing:
         raise WorkbenchError(
             f"{member.title} needs {' and '.join(missing)}. Install with: {install_command('[export]')}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import json
 import pkgutil
 import textwrap
@@ -258,6 +259,11 @@ def unfit(member: type[Exporter], kind: type[Detector]) -> str:
     """Why this format can't contain detectors of this class; "" if nothing is known before trying."""
     says = getattr(member, "unfit", None)
     return str(says(kind)) if says is not None else ""
+
+
+def missing_packages(member: Exporter | type[Exporter]) -> tuple[str, ...]:
+    """The packages that this format needs and that are not installed."""
+    return tuple(name for name in member.needs if importlib.util.find_spec(name) is None)
 
 
 def is_runnable(member: Exporter) -> bool:

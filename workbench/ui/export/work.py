@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +75,7 @@ def load() -> Iterator[FormatsLoaded | UnfitFormats]:
                 member.title,
                 member.summary,
                 member.file,
-                tuple(package for package in member.needs if importlib.util.find_spec(package) is None),
+                exporters.missing_packages(member),
             )
             for name, member in exporters.load_all()
         )
