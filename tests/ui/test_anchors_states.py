@@ -21,7 +21,7 @@ from workbench.ui import theme
 from workbench.ui.anchors import result_panel as panel_module
 from workbench.ui.anchors.cloud import make_cloud
 from workbench.ui.anchors.computation import MOST_ANCHORS
-from workbench.ui.anchors.histograms import ROUND, SIZE, Points
+from workbench.ui.anchors.points import ROUND, SIZE, Points
 from workbench.ui.anchors.sizes_plot import CURRENT, SizesPlot
 from workbench.ui.data.import_window import ImportWindow
 from workbench.ui.widgets.plot import Plot

@@ -20,7 +20,7 @@ from workbench.ui.anchors.anchor_rectangles import cluster_colour
 from workbench.ui.anchors.cloud import Cloud
 from workbench.ui.anchors.colour_key import ColourKey
 from workbench.ui.anchors.edge_arrows import EdgeArrows
-from workbench.ui.anchors.histograms import Colours, Points
+from workbench.ui.anchors.points import Colours, Points
 from workbench.ui.anchors.size_lines import SizeLines
 from workbench.ui.widgets.plot import Plot
 
