@@ -174,3 +174,15 @@ def test_the_newest_changes_are_listed_and_with_none_left_it_is_said(tmp_path: P
     assert newest.startswith("Add label 'dog'")
     assert newest.rstrip().endswith("undone")
     assert oldest.startswith("Add label 'cat'")
+
+
+def test_an_image_of_two_folders_with_the_same_path_is_named_by_its_file(project: Path, capsys: Capture) -> None:
+    more = project.parent / "more"
+    picture(more / "day 2" / "c.png", grey=99)
+    assert main(["add-images", str(project), str(more)]) == console.DONE
+    capsys.readouterr()
+    assert main(["images", str(project), "day 2/c.png", "--mark", "done"]) == console.FAILED
+    assert "is the end of 2 paths" in " ".join(capsys.readouterr().err.split())
+    marked = did(capsys, "images", project, str(more / "day 2" / "c.png"), "--mark", "done")
+    assert marked["changed"] == 1
+    assert did(capsys, "images", project, "--state", "done")["images"][0]["file"] == str(more / "day 2" / "c.png")

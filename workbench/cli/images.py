@@ -6,7 +6,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import numpy as np
@@ -129,38 +128,52 @@ class ImageNames:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._ends: dict[str, list[int]] = defaultdict(list)  # rows by each end of a path, "2024/a.jpg" and "a.jpg"
-        self._bare: dict[str, list[int]] = defaultdict(list)  # and by each without its suffix
+        self._named: dict[str, list[int]] = defaultdict(list)  # rows by the name of the file
+        self._bare: dict[str, list[int]] = defaultdict(list)  # and by that without its suffix
         for row, image in enumerate(snapshot.images):
-            parts = PurePosixPath(image.path).parts
-            for at in range(len(parts)):
-                end = "/".join(parts[at:])
-                self._ends[end].append(row)
-                self._bare[os.path.splitext(end)[0]].append(row)
+            name = _last(image.path)
+            self._named[name].append(row)
+            self._bare[os.path.splitext(name)[0]].append(row)
         self._ids = {str(image.id): row for row, image in enumerate(snapshot.images)}
-        self._files = {os.fspath(file): row for row, file in enumerate(snapshot.files)}
+        self._exact = {os.fspath(file): [row] for row, file in enumerate(snapshot.files)}
+        for row, image in enumerate(snapshot.images):  # several folders may have the same path
+            self._exact.setdefault(image.path, []).append(row)
 
     def rows(self, text: str) -> list[int]:
         """All that a pattern fits, or the one that is named. WorkbenchError if there is none."""
         fits: list[int] = []
-        if any(sign in text for sign in "*?[") and text not in self._ends:
+        if any(sign in text for sign in "*?[") and not self._called(text):
             fits = [row for row, image in enumerate(self._snapshot.images) if fnmatchcase(image.path, text)]
         return fits or [self.row(text)]
 
     def row(self, text: str) -> int:
-        """The one image of this path, else of which this is the end of the path, with or without the suffix, else the
-        id, else the file. WorkbenchError if there is none, or several.
-        """
-        images = self._snapshot.images
-        whole = [row for row in self._ends.get(text, ()) if images[row].path == text]
-        found = whole or self._ends.get(text) or self._bare.get(text, [])
-        if not found:
-            other = self._ids.get(text, self._files.get(os.path.abspath(text)))
-            found = [] if other is None else [other]
+        """The one image that this names. WorkbenchError if there is none, or several."""
+        images, found = self._snapshot.images, self._called(text)
         if not found:
             such = f" It has {images[0].path} and others." if images else ""
             raise WorkbenchError(f"There is no image called '{text}' in this project.{such}")
         if len(found) > 1:
             some = ", ".join(images[row].path for row in found[:5])
-            raise WorkbenchError(f"'{text}' is the end of {len(found):,} paths: {some}. Enter more of the path.")
+            raise WorkbenchError(
+                f"'{text}' is the end of {len(found):,} paths: {some}. Enter more of the path, or the file."
+            )
         return found[0]
+
+    def _called(self, text: str) -> list[int]:
+        """The rows of the images of this path or file, else with a path that ends so, with or without the suffix, else
+        of this id, else of the file that is called so from here.
+        """
+        if text in self._exact:
+            return self._exact[text]
+        images, name, end = self._snapshot.images, _last(text), f"/{text}"
+        whole = [row for row in self._named.get(name, ()) if f"/{images[row].path}".endswith(end)]
+        found = whole or [
+            row for row in self._bare.get(name, ()) if f"/{os.path.splitext(images[row].path)[0]}".endswith(end)
+        ]
+        if not found and text in self._ids:
+            return [self._ids[text]]
+        return found or self._exact.get(os.path.abspath(text), [])
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
