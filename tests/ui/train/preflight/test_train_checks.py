@@ -285,6 +285,19 @@ def test_nothing_is_checked_while_the_page_is_not_seen(
     assert len(fakes.requests) == seen + 1, "nothing has changed"
 
 
+def test_a_start_that_waits_goes_ahead_though_another_page_is_looked_at(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    fakes.finishes.clear()
+    typed(shown, "epochs", "77")
+    press(qtbot, shown, "train-start")
+    shown.hide()
+    assert session.document is not None
+    session.do(edits.SetState((session.document.images()[0].id,), State.IN_WORK))  # so it is checked again
+    fakes.finishes.set()
+    qtbot.waitUntil(lambda: session.is_training)
+
+
 def test_nothing_that_was_found_stays_when_the_project_is_closed(
     qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
 ) -> None:

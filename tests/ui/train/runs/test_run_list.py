@@ -187,6 +187,20 @@ def test_deleted_runs_come_back_by_undo(bench: Bench, by_key: bool) -> None:
     assert bench.session.undo_title == before
 
 
+def test_ctrl_z_in_the_list_undoes_what_the_window_says(bench: Bench) -> None:
+    """It took back the last deletion, though Edit > Undo named a later edit."""
+    bench.window.addAction(undo := QAction("Undo", bench.window, shortcut=QKeySequence("Ctrl+Z")))
+    undo.triggered.connect(bench.session.undo_last)
+    bench.run_actions.delete([runs.info(bench.folder / "other")])
+    bench.wait_for("tiny-10", "tiny-2")
+    label_all(bench.session)
+    before = bench.session.undo_title
+    bench.runs.table.setFocus()
+    bench.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert bench.on_disk() == ["tiny-10", "tiny-2"]
+    assert bench.session.undo_title != before
+
+
 def test_a_held_key_deletes_once(bench: Bench) -> None:
     asked: list[object] = []
     bench.runs.delete_requested.connect(asked.append)

@@ -95,9 +95,12 @@ def test_a_fork_fills_the_form_and_brings_the_anchors_back(
     find(page, RunList, "").table.selectRow(0)
     told: list[str] = []
     session.message.connect(lambda _level, sentence: told.append(sentence))
+    setup, starts = find(page, SetupPanel, ""), list[object]()
+    setup.start_from.begin_from(None)
+    setup.changed.connect(lambda: starts.append(setup.start_from.currentData()))
     find(page, QAction, "action-fork-run").trigger()
     qtbot.waitUntil(lambda: bool(told))
-    setup = find(page, SetupPanel, "")
+    assert starts[-1] == weights, "the line above Start tells the rate of a run that is gone on from"
     assert setup.recipe() == recipe
     assert setup.start_from.file == weights
     assert document.anchors() == anchors
