@@ -14,8 +14,10 @@ def test_each_value_is_the_mean_of_those_so_far_with_the_newest_counting_most() 
     assert smoothed(np.array([4.0, 1.0, 0.0]), 0.5).tolist() == pytest.approx([4.0, 2.0, 6 / 7])  # (4 + 2·1 + 4·0) / 7
 
 
-def test_a_level_curve_stays_level_from_its_first_point() -> None:
-    assert smoothed(np.full(3_000, 2.5), 0.99) == pytest.approx(2.5)
+@pytest.mark.parametrize(("value", "weight"), [(2.5, 0.99), (50.0, 0.6), (100.0, 0.6)])
+def test_a_level_curve_stays_level_from_its_first_point(value: float, weight: float) -> None:
+    """A device in use all the time was drawn between 99.99999999999999 and 100.0000000000001 percent."""
+    assert set(smoothed(np.full(3_000, value), weight).tolist()) == {value}
 
 
 def test_gaps_stay_gaps_and_do_not_count() -> None:

@@ -33,4 +33,4 @@ def _mean(values: Floats, weight: float) -> Floats:
         reach, share = 2 * reach, share * share
     early = np.arange(1, min(len(values), math.ceil(math.log(_NOTHING) / math.log(weight))) + 1)
     total[: len(early)] /= -np.expm1(math.log(weight) * early)  # the sum of the weights of so short a past
-    return total
+    return np.clip(total, values.min(), values.max())  # of equal values, too: an axis would show the rounding errors
