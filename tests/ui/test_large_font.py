@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QAction, QFontMetrics
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel, QPushButton, QTableView, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QLabel,
+    QPushButton,
+    QTableView,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.label_page_project import labelled
@@ -121,3 +130,20 @@ def test_the_words_of_the_start_page_are_not_cut(open_window: Open) -> None:
         room = QRect(0, 0, card.width() - 128 - 24, 1000)
         words = small.boundingRect(room, int(Qt.TextFlag.TextWordWrap), card.words).height()
         assert 12 + QFontMetrics(theme.font()).lineSpacing() + 4 + words + 12 <= card.height(), card.text()
+
+
+@pytest.mark.usefixtures("large_font")
+@pytest.mark.parametrize("name", ["split", "check-data", "export-labels", "labels-beside", "older-copies"])
+def test_sentences_in_the_windows_of_a_project_are_not_cut(
+    labelled: Path, open_window: Open, qtbot: QtBot, name: str
+) -> None:
+    find(open_window(labelled, "data"), QAction, f"action-{name}").trigger()
+    (shown,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+    sentences = [one for one in shown.findChildren(QLabel) if one.wordWrap() and one.text()]
+
+    def are_whole() -> None:
+        assert [one.text() for one in sentences if one.height() < one.heightForWidth(one.width())] == []
+
+    assert sentences
+    qtbot.waitUntil(are_whole)
+    shown.close()

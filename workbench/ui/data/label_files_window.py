@@ -81,7 +81,8 @@ class LabelFilesWindow(QDialog):
         self._group.idClicked.connect(self._chosen)
         session.document_changed.connect(self.close)
         session.autosync_finished.connect(self._synced)
-        self.resize(560, 360)
+        about_files = 4 * self.fontMetrics().lineSpacing()  # comes later
+        self.resize(560, max(360, layout.totalHeightForWidth(560) + about_files))
 
     def renew(self) -> None:
         """Show the project's current state; call before showing the window."""
