@@ -79,3 +79,13 @@ def test_a_part_of_a_data_set_of_key_points_has_the_boxes_of_the_whole(tmp_path:
     for given in (tmp_path, tmp_path / "labels" / "train"):
         read = yolo.read(given, [tmp_path]).images
         assert [box.xyxy for image in read for box in image.boxes] == [(10, 7.5, 30, 22.5)], given
+
+
+def test_images_that_did_not_come_with_their_labels_are_told_once(tmp_path: Path) -> None:
+    """Each was listed, and its label file was without an image: 1,000 images counted as 2,000 without a file."""
+    text(tmp_path / "data.yaml", "names: [cat]\ntrain: images/train\n")
+    for name in "ab":
+        text(tmp_path / "labels" / "train" / f"{name}.txt", "0 0.5 0.5 0.5 0.5\n")
+    reading = yolo.read(tmp_path)
+    assert [image.name for image in reading.images] == ["a", "b"]
+    assert [remark.file for remark in reading.remarks if remark.level == "refused"] == ["a", "b"]

@@ -163,6 +163,7 @@ class _Reader:
             self.report.say("refused", name, sentence, kind="listed without a file")
             read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
         spoken = {file for _, file in pairs if file} | {label_files.of(self.root / name) for name in layout.listed}
+        spoken |= layout.unused
         read += self.orphans({file for file in label_files.files if file not in spoken})
         if not read:
             if layout.images:

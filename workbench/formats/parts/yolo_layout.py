@@ -42,12 +42,13 @@ _DEEPEST = 32  # folders of a path to look for; each is looked for, so thousands
 class YoloLayout:
     """What to read. `names` None: there is no list of names. `images`: with the split given for each, in order.
 
-    `listed`: images that a list names but that have no file.
+    `listed`: images that a list names but that have no file; `unused`: their label files, where those named them.
     """
 
     names: tuple[str, ...] | None = None
     images: dict[Path, Split | None] = field(default_factory=dict)
     listed: dict[str, Split | None] = field(default_factory=dict)
+    unused: set[Path] = field(default_factory=set)
     own: dict[Path, Path] = field(default_factory=dict)  # by image: label files that lie apart from it
     keypoints: int = 0
     whole: bool = False  # the data set names images without a label file, so they are part of it
@@ -237,6 +238,7 @@ def _add_labels(
         found = lookup.find(name).file
         if found is None:
             layout.listed.setdefault(name, split)
+            layout.unused.add(file)
         else:
             _claim(found, split, layout, report)
             layout.own[found] = file
