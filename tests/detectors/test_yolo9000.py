@@ -128,7 +128,8 @@ def test_a_tree_survives_its_text() -> None:
     [
         (TREE, ("dog", "horse"), "'horse' is not in the tree"),
         (TREE, ("hussky",), "Did you mean 'husky'"),
-        ("animal -1\ndog 1\n", ("dog",), "Line 2 of the tree names line 1 as its parent"),
+        ("animal -1\ndog 1\n", ("dog",), "Line 2 of the tree names 1 as its parent's line, counted from 0"),
+        ("animal -1\n\ndog 5\n", ("dog",), "Line 3 of the tree names 5"),
         ("animal -1\ndog\n", ("dog",), "Line 2 of the tree must be a name"),
         ("animal x\n", ("animal",), "Line 1 of the tree must end in its parent"),
     ],

@@ -79,7 +79,9 @@ def for_labels(text: str, labels: tuple[str, ...]) -> WordTree:
     """
     names: list[str] = []
     parents: list[int] = []
-    for number, line in enumerate((line for line in text.splitlines() if line.strip()), 1):
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
         name, _, parent = line.strip().replace("\t", " ").rpartition(" ")
         if not name.strip():
             raise WorkbenchError(f"Line {number} of the tree must be a name and its parent's line, not '{line[:60]}'.")
@@ -100,5 +102,8 @@ def _parent(text: str, line: int, before: int) -> int:
     except ValueError:
         raise WorkbenchError(f"Line {line} of the tree must end in its parent's line number.") from None
     if not -1 <= parent < before:
-        raise WorkbenchError(f"Line {line} of the tree names line {parent} as its parent, which must come before it.")
+        raise WorkbenchError(
+            f"Line {line} of the tree names {parent} as its parent's line, counted from 0. It must be one before it,"
+            " or -1."
+        )
     return parent
