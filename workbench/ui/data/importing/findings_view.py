@@ -12,8 +12,7 @@ from workbench.ui.data.importing.differences_table import DifferencesTable
 from workbench.ui.data.importing.findings import ImportFindings
 from workbench.ui.data.importing.labels_view import LabelsView
 from workbench.ui.data.importing.remarks_view import RemarksView
-from workbench.ui.data.importing.samples import SHOWN, Samples
-from workbench.ui.data.importing.sampling import make_sample
+from workbench.ui.data.importing.samples import SHOWN, Samples, make_sample
 from workbench.ui.widgets import window_geometry
 
 _TABS = ("Recognised", "Repaired", "Left out", "Differences", "Labels")
