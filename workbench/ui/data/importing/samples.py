@@ -88,10 +88,20 @@ def _without_match(project_boxes: tuple[Box, ...], file_boxes: tuple[Box, ...]) 
     """Those of `project_boxes` that have no like among the files' boxes."""
     if not project_boxes or not file_boxes:
         return project_boxes
-    a, b = (np.array([box.xyxy for box in side], float) for side in (project_boxes, file_boxes))
-    labels = [np.array([box.label for box in side]) for side in (project_boxes, file_boxes)]
-    alike = (np.abs(a[:, None] - b[None]).max(2) <= _ALIKE) & (labels[0][:, None] == labels[1][None])
-    return tuple(box for box, has_like in zip(project_boxes, alike.any(1).tolist(), strict=True) if not has_like)
+    theirs, labels = np.array([box.xyxy for box in file_boxes], float), np.array([box.label for box in file_boxes])
+    order = np.argsort(theirs[:, 0])  # only those that begin near a box are compared with it
+    theirs, labels = theirs[order], labels[order]
+    ours = np.array([box.xyxy for box in project_boxes], float)
+    begin, end = (np.searchsorted(theirs[:, 0], ours[:, 0] + away, side) for away, side in ((-1, "left"), (1, "right")))
+
+    def has_like(box: Box, xyxy: np.ndarray, near: slice) -> bool:
+        alike = (np.abs(theirs[near] - xyxy) <= _ALIKE).all(1) & (labels[near] == box.label)
+        return bool(alike.any())
+
+    near = map(slice, begin.tolist(), end.tolist())
+    return tuple(
+        box for box, xyxy, some in zip(project_boxes, ours, near, strict=True) if not has_like(box, xyxy, some)
+    )
 
 
 @dataclass(frozen=True, slots=True)
