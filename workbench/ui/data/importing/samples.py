@@ -92,7 +92,7 @@ def _without_match(project_boxes: tuple[Box, ...], file_boxes: tuple[Box, ...]) 
     order = np.argsort(theirs[:, 0])  # only those that begin near a box are compared with it
     theirs, labels = theirs[order], labels[order]
     ours = np.array([box.xyxy for box in project_boxes], float)
-    begin, end = (np.searchsorted(theirs[:, 0], ours[:, 0] + away, side) for away, side in ((-1, "left"), (1, "right")))
+    begin, end = (np.searchsorted(theirs[:, 0], ours[:, 0] + away) for away in (-1, 1))
 
     def has_like(box: Box, xyxy: np.ndarray, near: slice) -> bool:
         alike = (np.abs(theirs[near] - xyxy) <= _ALIKE).all(1) & (labels[near] == box.label)
