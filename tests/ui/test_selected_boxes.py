@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.label_page_project import CTRL, labelled, names
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
-from workbench.core.edits import AddLabels
+from workbench.core.edits import AddLabels, RemoveLabel
 from workbench.core.project import Box, Label
 from workbench.ui import keys
 from workbench.ui.widgets.view_transform import ViewTransform
@@ -147,3 +147,16 @@ def test_who_came_only_to_look_is_told_the_way_on_also_where_it_has_no_key(
         keys.use("labelImg", {})
     words = "Nothing was moved: arrows move boxes that you clicked. Ctrl+K and its name goes to the next image."
     assert find(hand.window, QLabel, "message-text").text() == words
+
+
+def test_copied_boxes_whose_label_is_gone_are_not_pasted_and_it_is_said(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Nothing happened, and nothing was said."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_C, CTRL)
+    hand.window.session.do(RemoveLabel(hand.window.session.label_id))
+    hand.key(Qt.Key.Key_V, CTRL)
+    assert names(labelled) == []
+    assert find(hand.window, QLabel, "message-text").text().startswith("The labels of the copied boxes are gone.")

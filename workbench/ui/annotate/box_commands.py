@@ -126,7 +126,10 @@ class BoxCommands(QObject):
             self._session.inform(with_keys("No box was copied yet: {copy-boxes} copies the selected ones."))
             return
         alive = {label.id for label in document.labels()}
-        self._put([box for box in self._copied if box.label in alive])
+        if known := [box for box in self._copied if box.label in alive]:
+            self._put(known)
+        else:
+            self._session.inform("The labels of the copied boxes are gone. Copy other boxes, or undo that.")
 
     def copy_boxes_of(self, image: int) -> None:
         """Copy another image's boxes to the same places, except those that are already here."""
@@ -219,7 +222,7 @@ class BoxCommands(QObject):
     def _put(self, originals: Sequence[Box]) -> None:
         """Add copies of these boxes at their places; aside of boxes that lie there already."""
         document = self._session.document
-        if document is None or not originals or self._canvas.image_size.isEmpty():
+        if document is None or self._canvas.image_size.isEmpty():
             return
         there = {box.xyxy for box in document.boxes(self._session.image_id)}
         for step in range(_TRIES):
