@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -288,6 +289,33 @@ def test_weights_that_do_not_fit_are_refused_in_the_window(
     assert window.session.document is not None
     assert not runs.runs(window.session.document.runs_folder)
     assert not window.session.document.labels()
+
+
+def test_what_is_imported_is_told_and_its_labels_are_added_though_the_window_was_closed(
+    qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run came without its labels and without a word."""
+    going_on = threading.Event()
+
+    def imported(_: work.WeightsImportRequest) -> Iterator[str]:
+        going_on.wait(20)
+        yield "theirs"
+
+    monkeypatch.setattr(work, "import_weights", imported)
+    window = open_window(project, "data")
+    opened, said = weights_window(qtbot, window), list[str]()
+    window.session.message.connect(lambda _kind, sentence: said.append(sentence))
+    (tmp_path / "theirs.names").write_text("cat\n")
+    find(opened, QLineEdit, "weights-path").setText(str(tmp_path / "theirs.weights"))
+    find(opened, QLineEdit, "weights-names").setText(str(tmp_path / "theirs.names"))
+    qtbot.mouseClick(find(opened, QPushButton, "weights-apply"), Qt.MouseButton.LeftButton)
+    opened.close()
+    assert not opened.isVisible()
+    going_on.set()
+    qtbot.waitUntil(lambda: said == ["Imported as run 'theirs'."])
+    assert window.session.document is not None
+    assert [label.name for label in window.session.document.labels()] == ["cat"]
+    qtbot.waitUntil(lambda: window.findChild(WeightsWindow) is None)
 
 
 def test_the_train_page_says_how_large_the_network_is_and_explains_the_choice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -41,7 +42,10 @@ HINT = "The file stays as it is. It becomes a run here, like one that you traine
 
 
 class WeightsWindow(QDialog):
-    """Not modal. A job loads the detectors, as they need PyTorch."""
+    """Not modal. A job loads the detectors, as they need PyTorch.
+
+    Closed while it imports, it is only hidden until then: what was imported is told, and its labels are added.
+    """
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -50,6 +54,7 @@ class WeightsWindow(QDialog):
         self._session = session
         self._choices: dict[str, DetectorChoice] = {}
         self._job: Job | None = None
+        self._closes = False  # once its job has ended
         self._labels: tuple[str, ...] = ()
         self._labels_are_the_projects = False  # because none were given
         self._guessed = ""  # the path that the form was filled for; later changes by a person stay
@@ -175,6 +180,22 @@ class WeightsWindow(QDialog):
     def _ended(self) -> None:
         self._job = None
         self._apply.setEnabled(bool(self._choices))
+        if self._closes:
+            self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._job is None:
+            super().closeEvent(event)
+        else:
+            event.ignore()
+            self.done(0)
+
+    def done(self, result: int) -> None:
+        if self._job is None:
+            super().done(result)
+        else:
+            self._closes = True
+            self.hide()
 
     @Slot()
     def _detector_chosen(self) -> None:
