@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.core import edits, file_checksum, store_check
+from workbench.core import edits, file_checksum, store_check, table_cache
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.core.store import FILE
@@ -43,6 +43,18 @@ def answer_to_another_process(file: Path) -> str:
 def test_an_edit_keeps_its_lock_while_the_file_is_checked(project: Path) -> None:
     with Document.open(project) as document, document.store.transaction():
         store_check.check(project / FILE)
+        assert answer_to_another_process(project / FILE) == "database is locked"
+
+
+def test_an_edit_keeps_its_lock_while_a_job_reads_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To know whether the cache of the images is current, a job read the file past SQLite."""
+    monkeypatch.setattr(table_cache, "FROM", 0)
+    with Document.open(project) as document:
+        document.images(), document.counts()
+    assert table_cache.is_kept(project / FILE, document.cache_folder)
+    with Document.open(project) as document, document.store.transaction():
+        with Document.open(project, read_only=True, check=False) as beside:
+            assert len(beside.images()) == 0
         assert answer_to_another_process(project / FILE) == "database is locked"
 
 

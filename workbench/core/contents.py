@@ -27,10 +27,11 @@ MADE_IN = "folder's name"
 class Contents:
     """The reading half of a Document."""
 
-    def __init__(self, folder: Path, store: Store) -> None:
+    def __init__(self, folder: Path, store: Store, cached: bool = True) -> None:
+        """`cached` False: the cache of the images is not used, as for `Tables`."""
         self.folder = folder
         self.store = store
-        self._tables = Tables(store, self.cache_folder)
+        self._tables = Tables(store, self.cache_folder if cached else None)
         self._window: IntensityWindow | None = None
         self._knows_window = False
         self._labels: tuple[Label, ...] | None = None

@@ -44,8 +44,8 @@ def remove_files(folder: Path) -> None:
 class Document(Contents):
     """One project folder, open. Use `create` or `open`, and `close` at the end."""
 
-    def __init__(self, folder: Path, store: Store, lock: Lock | None) -> None:
-        super().__init__(folder, store)
+    def __init__(self, folder: Path, store: Store, lock: Lock | None, cached: bool = True) -> None:
+        super().__init__(folder, store, cached)
         self._lock = lock
         self._listeners: list[Listener] = []
 
@@ -84,8 +84,10 @@ class Document(Contents):
         """Open the project in `folder` (or in the folder of a given project.sqlite).
 
         Read-only if requested, if another process is editing it, if the folder can't be written, or if a newer
-        Workbench made it: `why_read_only` says which. `check` as in Store.
+        Workbench made it: `why_read_only` says which. `check` as in Store; a job that only reads, beside the one
+        that edits, leaves the cache of the images alone, too.
         """
+        cached = check or not read_only
         folder = absolute(folder)
         if folder.name == FILE:
             folder = folder.parent
@@ -114,7 +116,7 @@ class Document(Contents):
             if isinstance(error, Damaged):
                 raise backups.with_advice(folder, error) from error
             raise
-        return cls(folder, store, lock)
+        return cls(folder, store, lock, cached)
 
     def close(self) -> None:
         """Close the file and release the lock; safe to call twice."""

@@ -50,9 +50,13 @@ class PendingWrite:
 
 
 class Tables:
-    """The images and counts of one store, kept in memory. `images_version` grows as images come and go."""
+    """The images and counts of one store, kept in memory. `images_version` grows as images come and go.
 
-    def __init__(self, store: Store, cache_folder: Path) -> None:
+    `cache_folder`: None if the cache is left alone. To know whether it is current, the project's file is read past
+    SQLite, so not by a thread beside one that writes it (store_check says why).
+    """
+
+    def __init__(self, store: Store, cache_folder: Path | None) -> None:
         self._store = store
         self._cache_folder = cache_folder
         self._images: ImageTable | None = None
@@ -124,7 +128,9 @@ class Tables:
     def _take_kept(self) -> None:
         """Take over what was cached at the last closing, if nothing has changed since."""
         self._read_at.add(self._store.data_version())
-        kept = None if self._asked_cache else table_cache.load(self._store.file, self._cache_folder)
+        kept = None
+        if self._cache_folder is not None and not self._asked_cache:
+            kept = table_cache.load(self._store.file, self._cache_folder)
         self._asked_cache = True
         if kept is not None:
             self._images, self._counts = kept
@@ -140,10 +146,12 @@ class Tables:
             log.info("The cache of %s could not be kept: %r", self._store.file, error)
 
     def _keep(self) -> None:
-        images, counts, file = self._images, self._counts, self._store.file
-        if images is None or counts is None or len(images) < table_cache.FROM or self._store.read_only:
+        images, counts, file, folder = self._images, self._counts, self._store.file, self._cache_folder
+        if folder is None or images is None or counts is None or len(images) < table_cache.FROM:
+            return
+        if self._store.read_only:
             return
         if self._read_at != {self._store.data_version()}:
             return  # what is held here may be older than the file
-        if not table_cache.is_kept(file, self._cache_folder):
-            table_cache.save(file, self._cache_folder, images, counts)
+        if not table_cache.is_kept(file, folder):
+            table_cache.save(file, folder, images, counts)
