@@ -310,6 +310,17 @@ def test_a_project_of_which_only_the_file_is_missing_comes_back_and_no_new_one_r
     assert boxes_in(folder) == 3
 
 
+def test_a_project_of_which_a_damaged_text_is_left_is_not_to_be_made_anew(document: Document) -> None:
+    """Opening it advised to make a new one, which is refused."""
+    mirror.write(document.folder)
+    document.close()
+    (document.folder / FILE).unlink()
+    head = document.folder / mirror.FOLDER / mirror.HEAD
+    head.write_text(head.read_text()[:-10])
+    with pytest.raises(Damaged, match=r"project\.sqlite is missing\. There is no intact copy in its folder; restore"):
+        Document.open(document.folder)
+
+
 def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> None:
     for _ in range(20):
         draw(document, 20)
