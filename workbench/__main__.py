@@ -42,7 +42,7 @@ def _whole(argument: str) -> str:
 
 def _is_project(argument: str) -> bool:
     path = Path(argument)
-    return path.name == "project.sqlite" or (path / "project.sqlite").is_file()
+    return path.name == "project.sqlite" or os.path.isfile(path / "project.sqlite")
 
 
 if __name__ == "__main__":

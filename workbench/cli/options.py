@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ class _Commands(typer.core.TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """In place of a command there may be a folder, as that alone opens the window: say what is wrong with it."""
         path = Path(args[0])
-        if args[0] not in self.commands and (path.is_dir() or path.name != args[0]):
+        if args[0] not in self.commands and (os.path.isdir(path) or path.name != args[0]):
             check_project_folder(path)
             raise Misused(
                 f"{path} is a project: alone it opens the window. Put a command before it: workbench check"
@@ -102,7 +103,7 @@ def check_project_folder(folder: Path) -> Path:
 
     Not in one of several processes (torchrun): only the main one reports what is wrong.
     """
-    if is_reporting() and not (folder / FILE).is_file():
+    if is_reporting() and not os.path.isfile(folder / FILE):
         Document.open(folder, read_only=True).close()  # raises, except for the path of the file itself
     return folder
 

@@ -156,7 +156,7 @@ class CrashRecovery(QObject):
 
     def begin(self) -> None:
         project = self._crash.project
-        if project is None or not (project / _PROJECT).is_file():
+        if project is None or not os.path.isfile(project / _PROJECT):
             return
         self._session.last_images[project] = self._crash.image
         self._job = Job("Looking at the images shown last", lambda _: _check_images(self._crash), self)

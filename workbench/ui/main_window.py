@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -395,4 +396,4 @@ class MainWindow(QMainWindow):
             data: Any = self._page("data")
             data.image_adder.add(paths)
         else:
-            self.offer(paths[0] if paths[0].is_dir() else paths[0].parent)
+            self.offer(paths[0] if os.path.isdir(paths[0]) else paths[0].parent)
