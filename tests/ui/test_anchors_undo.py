@@ -295,7 +295,7 @@ def test_damaged_sets_are_left_out_and_the_page_goes_on() -> None:
     mine = {"name": "mine", "sizes": [[10, 12]], "input_px": 416}
     damaged: list[dict[str, object]] = [
         {"input_px": 0}, {"input_px": "416"}, {"sizes": []}, {"sizes": [[0, 5]]}, {"sizes": [[float("nan"), 5]]},
-        {"sizes": 3}, {"more": 1},
+        {"sizes": 3}, {"more": 1}, {"tiles": "640"}, {"tiles": -1}, {"resize": 5}, {"resize": "crop"},
     ]  # fmt: skip
     found = kept_sets([*({**mine, "name": f"{one}", **one} for one in damaged), "text", mine])
     assert [name for name, _ in found] == ["mine"]

@@ -24,6 +24,7 @@ from workbench import anchors
 from workbench.anchors import SizePool
 from workbench.anchors.overlap import is_usable, rows_of
 from workbench.core.project import AnchorSet
+from workbench.core.resize import FIT_MODES
 from workbench.ui import theme
 from workbench.ui.anchors.keep_window import KeepWindow
 from workbench.ui.widgets.buttons import push_button
@@ -70,7 +71,8 @@ def kept_sets(setting: Any) -> list[tuple[str, AnchorSet]]:
             values = {key: value for key, value in one.items() if key != "name"}
             values["sizes"] = tuple((float(w), float(h)) for w, h in values["sizes"])
             kept = AnchorSet(**values)
-            if kept.sizes and kept.input_px >= 1 and is_usable(rows_of(kept.sizes)).all():
+            is_whole = kept.resize in FIT_MODES and isinstance(kept.tiles, int) and kept.tiles >= 0
+            if is_whole and kept.sizes and kept.input_px >= 1 and is_usable(rows_of(kept.sizes)).all():
                 found.append((str(one["name"]), kept))
         except (TypeError, KeyError, ValueError, AttributeError):
             continue
