@@ -166,6 +166,19 @@ def test_a_set_that_was_made_for_other_images_stays_one_when_it_is_looked_at_and
     assert used_as() == (416, "stretch", 0)
 
 
+def test_anchors_moved_among_stretched_boxes_stay_such_once_the_page_has_letterboxed_ones(
+    hand: AnchorsPageDriver,
+) -> None:
+    drag(hand, 60, 70)
+    hand.page._form.choose_resize("letterbox")
+    hand.qtbot.waitUntil(lambda: hand.page._choices.resize == "letterbox" and hand.page._job is None)
+    hand.tab(1)
+    for name, resize in (("edited", "stretch"), ("clustered", "letterbox")):
+        hand.look_at(name)
+        press(hand, "anchors-use")
+        assert hand.window.session.document.anchors().resize == resize, name
+
+
 def test_the_fit_the_moved_and_a_published_set_stand_side_by_side(hand: AnchorsPageDriver) -> None:
     hand.tab(1)
     fitted, curves = hand.rows(), hand.page._plots.curves

@@ -152,6 +152,7 @@ class AnchorEditor(QObject):
         before = self._shown
         if entry.key == (False, EDITED) and self._edited is not None and self._choices is not None:
             after = self._rated(self._edited.shown, self._edited.at(self._choices.px))
+            after = replace(after, resize=entry.resize, tiles=entry.tiles)  # the page's choices may be others by now
         else:
             rated = anchors.rate_anchors(self._pool, entry.sizes)
             hand = f"{entry.name[:1].upper()}{entry.name[1:]}"
