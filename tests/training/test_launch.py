@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import signal
@@ -20,7 +21,7 @@ import torch.distributed
 from tests.training.toys import make_snapshot
 from workbench.core.lock import Lock, is_held
 from workbench.errors import WorkbenchError
-from workbench.training import launch, process_flags, recipes, run, runs
+from workbench.training import launch, process_flags, recipes, record, run, runs
 from workbench.training.events import Control, Event, Failed, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
 
@@ -182,6 +183,22 @@ def test_the_record_tells_which_process_was_killed_and_not_what_became_of_the_ot
     found = runs.info(request.folder)
     assert (found.state, found.sentence, found.resumable) == ("failed", event.sentence, True)
     assert "error in Workbench" not in (request.folder / runs.EVENTS).read_text("utf-8")
+
+
+def test_a_run_that_fails_again_for_the_same_reason_has_failed(tmp_path: Path) -> None:
+    """Killed twice, it was "interrupted" the second time, without a reason."""
+    failed, begun = Failed("Process 0 was killed."), Started("two", str(tmp_path), "toy", "cpu", "fp32", 6, 2, 3, 6, 100)
+    with contextlib.closing(record.EventLog(tmp_path)) as log:
+        log.add(begun)
+    for _ in range(2):
+        launch._recorded(tmp_path, failed)
+        launch._recorded(tmp_path, failed)
+        with contextlib.closing(record.EventLog(tmp_path)) as log:
+            log.add(begun)
+    launch._recorded(tmp_path, failed)
+    kinds = [type(event) for event in runs.read_events(tmp_path)]
+    assert kinds == [Started, Failed] * 3
+    assert (runs.info(tmp_path).state, runs.info(tmp_path).sentence) == ("failed", failed.sentence)
 
 
 def test_processes_that_do_not_stop_are_killed_with_all_that_they_started(

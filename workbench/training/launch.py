@@ -118,8 +118,8 @@ def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Contr
 
 def _recorded(folder: Path, event: Failed) -> Failed:
     """The event, in the run's record: there the main process may have written only what another's end did to it."""
-    ended = [one for one in runs.outline(folder) if isinstance(one, Finished | Failed)]
-    if ended and isinstance(ended[-1], Failed) and ended[-1].sentence == event.sentence:
+    marks = [one for one in runs.outline(folder) if isinstance(one, Started | Finished | Failed)]
+    if marks and isinstance(marks[-1], Failed) and marks[-1].sentence == event.sentence:  # not that of an earlier start
         return event
     with contextlib.suppress(WorkbenchError), contextlib.closing(record.EventLog(folder)) as log:
         return log.add(event)
