@@ -187,7 +187,8 @@ def test_the_record_tells_which_process_was_killed_and_not_what_became_of_the_ot
 
 def test_a_run_that_fails_again_for_the_same_reason_has_failed(tmp_path: Path) -> None:
     """Killed twice, it was "interrupted" the second time, without a reason."""
-    failed, begun = Failed("Process 0 was killed."), Started("two", str(tmp_path), "toy", "cpu", "fp32", 6, 2, 3, 6, 100)
+    failed = Failed("Process 0 was killed.")
+    begun = Started("two", str(tmp_path), "toy", "cpu", "fp32", 6, 2, 3, 6, 100)
     with contextlib.closing(record.EventLog(tmp_path)) as log:
         log.add(begun)
     for _ in range(2):

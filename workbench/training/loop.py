@@ -394,7 +394,7 @@ class Training:
     def _restore(self, state: State) -> None:
         resuming.check_plan(state, self.plan.steps, len(self.data.whole))
         saving.restore(state, self.stepper, self.average)
-        self.early = 0 < self.settings.patience <= self.progress.stale  # killed before it could end
+        self.early = resuming.had_ended_early(state, self.settings)
         self.notes += resuming.notes(self.request, state, self.progress, self.settings, self.data, self.validation)
         self.meter.begin(self.progress.done)
         self.monitor.begin(self.progress.done)
