@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -250,6 +251,26 @@ def test_a_line_of_which_a_full_disk_took_a_part_is_completed_once_there_is_room
     monkeypatch.setattr(os, "write", lambda handle, line: real(handle, line[: len(line) // 2 + 1]))
     folder = leave(tmp_path / "a", STARTED, PROGRESS)
     assert [type(event) for event in runs.read_events(folder)] == [Started, Progress]
+
+
+def test_a_line_that_could_not_be_completed_does_not_spoil_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event glued to it was mostly why the training failed: the run was called interrupted."""
+    folder, real, room = leave(tmp_path / "a", STARTED), os.write, [20, 0]
+
+    def full(handle: int, line: bytes) -> int:
+        if not (taken := room.pop(0) if room else len(line)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, line[:taken])
+
+    log = EventLog(folder)
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(WorkbenchError, match="Make room"):
+        log.add(PROGRESS)
+    log.add(Failed("The disk is full."))
+    log.close()
+    assert [type(event) for event in runs.read_events(folder)] == [Started, Failed]
 
 
 def test_hidden_folders_are_no_runs(tmp_path: Path) -> None:

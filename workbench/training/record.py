@@ -56,11 +56,14 @@ class EventLog:
     def add(self, event: AnyEvent) -> AnyEvent:
         """Append the event with the current time; returns it with that time."""
         event = dataclasses.replace(event, time=time.time())
+        before = os.fstat(self._handle).st_size
         try:
             line = (events.to_json(event) + "\n").encode()
             while line:  # of what has no room on a full disk the system writes a part, and does not complain
                 line = line[os.write(self._handle, line) :]
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, before)  # the next event would be glued to that part, and both be lost
             raise WorkbenchError(
                 f"{self.file} could not be written: {error.strerror or error}. Make room and resume the run.", error
             ) from error
