@@ -96,6 +96,21 @@ def test_rows_of_a_training_that_was_killed_while_reading_are_read_again(
     assert dataset.pixels[dataset.rows[0]].max() != 99
 
 
+def test_rows_without_their_pixels_are_not_taken_for_those_of_a_training_that_was_killed_while_reading(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """Their pixels had been removed, by a cache that begins anew or by a person: images had those of others."""
+    kept(snapshot, tmp_path)
+    folder = pixel_cache.folder_of(tmp_path / "cache", 32, "stretch", None)
+    (folder / pixel_cache.PIXELS).unlink()
+    cache = PixelCache(folder, 32)
+    cache.make_room(8)
+    cache.read(SourceFile(snapshot.files[7], None), None, "stretch")
+    cache._lock.release()  # the kill
+    dataset, _ = kept(snapshot, tmp_path)
+    assert np.array_equal(dataset.pixels[dataset.rows], load(snapshot, tmp_path)[0].pixels)
+
+
 def test_the_file_is_never_cut_as_another_process_may_have_it_mapped(tmp_path: Path) -> None:
     """Windows refuses that, after a training that was stopped while reading; its images were then not kept."""
     sizes = []
@@ -117,7 +132,7 @@ def test_a_file_that_changes_while_images_are_read_takes_no_room_that_was_not_ma
     assert cache.known(snapshot.files[:2]) == 2
     cache.make_room(0)
     snapshot.files[0].write_bytes(snapshot.files[5].read_bytes())
-    with pytest.raises(Refused, match="it was changed while the images were read"):
+    with pytest.raises(Refused, match="it or another image was changed while they were read"):
         cache.read(SourceFile(snapshot.files[0], None), None, "stretch")
     assert cache.read(SourceFile(snapshot.files[1], None), None, "stretch")[0] == 1
     cache.close()

@@ -120,6 +120,8 @@ class PixelCache:
         path = self.folder / PIXELS
         if self.may_add:
             check_free_space(self.folder, count * self.row_bytes)
+            if not self._digests:  # rows of other pixels, that nobody could read: after a kill they would be of these
+                (self.folder / ROWS).unlink(missing_ok=True)
             path.touch()
         # it grows where it is too short, and is never cut: Windows refuses that while another process has it mapped
         self.pixels = np.memmap(
@@ -146,7 +148,8 @@ class PixelCache:
                 assert fit is not None
                 row = len(self._digests)
                 if row >= len(self.pixels):  # more than make_room() was told of
-                    raise Refused(file.path, "it was changed while the images were read. Train again to learn from it.")
+                    what = "it or another image was changed while they were read"
+                    raise Refused(file.path, f"{what}. Train again to learn from it.")
                 self._row_of[digest] = row
                 self._digests.append(digest)
                 self._fits.append(fit)
