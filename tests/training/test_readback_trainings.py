@@ -140,6 +140,27 @@ def test_numbers_that_half_precision_can_not_hold_are_computed_in_fp32_from_ther
     assert all(tensor.isfinite().all() for tensor in state.detector.values())
 
 
+def test_a_training_that_is_stopped_just_after_such_numbers_has_not_failed(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, calls, control = Toy.forward, [0], Control()
+
+    def forward(self: Toy, images: Tensor) -> Raw:
+        calls[0] += self.training
+        if calls[0] == 4:
+            control.stop.set()
+        odd = self.training and calls[0] == 4 and torch.is_autocast_enabled("cpu")
+        return tuple(level * (math.inf if odd else 1.0) for level in before(self, images))
+
+    monkeypatch.setattr(Toy, "forward", forward)
+    monkeypatch.setattr(machine, "choose_precision", lambda *_: machine.Precision("bf16", ""))
+    request = request_of(evaluate_every=0)
+    (*_, end) = train(request, control, SlowRuntime(1000))
+    assert isinstance(end, Finished)
+    assert (end.step, end.stopped) == (3, True)
+    assert checkpoint.load_state(request.folder / checkpoint.STATE).precision == "fp32"
+
+
 def test_a_checkpoint_waits_for_what_is_unread(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(save_schedule, "EVERY", 0.0)
     spoil(monkeypatch, 1)

@@ -6,7 +6,6 @@ run.py starts it and reports what goes wrong.
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -215,6 +214,7 @@ class Training:
                 yield from self._read(everything=True)
                 yield from self._wait()
             if self.control.stop.is_set():
+                yield from self._read(everything=True)
                 break
             batch, done, micro = next_batch.result(), self.progress.done, self.stepper.micro
             rate, steps = schedule.learning_rate(self.settings, done, self.plan.steps), self.plan.steps
@@ -323,7 +323,7 @@ class Training:
         value = self.progress.metrics[self.settings.best_by]
         few = len(self.validation.whole) < FEW_JUDGES
         better = value > (-1.0 if few else self.progress.best)  # never if it is NaN
-        if not math.isnan(value):  # else it can't be measured
+        if value >= 0:  # NaN can't be measured
             self.progress.stale = 0 if better else self.progress.stale + 1
         epoch = self.plan.epoch(self.progress.done)
         saved = None
