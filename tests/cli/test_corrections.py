@@ -12,7 +12,7 @@ import pytest
 
 from tests.formats.making import picture
 from workbench import console
-from workbench.cli import main
+from workbench.cli import images, main
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.label_keys import label_keys
@@ -118,6 +118,20 @@ def test_images_are_listed_as_files_which_other_commands_take(
     done = {"chosen": len(expected), "changed": len(expected), "marked": "verified"}
     assert did(capsys, "images", project, "-", "--mark", "verified") == done
     assert [path for path, (state, _) in states(project).items() if state is State.VERIFIED] == sorted(expected)
+
+
+def test_files_whose_names_look_like_patterns_are_not_compared_with_every_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred thousand of a folder "[2024] trip" would have been compared ten thousand million times."""
+    for number, name in enumerate(("a[1].png", "a1.png")):
+        picture(tmp_path / "[2024] trip" / name, grey=number)
+    with Document.create(tmp_path / "p", tmp_path / "[2024] trip") as document:
+        snapshot = document.snapshot()
+    names = images.ImageNames(snapshot)
+    monkeypatch.setattr(images, "fnmatchcase", lambda *_: pytest.fail("it is a file"))
+    assert [names.rows(str(file)) for file in snapshot.files] == [[0], [1]]
+    assert [snapshot.images[row].path for row in names.rows("a[1].png")] == ["a[1].png"]
 
 
 def test_images_are_marked_put_into_a_split_and_removed_as_one_step_each(project: Path, capsys: Capture) -> None:
