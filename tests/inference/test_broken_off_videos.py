@@ -13,6 +13,7 @@ import pytest
 from tests.generators import close
 from tests.inference.stub import stub
 from workbench.core import video as videos
+from workbench.errors import Refused
 from workbench.inference import sources
 from workbench.inference.events import PredictionsSaved, Skipped
 from workbench.inference.listing import Shard
@@ -70,6 +71,21 @@ def test_a_disk_that_goes_away_while_the_rest_of_a_video_is_read_is_told(half: P
     (gone,) = sources.read([entry], first=4)
     assert isinstance(gone.read, Skipped)
     assert (gone.read.index, gone.next) == (4, Position(9, 1))
+
+
+def test_a_disk_that_goes_away_before_the_rest_of_a_video_takes_nothing_that_was_predicted(
+    half: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told was from a frame on that an earlier process had predicted."""
+
+    def gone(file: Path, *_: object) -> str:
+        raise Refused(file, "does not exist.")
+
+    monkeypatch.setattr(videos, "cut_off", gone)
+    entry = ListingEntry(SourceItem("ride.avi", "ride.avi", half, is_video=True), 0, 0, 9)
+    (rest,) = sources.read([entry], first=50)
+    assert isinstance(rest.read, Skipped)
+    assert rest.read.index == 50
 
 
 @pytest.mark.parametrize("of", [2, 3, 4])

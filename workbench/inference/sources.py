@@ -276,7 +276,7 @@ def _frames(entry: ListingEntry, every: int, first: int, part: tuple[int, int]) 
             gap = Skipped(item.name, last.index + 1, sentence)
             yield NumberedPicture(gap, item, Position(entry.after, entry.number + 1))
     except WorkbenchError as error:  # its disk may be gone by now, and what it had until then is predicted
-        rest = Skipped(item.name, first if last is None else last.index + 1, error.sentence)
+        rest = Skipped(item.name, first if last is None else max(first, last.index + 1), error.sentence)
         yield NumberedPicture(rest, item, Position(entry.after, entry.number + 1))
 
 
