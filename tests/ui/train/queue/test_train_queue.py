@@ -79,6 +79,11 @@ def test_trainings_begin_one_after_the_other_and_nothing_is_left(
     assert not find(two_wait, QFrame, "train-queue-bar").isVisible()
     assert not find(two_wait, QTabWidget, "train-tabs").isTabVisible(1)
     assert sum("was stopped in epoch" in words for words in said) == 3, "each end is told"
+    press(qtbot, two_wait, "train-start")
+    qtbot.waitUntil(lambda: session.is_training)
+    end_with_evaluation(qtbot, two_wait, session)
+    qtbot.waitUntil(lambda: not two_wait._queue._next.isActive())
+    assert sum(words.startswith("The queue has ended") for words in said) == 1
 
 
 def test_the_form_can_be_filled_in_for_the_next_one_while_one_trains(
