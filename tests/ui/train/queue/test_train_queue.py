@@ -283,6 +283,17 @@ def test_hold_lets_the_training_go_on_and_none_begin(qtbot: QtBot, two_wait: Tra
     qtbot.waitUntil(lambda: is_training(session, "first"))
 
 
+def test_a_queue_that_is_held_is_not_told_to_have_ended(qtbot: QtBot, two_wait: TrainPage, session: Session) -> None:
+    said = heard(session)
+    end_with_evaluation(qtbot, two_wait, session)
+    qtbot.waitUntil(lambda: is_training(session, "first"))
+    press(qtbot, two_wait, "train-queue-hold")
+    end_with_evaluation(qtbot, two_wait, session)
+    qtbot.waitUntil(lambda: not two_wait._queue._next.isActive())
+    assert rows(two_wait) == ["second"]
+    assert not [words for words in said if words.startswith("The queue has ended")]
+
+
 def test_what_is_queued_before_any_training_begins_by_a_button(qtbot: QtBot, page: TrainPage, session: Session) -> None:
     label_all(session)
     ready(qtbot, page)
