@@ -6,6 +6,7 @@ that a small detector learns it in minutes on a CPU, while light, scale, overlap
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 
 from workbench.core import edits
-from workbench.core.document import Document
+from workbench.core.document import Document, remove_files
 from workbench.core.files import atomic_write
 from workbench.core.project import FIRST_RECIPE, XYXY, Box, Label, Split, State
 from workbench.errors import WorkbenchError
@@ -69,8 +70,17 @@ def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int
     `seed` decides which images stay unlabelled and which are for validation and test. To report progress, iterate
     `write_scenes` yourself and pass the collected scenes to this function.
     """
-    by_file = {scene.file: scene for scene in scenes}
     document = Document.create(folder, folder / PHOTOGRAPHS, name=NAME)
+    with contextlib.ExitStack() as undo:
+        undo.callback(remove_files, folder)
+        undo.callback(document.close)
+        _label(document, scenes, unlabelled, seed)
+        undo.pop_all()
+    return document
+
+
+def _label(document: Document, scenes: Iterable[Scene], unlabelled: int, seed: int) -> None:
+    by_file = {scene.file: scene for scene in scenes}
     document.do(edits.AddLabels(tuple(_labels())))
     label_ids = {label.name: label.id for label in document.labels()}
     all_ids = [image.id for image in document.images()]
@@ -86,7 +96,6 @@ def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int
     done = edits.SetState(tuple(sorted(labelled)), State.DONE)
     first = edits.ChangeSetting(FIRST_RECIPE, RECIPE)
     document.do(edits.Batch((edits.AddBoxes(boxes), done, *splits, first), "Label the sample's photographs"))
-    return document
 
 
 def _labels() -> Iterator[Label]:

@@ -14,6 +14,10 @@ from pytestqt.qtbot import QtBot
 from tests.ui.data_page_driver import press
 from tests.ui.window_driver import Open, find
 from workbench import scenes
+from workbench.core import edits
+from workbench.core.applied_edit import AppliedEdit
+from workbench.core.document import Document
+from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 from workbench.ui.project import sample_project
 
@@ -74,3 +78,22 @@ def test_what_is_where_the_sample_belongs_is_left_and_told(documents: Path) -> N
     assert [file.name for file in photographs.iterdir()] == ["mine.jpg"]
     with pytest.raises(WorkbenchError, match="The sample could not be made in"):
         list(sample_project.make_sample(photographs / "mine.jpg"))
+
+
+def test_a_sample_whose_labels_can_not_be_written_leaves_nothing_in_the_way_of_the_next(
+    documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own photographs were taken for others', or half a project for the sample."""
+    folder, done = documents / "Workbench sample", Document.do
+
+    def full(document: Document, edit: edits.Edit) -> AppliedEdit:
+        if isinstance(edit, edits.Batch):
+            raise WorkbenchError("The disk is full. Free some space.")
+        return done(document, edit)
+
+    with monkeypatch.context() as patch, pytest.raises(WorkbenchError, match="disk is full"):
+        patch.setattr(Document, "do", full)
+        list(sample_project.make_sample(folder))
+    assert not (folder / FILE).exists()
+    *_, made = sample_project.make_sample(folder)
+    assert made == sample_project.SampleMade(folder)

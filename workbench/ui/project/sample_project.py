@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -44,5 +46,8 @@ def make_sample(folder: Path) -> Generator[JobProgress | SampleMade, None, None]
             os.rename(Path(unfinished) / scenes.PHOTOGRAPHS, photographs)
     except OSError as error:
         raise WorkbenchError(f"The sample could not be made in {folder}: {error.strerror or error}.", error) from error
-    scenes.project_of(folder, made, UNLABELLED, SEED).close()
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, photographs, ignore_errors=True)
+        scenes.project_of(folder, made, UNLABELLED, SEED).close()
+        undo.pop_all()
     yield SampleMade(folder)
