@@ -133,14 +133,17 @@ def test_copies_are_listed_beside_what_there_is_now_and_going_back_can_be_taken_
     assert window.session.undo_title == "Mark image in work", "with its history"
 
 
-def test_a_copy_of_another_project_takes_the_place_of_none(open_window: Open, copied: Path, tmp_path: Path) -> None:
-    """The offer to take a step back was still there when another project was open."""
-    Document.create(tmp_path / "other", tmp_path / "photographs").close()
-    window = open_window(tmp_path / "other")
+@pytest.mark.parametrize("other", ["other", "."])
+def test_a_copy_of_another_project_takes_the_place_of_none(
+    open_window: Open, copied: Path, tmp_path: Path, other: str
+) -> None:
+    """The offer to take a step back was still there when another project was open, also one around it."""
+    Document.create(tmp_path / other, tmp_path / "photographs").close()
+    window = open_window(tmp_path / other)
     document = window.session.document
     restore_copy(window.session, backups.backups(copied)[0])
     assert window.session.document is document
-    assert not backups.replaced(tmp_path / "other")
+    assert not backups.replaced(tmp_path / other)
 
 
 def test_a_damaged_copy_says_so_and_leaves_the_project_as_it_is(qtbot: QtBot, open_window: Open, copied: Path) -> None:

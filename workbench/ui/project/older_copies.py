@@ -155,7 +155,7 @@ def restore_copy(session: Session, copy: Backup) -> None:
     done with a copy of another project: this one may be open when the offer to take a step back is taken.
     """
     document = session.document
-    if document is None or not copy.file.is_relative_to(document.folder):
+    if document is None or copy.file.parent not in (document.folder, document.folder / backups.FOLDER):
         return
     if not window_closing.may_stop(session, window_closing.GOING_BACK):
         return
