@@ -85,6 +85,14 @@ def test_a_project_that_is_gone_is_not_called_damaged(tmp_path: Path) -> None:
     store_check.check(tmp_path / FILE)
 
 
+def test_where_no_process_can_be_started_nothing_is_checked(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    store_check.check(project / FILE)
+
+
 def test_no_work_beside_the_window_checks_the_file_in_its_process() -> None:
     opening = re.compile(r"Document\.open\([^()]*read_only=True[^()]*\)")
     files = (REPOSITORY / "workbench" / "ui").rglob("*.py")

@@ -19,7 +19,7 @@ from workbench.errors import Damaged, WorkbenchError
 
 def check(file: Path) -> None:
     """Damaged if the project file is; nothing happens if that can't be told."""
-    with contextlib.closing(ChildProcess(__name__, str(file))) as child, contextlib.suppress(ChildEnded):
+    with contextlib.suppress(ChildEnded, OSError), contextlib.closing(ChildProcess(__name__, str(file))) as child:
         if found := child.receive():
             raise Damaged(*found)
 
