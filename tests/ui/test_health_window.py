@@ -171,6 +171,19 @@ def test_a_finding_shows_the_first_of_its_images_that_is_still_there(
     assert find(window, QLabel, "message-text").text() == "That was taken out of the project. Check again."
 
 
+def test_a_finding_that_is_about_no_image_shows_none_and_says_nothing_false(
+    qtbot: QtBot, open_window: Open, ailing: Path
+) -> None:
+    window = open_window(ailing, "data")
+    health, said = checked(qtbot, window), find(window, QLabel, "message-text")
+    health.show_health(Health(3, 3, 0, (), (), (HealthFinding("hint", "odd", "An odd label.", ()),)))
+    said.clear()
+    tree = find(health, QTreeWidget, "health-tree")
+    tree.setCurrentItem(tree.topLevelItem(0))
+    tree.itemActivated.emit(tree.topLevelItem(0), 0)
+    assert (said.text(), window.session.page) == ("", "data")
+
+
 def test_buttons_that_can_not_be_pressed_say_why(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
     health = checked(qtbot, open_window(ailing, "data"))
     show, repair = (find(health, QPushButton, f"health-{name}") for name in ("open", "repair"))

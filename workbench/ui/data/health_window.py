@@ -252,6 +252,8 @@ class HealthWindow(QDialog):
         if chosen is None or document is None:
             return
         finding, image = chosen
+        if not image and not finding.images:  # activated by a double click: Show is disabled
+            return
         there = (id for id in ((image,) if image else finding.images) if document.images().has(id))
         shown = next(there, 0)
         if not shown:
