@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QTabWidget, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QTabWidget, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import controls, nameless, unreachable
@@ -28,7 +28,7 @@ from workbench.ui.train.form import recipe_about
 from workbench.ui.train.form.fetch_window import FetchWindow
 from workbench.ui.train.form.form_order import FIRST_GROUP, rows_of
 from workbench.ui.train.form.setup_panel import SetupPanel
-from workbench.ui.train.form.start_from import FRESH, PUBLISHED, StartFrom
+from workbench.ui.train.form.start_from import FRESH, OTHER, PUBLISHED, StartFrom
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.work import PublishedWeights
 
@@ -160,6 +160,24 @@ def test_a_run_to_start_from_that_has_gone_is_told(page: TrainPage, tmp_path: Pa
     assert said == ["Run first is gone, so the training in the form starts from fresh weights."]
     assert changes == [True]
     assert setup.start_from.currentData() == FRESH
+
+
+def test_who_gives_up_choosing_a_file_does_not_begin_from_a_run_that_was_not_chosen_any_more(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came back, though fresh weights had been shown since another detector was chosen."""
+    start, run = StartFrom(), info(tmp_path / "first", "yolov3")
+    qtbot.addWidget(start)
+    start.offer(None, "yolov3")
+    start.set_runs([run])
+    assert run.best is not None
+    choose(start, run.best)
+    start.offer(None, "ssd300")
+    start.offer(None, "yolov3")
+    assert start.currentData() == FRESH
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    choose(start, OTHER)
+    assert (start.file, start.currentData()) == (None, FRESH)
 
 
 def test_a_checkpoint_of_another_project_is_named_with_its_run(qtbot: QtBot, tmp_path: Path) -> None:

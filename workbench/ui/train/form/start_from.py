@@ -74,6 +74,7 @@ class StartFrom(ElidedCombo):
             self.setItemData(self.count() - 1, str(self._file), Qt.ItemDataRole.ToolTipRole)
         self.addItem("A file…", OTHER)
         self._go_to(kept)
+        self._remember()
 
     def _go_to(self, data: object) -> None:
         rows = [row for row in range(self.count()) if self.itemData(row) == data and data != OTHER]
@@ -93,13 +94,17 @@ class StartFrom(ElidedCombo):
 
     @Slot()
     def _chosen(self) -> None:
-        data = self.currentData()
-        if data == OTHER:
+        if self.currentData() == OTHER:
             self._choose_file()
         elif self._lacks_file:
             self.fetch_requested.emit(self._published)
         else:
-            self._before = data
+            self._remember()
+
+    def _remember(self) -> None:
+        """What can be started from is what stays if another choice is given up."""
+        if not self._lacks_file:
+            self._before = self.currentData()
 
     @property
     def _lacks_file(self) -> bool:
@@ -127,5 +132,3 @@ class StartFrom(ElidedCombo):
         self._fill()
         if self._lacks_file:
             self._go_to(self._before)
-        else:
-            self._before = self.currentData()
