@@ -160,3 +160,17 @@ def test_copied_boxes_whose_label_is_gone_are_not_pasted_and_it_is_said(
     hand.key(Qt.Key.Key_V, CTRL)
     assert names(labelled) == []
     assert find(hand.window, QLabel, "message-text").text().startswith("The labels of the copied boxes are gone.")
+
+
+@pytest.mark.parametrize(("key", "modifier"), [(Qt.Key.Key_Tab, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_A, CTRL)])
+def test_a_key_that_selects_boxes_shows_the_hidden_ones(
+    qtbot: QtBot, open_window: Open, labelled: Path, key: Qt.Key, modifier: Qt.KeyboardModifier
+) -> None:
+    """Tab and Ctrl+A selected them unseen, for Del to delete."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_H, CTRL)
+    hand.key(key, modifier)
+    assert hand.canvas.selected
+    assert not hand.canvas.hidden
+    assert not find(hand.window, QAction, "action-hide-boxes").isChecked()

@@ -93,7 +93,7 @@ class Canvas(PictureView):
         self.renew()
 
     def set_hidden(self, hidden: bool) -> None:
-        """None stays selected: keys would act on it unseen."""
+        """None stays selected: keys would act on it unseen. Whoever selects one shows them again."""
         self.hidden = hidden
         self.select(*((), 0) if hidden else (self._selected, self._fresh))
         self.renew()

@@ -209,8 +209,6 @@ class AnnotatePage(Page):
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
-        if self.canvas.hidden and any(box.image == self._shown for box in applied.added_boxes):
-            self._hide.trigger()  # nothing is made out of sight
         if self._shown in applied.images or applied.labels_changed:
             self._show_boxes()
         if applied.changes("window") or self._shown in applied.added_image_ids:
@@ -318,6 +316,8 @@ class AnnotatePage(Page):
     @Slot()
     def _selection_changed(self) -> None:
         canvas = self.canvas
+        if canvas.hidden and canvas.affected:  # drawn, or chosen by a key or in the list: keys would act on it unseen
+            self._hide.trigger()
         self._side.boxes.follow(canvas.selected)
         self._side.details.show_boxes(canvas.affected_boxes, bool(canvas.selected or not canvas.affected))
 
