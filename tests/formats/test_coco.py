@@ -17,7 +17,7 @@ from workbench import formats
 from workbench.core.project import Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadSettings
-from workbench.formats.parts.coco_json import parse_coco
+from workbench.formats.parts.coco_json import ids_in, parse_coco
 from workbench.formats.parts.layout import to_extra
 
 coco = formats.load_all().get("coco")
@@ -176,10 +176,11 @@ def test_images_of_lvis_are_named_by_their_address(tmp_path: Path) -> None:
         {"id": 3, "coco_url": "http://images.cocodataset.org/val2017/a.jpg", "file_name": "b.jpg"},
     ]
     there = picture(tmp_path / "images" / "train2017" / "000000391895.jpg")
-    text(tmp_path / "lvis_v1_val.json", json.dumps(document(images=listed)))
+    file = text(tmp_path / "lvis_v1_val.json", json.dumps(document(images=listed)))
     reading = coco.read(tmp_path)
     assert [image.name for image in reading.images] == ["train2017/000000391895.jpg", "b.jpg"]
     assert (reading.images[0].file, len(reading.images[0].boxes)) == (there, 1)
+    assert ids_in(file.read_bytes())[0] == {"train2017/000000391895.jpg": 70, "b.jpg": 3}
     (error,) = parse(images=[{"id": 70, "coco_url": "http://[nowhere"}], annotations=[]).broken
     assert error.reason.startswith("images[0].coco_url: expected text")
 

@@ -65,12 +65,23 @@ def ids_in(data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
     except Refused:
         return {}, {}
     found: list[dict[str, Id]] = []
-    for key, name in (("images", "file_name"), ("categories", "name")):
+    for key in ("images", "categories"):
         listed = root.get(key) if isinstance(root, dict) else None
         entries = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-        ids = [(one.get(name), one.get("id")) for one in reversed(entries)]
+        ids = [(_named(one)[1] if key == "images" else one.get("name"), one.get("id")) for one in reversed(entries)]
         found.append({text.strip(): id for text, id in ids if isinstance(text, str) and is_id(id)})
     return found[0], found[1]
+
+
+def _named(image: dict[str, Any]) -> tuple[str, Any]:
+    """The key that names an image's file, and the name.
+
+    LVIS gives addresses: http://images.cocodataset.org/train2017/000000391895.jpg.
+    """
+    url = image.get("coco_url")
+    if "file_name" in image or not isinstance(url, str):
+        return "file_name", image.get("file_name")
+    return "coco_url", url.partition("://")[2].partition("/")[2]
 
 
 class _Document(JsonDocument):
@@ -184,14 +195,8 @@ class _Document(JsonDocument):
             sides.append(int(value))
         state = entry.get("state")
         known = State(state) if isinstance(state, str) and state in set(State) else State.DONE
-        return self.image_name(entry, place), sides[0], sides[1], known
-
-    def image_name(self, entry: dict[str, Any], place: str) -> str:
-        """LVIS names no files, but addresses: http://images.cocodataset.org/train2017/000000391895.jpg."""
-        url = entry.get("coco_url")
-        if "file_name" in entry or not isinstance(url, str):
-            return self.text(entry.get("file_name"), f"{place}.file_name")
-        return self.text(url.partition("://")[2].partition("/")[2], f"{place}.coco_url")
+        key, name = _named(entry)
+        return self.text(name, f"{place}.{key}"), sides[0], sides[1], known
 
     def annotation(
         self, entry: Any, place: str, labels: dict[Id, str], images: Any, seen: set[Id]
