@@ -381,6 +381,15 @@ def test_a_hundred_thousand_categories_are_read_at_once(tmp_path: Path) -> None:
     assert sum("they became one label" in remark.sentence for remark in reading.remarks) == 5
 
 
+def test_values_that_earlier_versions_kept_go_out_although_they_are_long_together(tmp_path: Path) -> None:
+    points = {key: [n + 0.125 for n in range(100, 300)] for key in ("face_kpts", "lefthand_kpts", "righthand_kpts")}
+    extra = to_extra("coco", {"id": 5, "image_id": 1, "category_id": 1, "more": points, "attributes": points})
+    boxes = [Box(0, 0, 0, (1, 2, 3, 4), extra=extra)]
+    (file,) = coco.write(snapshot(["cat"], [Image(1, "a.jpg", 40, 30, State.DONE)], boxes), tmp_path)
+    (written,) = json.loads(file.read_bytes())["annotations"]
+    assert {key: written[key] for key in points} == written["attributes"] == points
+
+
 @pytest.mark.parametrize(
     "extra", ['{"coco": [7]}', '{"coco": {"id": [], "more": 3, "attributes": 1}}', '{"coco": {"more": {"a": 1e999}}}']
 )

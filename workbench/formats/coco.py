@@ -179,7 +179,7 @@ def _near(file: Path) -> tuple[str, ...]:
 
 def _documents(snapshot: Snapshot, former: FormerIds) -> dict[Split, dict[str, Any]]:
     """One document per split in the order train, val, test, none; ids are unique across all of them."""
-    notes = [sane(from_extra(extra, "coco")) for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
+    notes = [_note(extra) for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
     names = distinct_paths(snapshot.images)
     categories = _category_ids(snapshot, notes, former)
     image_ids = _image_ids(snapshot, notes, former)
@@ -201,6 +201,14 @@ def _documents(snapshot: Snapshot, former: FormerIds) -> dict[Split, dict[str, A
                 "categories": listed,
             }
     return documents
+
+
+def _note(extra: str) -> dict[str, Any]:
+    """What a box was read with. Its values are judged one by one: earlier versions kept more of them than fit today."""
+    found = from_extra(extra, "coco")
+    if not isinstance(found, dict):
+        return {}
+    return found | {key: sane(found.get(key)) for key in ("more", "attributes")}
 
 
 def _image(snapshot: Snapshot, index: int, name: str, id: int | str) -> dict[str, Any]:
@@ -227,12 +235,9 @@ def _annotation(
         entry["ignore"] = 1
     values = {"truncated": truncated, "occluded": occluded, "note": snapshot.notes[row][0] if snapshot.notes else ""}
     attributes = {key: value for key, value in values.items() if value}
-    if isinstance(more := note.get("attributes"), dict):
-        attributes = more | attributes
-    if attributes:
+    if attributes := note.get("attributes", {}) | attributes:
         entry["attributes"] = attributes
-    others = note.get("more")
-    return entry | {k: v for k, v in others.items() if k not in entry} if isinstance(others, dict) else entry
+    return entry | {key: value for key, value in note.get("more", {}).items() if key not in entry}
 
 
 def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: FormerIds) -> list[int | str]:
