@@ -381,6 +381,13 @@ def test_a_written_folder_is_recognised_and_no_other_formats(tmp_path: Path) -> 
     assert formats.recognise(tmp_path / "annotations.xml") == [("cvat", 1.0)]
 
 
+def test_a_document_is_recognised_behind_many_other_xml_files(tmp_path: Path) -> None:
+    for number in range(30):
+        text(tmp_path / "a" / f"{number}.xml", "<config/>")
+    text(tmp_path / "b" / "annotations.xml", task(image(PLAIN)))
+    assert cvat.sniff(tmp_path) == 1
+
+
 @pytest.mark.parametrize(
     "other", ["<annotation><object/></annotation>", "<annotations/>", "", "<annotations><row/></annotations>"]
 )

@@ -40,7 +40,7 @@ class Cvat:
     tells_splits = True
 
     def sniff(self, path: Path) -> float:
-        return sniff_files(path, ".xml", _is_cvat)
+        return sniff_files(path, _FILE, _is_cvat) or sniff_files(path, ".xml", _is_cvat)  # not behind many others
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:
         return _Reader(path, images, settings).read()
