@@ -320,6 +320,17 @@ def test_the_file_of_the_whole_beside_those_of_the_splits_is_no_second_annotatio
     assert [r.file for r in plan.remarks if "in several files with the same boxes" in r.sentence] == ["a.jpg", "b.jpg"]
 
 
+@pytest.mark.parametrize("format", ["coco", "tfcsv"])
+def test_an_image_that_is_away_counts_once_although_two_files_speak_of_it(tmp_path: Path, format: str) -> None:
+    folder = in_files(tmp_path / "set", format, all="ab", train="a", val="b")
+    for file in folder.glob("*.jpg"):
+        file.unlink()
+    with Document.create(tmp_path / "p") as document:
+        plan = plan_import(document, folder, format)
+    assert (plan.missing, refused(plan)) == (2, ["There is no image file for it; its 1 box was left out."] * 2)
+    assert "2 images without a file left out (choose the folder of the images" in plan.sentence
+
+
 def test_an_image_in_the_files_of_two_splits_stays_in_one_and_is_told(tmp_path: Path) -> None:
     with Document.create(tmp_path / "p") as document:
         _, plan = brought(document, in_files(tmp_path / "set", "coco", train="ab", val="b"))

@@ -105,8 +105,7 @@ class ImportPlan:
         otherwise = formatting.count(self.split_otherwise, "image")
         more += [f"{otherwise} in another split here (kept)"] if self.split_otherwise else []
         if self.missing:
-            is_all = self.missing == len(self.reading.images)
-            where = " (choose the folder of the images, or add them to the project first)" if is_all else ""
+            where = "" if self.compared else " (choose the folder of the images, or add them to the project first)"
             more.append(f"{formatting.count(self.missing, 'image')} without a file left out{where}")
         more += [f"{formatting.count(self.alike, 'image')} the same already"] if self.alike else []
         more += [f"{self.left:,} labelled differently here, left as they are"] if self.left else []

@@ -72,16 +72,17 @@ def match(
     roots, names = _Roots(document, reading, folders), AmbiguousNames(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     found: list[tuple[ReadImage, Image, Path | None]] = []
-    missing = 0
+    missing = set[tuple[object, ...]]()  # by what is said of them, as several files may say it
     with ImageDescriber() as describe_one:
         for read in sorted(reading.images, key=_is_less):
             reading_progress.step("images compared")
             image, file = project.find(read), read.file
             if image is None and file is None:
-                missing += 1
-                if _is_labelled(read):
+                said = read.name, *_said(read)
+                if _is_labelled(read) and said not in missing:
                     sentence = f"There is no image file for it; its {count(len(read.boxes), 'box', 'was')} left out."
                     report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
+                missing.add(said)
                 continue
             if doubt := names.doubt(read, image):
                 if _is_labelled(read):
@@ -110,7 +111,7 @@ def match(
         matched.append(MatchedImage(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
     order = {id(read): place for place, read in enumerate(reading.images)}
     places = [order[id(read)] for read in taken.values()]
-    return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0])), missing
+    return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0])), len(missing)
 
 
 def _is_labelled(read: ReadImage) -> bool:
