@@ -9,6 +9,7 @@ import pytest
 from tests.formats.making import picture, snapshot, text
 from workbench import formats
 from workbench.core.project import Box, Image, Split, State
+from workbench.errors import Refused
 
 yolo = formats.load_all().get("yolo")
 
@@ -89,3 +90,15 @@ def test_images_that_did_not_come_with_their_labels_are_told_once(tmp_path: Path
     reading = yolo.read(tmp_path)
     assert [image.name for image in reading.images] == ["a", "b"]
     assert [remark.file for remark in reading.remarks if remark.level == "refused"] == ["a", "b"]
+
+
+def test_a_link_to_nothing_beside_the_data_yaml_is_no_second_data_set(tmp_path: Path) -> None:
+    text(tmp_path / "data.yaml", "names: [cat]\ntrain: images\n")
+    (tmp_path / "training.yaml").symlink_to("nowhere")
+    picture(tmp_path / "images" / "a.jpg")
+    text(tmp_path / "labels" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    assert [len(image.boxes) for image in yolo.read(tmp_path).images] == [1]
+    (tmp_path / "data.yaml").unlink()
+    (tmp_path / "other.yaml").symlink_to("nowhere")
+    with pytest.raises(Refused, match=r"^other\.yaml: it is a link to a file that is not there"):
+        yolo.read(tmp_path)

@@ -57,18 +57,23 @@ class YoloLayout:
 def description_of(path: Path, unread: bool = False) -> Path | None:
     """The data.yaml or obj.data of a data set, or None. Refused if there is more than one.
 
-    `unread`: whether one that can't be opened counts, too.
+    `unread`: whether one that can't be opened is returned where there is no other.
     """
     if path.is_file():
         return path if path.suffix.lower() in (".yaml", ".yml", ".data") else None
-    yamls = [f for f in files_below(path, (".yaml", ".yml")) if seems(is_data_yaml, f, unread)]
-    found = yamls or [f for f in files_below(path, ".data") if seems(_is_obj_data, f, unread)]
-    top = [f for f in found if f.parent == path]
-    found = top or found
+    found = _descriptions(path, unread=False)
+    if unread and not found:
+        found = _descriptions(path, unread=True)[:1]  # of several, too, reading tells what is wrong with one
     if len(found) > 1:
         names = ", ".join(display_name(f, path) for f in found[:5])
         raise Refused(path, f"there are several data sets here ({names}); choose one of them")
     return found[0] if found else None
+
+
+def _descriptions(path: Path, unread: bool) -> list[Path]:
+    yamls = [f for f in files_below(path, (".yaml", ".yml")) if seems(is_data_yaml, f, unread)]
+    found = yamls or [f for f in files_below(path, ".data") if seems(_is_obj_data, f, unread)]
+    return [f for f in found if f.parent == path] or found
 
 
 def is_data_yaml(file: Path) -> bool:
