@@ -257,6 +257,8 @@ def test_what_follows_edits_begins_with_the_refined_anchors(tmp_path: Path) -> N
     assert steps[-1].mean_iou > next(step for step in steps if step.iteration == 0).mean_iou
     assert fitted.fit.step.centres.tolist() == steps[-1].centres.tolist()
     assert fitted.fit.step.mean_iou == steps[-1].mean_iou
+    followed = fitted.fit.refit(np.zeros((0, 2)), [[30.0, 40.0]])
+    assert followed.mean_iou >= anchors.rate_anchors(fitted.fit.pool, steps[-1].centres).mean_iou
 
 
 @pytest.mark.parametrize("name", ["yolov2", "yolov3", "yolov4", "yolov4-csp"])

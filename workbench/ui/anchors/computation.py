@@ -249,7 +249,8 @@ def _computed(project: Path, choices: AnchorChoices, stopped: Callable[[], bool]
     if last is None:
         return
     order = np.argsort(boxes.images, kind="stable")
-    fit = AnchorFit(pool, choices.k, choices.seed, choices.update, choices.starts, centres=last.centres)
+    update = "median" if choices.refines else choices.update  # means would undo what was refined for the mean IoU
+    fit = AnchorFit(pool, choices.k, choices.seed, update, choices.starts, centres=last.centres)
     yield Fitted(fit, order, boxes.images[order], fell_back)
 
 
