@@ -65,6 +65,22 @@ def test_a_training_from_a_run_is_looked_at_again_where_runs_come_or_go(
         qtbot.waitUntil(lambda seen=seen: len(fakes.requests) == seen + 1)  # type: ignore[misc]
 
 
+def test_a_start_from_a_run_goes_ahead_though_that_is_renamed_meanwhile(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
+) -> None:
+    """What had been checked was of the former name, and nothing else was: Start said for ever that it was checked."""
+    begin_from, former = shown._setup.start_from.begin_from, tmp_path / "best.safetensors"
+    former.touch()
+    begin_from(former)
+    fakes.finishes.clear()
+    typed(shown, "batch", "3")
+    press(qtbot, shown, "train-start")
+    begin_from(former.rename(tmp_path / "renamed.safetensors"))
+    session.runs_changed.emit()
+    fakes.finishes.set()
+    qtbot.waitUntil(lambda: session.is_training)
+
+
 def test_a_start_from_a_run_does_not_wait_for_one_that_saves_often(
     qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
 ) -> None:

@@ -49,7 +49,7 @@ class PreflightPanel(QWidget):
         self.setObjectName("train-before")
         self._session, self._setup, self._measure = session, setup, measure
         self._turn = 0
-        self._start = False  # whether the file to start from was there, when that was looked at last
+        self._start: Path | None = None  # the file to start from, if it was there when that was looked at last
         self._job: Job | None = None  # of the estimate
         self._estimated_request: PreflightRequest | None = None  # what is being estimated
         self._checked_request: PreflightRequest | None = None  # what was checked last
@@ -103,14 +103,16 @@ class PreflightPanel(QWidget):
 
     @Slot()
     def _runs_changed(self) -> None:
-        """The run to start from may have disappeared or come back. Its weights change whenever it is evaluated."""
-        if self._start_is_there != self._start:
+        """The run to start from may have disappeared, come back or been renamed. That its weights change, as whenever
+        it is evaluated, is no reason.
+        """
+        if self._start_there != self._start:
             self._changed()
 
     @property
-    def _start_is_there(self) -> bool:
+    def _start_there(self) -> Path | None:
         start = self._setup.start_from.currentData()
-        return isinstance(start, Path) and start.exists()
+        return start if isinstance(start, Path) and start.exists() else None
 
     @Slot()
     def _outdated(self) -> None:
@@ -122,7 +124,7 @@ class PreflightPanel(QWidget):
     def _changed(self) -> None:
         """The findings shown are out of date; check again once the user pauses."""
         self._turn += 1
-        self._start = self._start_is_there
+        self._start = self._start_there
         self._setup.buttons.blocking_reason, self._setup.buttons.warnings = "", 0
         if self._cost.text() != TRYING:
             self._say("")
