@@ -117,6 +117,19 @@ def test_a_run_without_settings_is_taken_to_evaluate(tmp_path: Path) -> None:
     assert training_job.evaluates(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("resumed", "since", "is_end"), [(0, [evaluated(0)], True), (10, [], False), (10, [seen(1.0), evaluated(2)], True)]
+)
+def test_a_resumed_training_that_was_stopped_before_its_first_step_did_not_stop_with_an_evaluation(
+    resumed: int, since: list[Event], is_end: bool
+) -> None:
+    """The evaluation after which it had stopped the last time counted: though Stop was pressed, the queue went on."""
+    before: list[Event] = [STARTED, seen(1.0), evaluated(1), Finished(10, 1, True, 0.2, 9.0, "")] if resumed else []
+    at = since[-1].step if since and isinstance(since[-1], Evaluated) else resumed
+    story = [*before, replace(STARTED, resumed_step=resumed), *since, Finished(at, 1, True, 0.2, 9.0, "")]
+    assert training_end.is_end_of_evaluation(history_of(story)) == is_end
+
+
 # --- what is told ---
 
 

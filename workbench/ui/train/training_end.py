@@ -46,9 +46,14 @@ def _best(history: RunHistory) -> str:
 
 
 def is_end_of_evaluation(history: RunHistory) -> bool:
-    """Whether it stopped with an evaluation, as "Stop after the next evaluation" says."""
+    """Whether it stopped with an evaluation, as "Stop after the next evaluation" says: not with that after which it had
+    stopped before it was resumed.
+    """
     ended, evaluations = history.ended, history.evaluations
-    return isinstance(ended, Finished) and bool(evaluations) and evaluations[-1].step == ended.step
+    if not isinstance(ended, Finished) or not evaluations or history.started is None:
+        return False
+    is_former = 0 < ended.step == history.started.resumed_step
+    return evaluations[-1].step == ended.step and not is_former
 
 
 def outcome(name: str, history: RunHistory) -> str:
