@@ -234,6 +234,20 @@ def test_of_images_that_are_there_already_none_is_opened_again(
     assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all")]) == console.DONE
 
 
+def test_a_damaged_image_that_was_copied_anew_is_not_called_unreadable(tmp_path: Path, capsys: Capture) -> None:
+    """What was noted of it when it was added was told again, with the advice that had been followed."""
+    file = tmp_path / "all" / "a.png"
+    picture(file)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:20])
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "all")]) == console.DONE
+    for content, unreadable in ((whole[:20], 1), (whole, 0)):
+        file.write_bytes(content)
+        capsys.readouterr()
+        assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all"), "--json"]) == console.DONE
+        assert said(capsys) == {"images": 1, "added": 0, "unreadable": unreadable}
+
+
 def test_of_a_video_that_does_not_say_its_speed_not_every_frame_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -42,7 +42,9 @@ def add_images(
                     progress.to(done := done + 1, total)
                 added += len(document.add_described(folder, found))
         given = {os.path.abspath(folder / name) for folder, names in named.items() for name in names}
-        bad = [one for one in document.images() if one.problem and os.fspath(document.file(one)) in given]
+        noted = [(one, document.file(one)) for one in document.images() if one.problem]
+        again = [describe_one(file, one.path, 0) for one, file in noted if os.fspath(file) in given]
+        bad = [image for image in again if image.problem]  # those that were copied anew since are not
     if others:
         say(f"{formatting.count(len(others), 'file')} left out, not named like images: {others[0]}")
     if left_out.sentence:
