@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from pytestqt.qtbot import QtBot
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import Box, Label, Snapshot
 from workbench.errors import WorkbenchError
-from workbench.exchange import export_labels, remember, renumbered
+from workbench.exchange import ExportReport, PastExport, export_labels, remember, renumbered
 from workbench.ui.data import numbers_window
 from workbench.ui.main_window import MainWindow
 
@@ -35,10 +36,10 @@ def numbers(folder: Path) -> list[str]:
     return [line[0] for line in next(folder.rglob("a.txt")).read_text().splitlines()]
 
 
-def asked_to_move(window: MainWindow) -> QDialog:
-    """The window that comes when the first label is moved down."""
+def asked_to_move(window: MainWindow, row: int = 0) -> QDialog:
+    """The window that comes when the label in this row is moved down."""
     table = find(window, QTableView, "labels-table")
-    where = table.visualRect(table.model().index(0, 2)).center()
+    where = table.visualRect(table.model().index(row, 2)).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, where)
     find(window, QAbstractButton, "label-down").click()
     return find(window, QDialog, "numbers-window")
@@ -118,3 +119,27 @@ def test_a_folder_that_is_written_anew_as_its_project_is_closed_is_noted_in_it(
     assert numbers(folder) == ["1", "0"]
     with Document.open(project, read_only=True) as document:
         assert renumbered(document, edits.Batch(())) == ()
+
+
+def test_a_folder_that_is_being_written_is_not_written_by_a_second_change(
+    folder: Path, project: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second moved aside what the first had written so far, and the first was not awaited on closing."""
+    go_on, export_again = threading.Event(), numbers_window.export_again
+
+    def slow(snapshot: Snapshot, exported: PastExport) -> tuple[ExportReport, Path]:
+        go_on.wait(10)
+        return export_again(snapshot, exported)
+
+    monkeypatch.setattr(numbers_window, "export_again", slow)
+    window = open_window(project, "data")
+    find(asked_to_move(window), QAbstractButton, "numbers-both").click()
+    assert names(window) == ["dog", "cat"]
+    window.session.do(edits.AddLabels((Label(0, "owl"),)))
+    find(asked_to_move(window, 1), QAbstractButton, "numbers-both").click()
+    assert names(window) == ["dog", "cat", "owl"]
+    assert find(window, QLabel, "message-text").text().endswith("Change the labels when that is done.")
+    go_on.set()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert numbers(folder) == ["1", "0"]
+    assert [one.name for one in folder.parent.iterdir() if "before" in one.name] == ["set (numbers before 1)"]

@@ -159,6 +159,9 @@ class LabelEdits(QObject):
 
     def _agreed(self, edit: Edit, then: Callable[[], object], to_rewrite: tuple[RenumberedExport, ...]) -> None:
         document = self._session.document
+        if to_rewrite and self._rewriting is not None:  # a second one would move aside what the first is writing
+            self._session.inform("Exported folders are still being rewritten. Change the labels when that is done.")
+            return
         if document is None or not self._do(edit, then) or not to_rewrite:
             return
         home, folders = document.folder, tuple(one.exported for one in to_rewrite)
