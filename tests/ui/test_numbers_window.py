@@ -16,7 +16,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Snapshot
 from workbench.errors import WorkbenchError
-from workbench.exchange import ExportReport, PastExport, export_labels, remember, renumbered
+from workbench.exchange import ExportReport, PastExport, export_again, export_labels, remember, renumbered
 from workbench.ui.data import numbers_window
 from workbench.ui.main_window import MainWindow
 
@@ -125,7 +125,7 @@ def test_a_folder_that_is_being_written_is_not_written_by_a_second_change(
     folder: Path, project: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second moved aside what the first had written so far, and the first was not awaited on closing."""
-    go_on, export_again = threading.Event(), numbers_window.export_again
+    go_on = threading.Event()
 
     def slow(snapshot: Snapshot, exported: PastExport) -> tuple[ExportReport, Path]:
         go_on.wait(10)
