@@ -82,14 +82,15 @@ def test_a_huge_image_is_decoded_once_for_all_its_boxes(
     pixels = np.zeros((1200, 1600, 3), np.uint8)
     pixels[:, 800:] = 255
     PIL.Image.fromarray(pixels).save(file)
+    other = tmp_path / "other.jpg"
+    PIL.Image.fromarray(pixels).save(other)
     decoded: list[Path] = []
     real = images.thumbnail
     monkeypatch.setattr(images, "thumbnail", lambda file, *rest: decoded.append(file) or real(file, *rest))
     crops = Crops()
     left, right = (CropRequest(file, None, (x, 600, x + 80, 680)) for x in (0, 1200))
-    for request in (left, right):
-        crops.get(request)
-    qtbot.waitUntil(lambda: crops.get(left) is not None and crops.get(right) is not None)
+    by_size = left, CropRequest(other, None, left.part), right
+    qtbot.waitUntil(lambda: None not in list(map(crops.get, by_size)))  # a repaint asks for all
     assert [crops.get(one).picture.pixelColor(2, 2).red() > 128 for one in (left, right)] == [False, True]
-    assert decoded == [file]
+    assert decoded == [file, other]
     crops.close()

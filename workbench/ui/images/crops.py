@@ -6,6 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,7 @@ class Crops(QObject):
         self._wanted: OrderedDict[CropRequest, None] = OrderedDict()
         self._photographs = ImageCache(PHOTOGRAPHS)
         self._overview: tuple[object, np.ndarray] | None = None  # of the huge image cut last, with what it was made of
+        self._cut_last: Path | None = None
         self._background = Background("Crops", self._make, self)
         self._background.done.connect(self._received)
         # one request list per repaint, not one per crop
@@ -119,7 +121,11 @@ class Crops(QObject):
     def _ask(self) -> None:
         while len(self._wanted) > LATEST:
             self._wanted.popitem(last=False)
-        self._background.ask(tuple(self._wanted))
+        # by photograph, the one cut last first: few are kept decoded
+        by_file: dict[Path | None, list[CropRequest]] = {self._cut_last: []}
+        for request in self._wanted:
+            by_file.setdefault(request.file, []).append(request)
+        self._background.ask(tuple(chain.from_iterable(by_file.values())))
 
     @Slot(object, object)
     def _received(self, request: object, result: object) -> None:
@@ -146,6 +152,7 @@ class Crops(QObject):
         from workbench.core import images
         from workbench.ui.images.pictures import to_qimage
 
+        self._cut_last = request.file
         about = images.info(request.file)
         if about.is_huge:
             whole = self._overview_of(request)
