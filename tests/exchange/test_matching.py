@@ -317,7 +317,7 @@ def test_the_file_of_the_whole_beside_those_of_the_splits_is_no_second_annotatio
         assert counts == {"a.jpg": 1, "b.jpg": 1}
         assert [image.split for image in document.images()] == [Split.TRAIN, Split.VALIDATION]
     assert (plan.missing, refused(plan)) == (0, [])
-    assert [r.file for r in plan.remarks if "in several files with the same boxes" in r.sentence] == ["a.jpg", "b.jpg"]
+    assert [r.file for r in plan.remarks if "several times, with the same boxes" in r.sentence] == ["a.jpg", "b.jpg"]
 
 
 @pytest.mark.parametrize("format", ["coco", "tfcsv"])
@@ -329,6 +329,15 @@ def test_an_image_that_is_away_counts_once_although_two_files_speak_of_it(tmp_pa
         plan = plan_import(document, folder, format)
     assert (plan.missing, refused(plan)) == (2, ["There is no image file for it; its 1 box was left out."] * 2)
     assert "2 images without a file left out (choose the folder of the images" in plan.sentence
+
+
+def test_an_image_that_one_file_lists_twice_is_not_said_to_be_in_several(tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p") as document:
+        counts, plan = brought(document, in_files(tmp_path / "set", "coco", all="aa"))
+    assert (counts, plan.missing) == ({"a.jpg": 1}, 0)
+    assert [r.sentence for r in plan.remarks if r.file == "a.jpg"] == [
+        "It occurs several times, with the same boxes; they were taken once."
+    ]
 
 
 def test_an_image_in_the_files_of_two_splits_stays_in_one_and_is_told(tmp_path: Path) -> None:

@@ -131,8 +131,8 @@ def _tell_again(first: ReadImage, again: ReadImage, report: Report) -> None:
     if again.split and again.split is not first.split:
         sentence = f"The image is in two splits; it stays in {first.split}."
         report.say("repaired", again.name, sentence, kind="images in two splits")
-    sentence = "It occurs in several files with the same boxes; they were taken once."
-    report.say("read", again.name, sentence, kind="images in several files, taken once")
+    sentence = "It occurs several times, with the same boxes; they were taken once."
+    report.say("read", again.name, sentence, kind="images that occur several times, taken once")
 
 
 def _said(read: ReadImage) -> list[tuple[str, XYXY, tuple[bool, ...]]]:
