@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.inference.test_webcam import WithCameras
 from tests.ui.other_images_driver import boxes, clip, folder, grey, network, opened, session, window, words
 from tests.ui.window_driver import find
 from workbench.inference import webcam
+from workbench.training import runs
 from workbench.ui.inspect.other_images.window import OtherImagesWindow
 from workbench.ui.inspect.other_images.worker import OpenRequest as OpenSource
 
@@ -89,3 +91,27 @@ def test_a_closed_window_lets_the_network_go_and_opens_it_again_for_the_next_pic
     window.show()
     window.transport.step(1)
     qtbot.waitUntil(lambda: boxes(window) == 2)
+
+
+def test_another_run_that_is_chosen_turns_on_nothing_in_a_closed_window(
+    qtbot: QtBot, window: OtherImagesWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network was loaded, and the webcam went on, with nobody to see it."""
+    cameras = WithCameras()
+    cameras.endless = True
+    monkeypatch.setattr(webcam, "cv2", cameras)
+    window.open_source(OpenSource(None, 1))
+    qtbot.waitUntil(lambda: bool(cameras.made) and window.picture.picture is not None)
+    window.close()
+    qtbot.waitUntil(window._background.is_idle)
+    assert window._checkpoint is not None
+    last = Path(shutil.copy(window._checkpoint, window._checkpoint.with_name("last.safetensors")))
+    run = runs.info(last.parent)
+    window.set_run(run, last)
+    qtbot.waitUntil(window._background.is_idle)
+    assert window._worker._predictor is None
+    assert len(cameras.made) == 1
+    window.show()
+    window.set_run(run, last)
+    qtbot.waitUntil(lambda: window.picture.picture is not None)
+    qtbot.waitUntil(lambda: [camera.released for camera in cameras.made] == [True, True])

@@ -39,8 +39,8 @@ class OtherImagesButton(QPushButton):
             self._session.inform("There is no trained run to look with yet. Train one, or import weights.")
             return
         window = self._open_one() or OtherImagesWindow(self._session, self.window())
-        window.set_run(run, checkpoint)
         window.show()
+        window.set_run(run, checkpoint)  # of which it shows a picture only while it is visible itself
         window.raise_()
         window.activateWindow()
 

@@ -68,6 +68,8 @@ class Player(QObject):
     def picture_shown(self) -> None:
         """The requested picture is on the screen: schedule the next."""
         source, here = self._source, self._transport.index
+        if source is not None and source.is_live and not self.on:
+            self.camera_released.emit()  # it was opened for this one picture
         if not self.on or source is None:
             return
         if source.is_live:

@@ -172,7 +172,7 @@ class OtherImagesWindow(QDialog):
             kept = None
             self._session.report_error(error)
         point = kept or saved_evaluation.best_point(run.folder, checkpoint.name)
-        if (checkpoint, point) == (self._checkpoint, self._point):
+        if (checkpoint, point) == (self._checkpoint, self._point) and self._result is not None:
             return
         self._checkpoint, self._point = checkpoint, point
         self.side.set_point(point, is_kept=kept is not None)
@@ -238,8 +238,8 @@ class OtherImagesWindow(QDialog):
 
     @Slot()
     def _request_picture(self) -> None:
-        """Request the picture at the slider's position."""
-        if self._source is None or self._checkpoint is None:
+        """Request the picture at the slider's position; a closed window reads none, and turns no webcam on."""
+        if self._source is None or self._checkpoint is None or not self.isVisible():
             return
         if self._result is None:
             self.picture.say("Looking …", "text")
@@ -274,7 +274,7 @@ class OtherImagesWindow(QDialog):
         self.transport.show_source(source)
         self.player.set_source(source)
         self.side.offer_formats(source.is_video)
-        if source.is_live:
+        if source.is_live and self.isVisible():
             self.player.play()
         self._request_picture()
 
