@@ -142,7 +142,7 @@ class OtherImagesWindow(QDialog):
         self.transport.moved.connect(self._moved)
         self.transport.play_requested.connect(self.player.toggle)
         self.player.picture_wanted.connect(self._request_picture)
-        self.player.camera_released.connect(lambda: self._background.ask([ReleaseRequest()]))
+        self.player.camera_released.connect(lambda: self._background.add(ReleaseRequest()))
         self.side.changed.connect(self._show_boxes)
         self.side.run_requested.connect(self._request_picture)
         self.side.write_requested.connect(self._choose_where)
