@@ -103,6 +103,21 @@ def test_shards_tell_it_once_and_merge_to_the_same(half: Path, tmp_path: Path, o
         assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
 
 
+def test_a_video_that_can_not_be_opened_is_told_once_whatever_the_number_of_shards(tmp_path: Path) -> None:
+    """Each of them told it: of one video, "3 pictures could not be read"."""
+    (tmp_path / "ride.avi").write_bytes(b"no video")
+    cv2.imwrite(str(tmp_path / "b.png"), np.zeros((48, 64, 3), np.uint8))
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{tmp_path / 'ride.avi'}\n{tmp_path / 'b.png'}\n")
+    list(predict_files(stub(), [listed], tmp_path / "one", PredictionSettings()))
+    for number in (1, 2, 3):
+        list(predict_files(stub(), [listed], tmp_path / "all", PredictionSettings(shard=Shard(number, 3))))
+    *_, saved = merge(tmp_path / "all", ("json",))
+    assert isinstance(saved, PredictionsSaved)
+    assert (saved.images, saved.skipped) == (1, 1)
+    assert (tmp_path / "all" / "left_out.csv").read_text() == (tmp_path / "one" / "left_out.csv").read_text()
+
+
 @pytest.fixture
 def scratched(tmp_path: Path) -> Path:
     """Sixty frames, of which some in the middle can't be decoded."""

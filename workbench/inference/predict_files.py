@@ -12,6 +12,7 @@ import os
 import shlex
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -289,6 +290,8 @@ def merge(
     info = ResultsInfo(one.labels, one.listed.videos, one.spec.every, ids)
     done = [result_parts.progress_of(job.folder) for job in whole]
     images, skipped = sum(each.images for each in done), sum(each.skipped for each in done)
+    if skipped and len(whole) > 1:
+        skipped = sum(bool(row.skipped) for row in merged_rows(whole))
     files, remarks = list[Path](), list[str]()
     for name in formats:
         if name == "pictures":
@@ -316,10 +319,11 @@ def merged_rows(whole: Sequence[PredictionJob]) -> Iterator[ResultRow]:
     """The rows of all shards, in the order of a single listing."""
     if len(whole) == 1:
         return result_parts.rows(whole[0].folder)
-    return heapq.merge(
+    merged = heapq.merge(
         *(result_parts.rows(job.folder) for job in whole),
         key=lambda row: listing.sort_key(row.place, row.frame >= 0, row.frame),
     )
+    return (row for row, _ in groupby(merged))  # a video that can't be opened is told by each of them
 
 
 def predictor_labels(predictor: Predictor) -> tuple[Label, ...]:
