@@ -117,3 +117,12 @@ def test_a_folder_with_photographs_of_the_project_is_never_put_aside(project: Pa
         with pytest.raises(WorkbenchError, match="holds photographs of the project"):
             export_again(document.snapshot(), export_history.past_exports(document)[0])
         assert document.file(document.images()[0]).is_file()
+
+
+def test_a_folder_that_nobody_may_look_into_is_not_asked_about(project: Path, tmp_path: Path) -> None:
+    """As on a share that does not answer: each edit of labels ended in an error of the program."""
+    with Document.open(project) as document:
+        snapshot = document.snapshot()
+        report = export_labels(snapshot, "yolo", tmp_path / "set")
+        remember(document, dataclasses.replace(report, folder=tmp_path / ("x" * 300)), snapshot.labels, copied=False)
+        assert export_history.past_exports(document) == ()

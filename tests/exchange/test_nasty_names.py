@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats.making import picture
+from tests.formats.making import picture, voc_file, voc_object
 from tests.promises.form import full
 from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.image_lookup import FileMatch, ImageLookup, MatchKind
 from workbench.core.project import XYXY, Box, Label, Split, State
+from workbench.errors import WorkbenchError
 from workbench.exchange import ImportPlan, apply_import, export_labels, plan_import
 from workbench.exchange.ambiguous_names import AmbiguousNames
 
@@ -172,3 +173,15 @@ def test_the_check_fails_where_names_are_guessed(tmp_path: Path, monkeypatch: py
     names = Names(("a.jpg", "train/a.jpg", "b.jpg"), (), frozenset({0, 1}), True)
     with pytest.raises(AssertionError, match=r"wrong image|without a word|did not come back"):
         there_and_back(tmp_path, "createml", names)
+
+
+def test_photographs_that_nobody_may_look_at_stop_no_import_of_others(tmp_path: Path) -> None:
+    """The system refuses this name as it does a folder without permission, or a share that does not answer."""
+    away = tmp_path / ("x" * 300)
+    picture(tmp_path / "set" / "a.jpg")
+    (tmp_path / "set" / "a.xml").write_text(voc_file(voc_object("cat", (1, 1, 9, 9))))
+    with Document.create(tmp_path / "p") as document:
+        document.add_root(away)
+        assert plan_import(document, tmp_path / "set").added == 1
+        with pytest.raises(WorkbenchError, match="There is no file or folder"):
+            plan_import(document, away)

@@ -53,3 +53,14 @@ def test_a_video_of_which_no_frame_can_be_read_is_refused(
     else:
         with pytest.raises(Refused, match="none of the frames asked for can be read"):
             list(reading)
+
+
+def test_what_nobody_may_look_at_gets_a_sentence_when_it_is_dropped(open_window: Open, project: Path) -> None:
+    """The system refuses this name as it does a folder without permission, or a share that does not answer."""
+    window = open_window(project, "data")
+    find(window, DataPage, "page-data").image_adder.add([project / ("x" * 300)])
+    assert (
+        find(window, QLabel, "message-text")
+        .text()
+        .endswith("is not an image. Use Import labels for labels, and Add video for a video.")
+    )

@@ -67,7 +67,7 @@ def past_exports(document: Document) -> tuple[PastExport, ...]:
         labels = tuple((id, name) for id, name in value["labels"])
         folder = document.folder / value["folder"]
         found.append(PastExport(folder, value["format"], value["copied"], labels, document.folder))
-    return tuple(one for one in found if one.folder.is_dir())
+    return tuple(one for one in found if os.path.isdir(one.folder))
 
 
 def _written(document: Document, folder: Path) -> str:

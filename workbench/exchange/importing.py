@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,9 +91,9 @@ def plan_import(
     format = format or recognise(path)
     formats.load_all().get(format)  # WorkbenchError if there is none
     folders = [absolute(images)] if images is not None else []
-    if not path.exists() or (folders and not folders[0].is_dir()):
-        raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
-    roots = [root for root in document.roots().values() if root.is_dir()]
+    if not os.path.exists(path) or (folders and not os.path.isdir(folders[0])):
+        raise WorkbenchError(f"There is no file or folder {folders[0] if os.path.exists(path) else path}.")
+    roots = [root for root in document.roots().values() if os.path.isdir(root)]
     since = origins.now()
     by, by_boxes = settings, Report()
     renamed = {name: now for name, now in renamed_labels(document).items() if name not in names}

@@ -26,7 +26,7 @@ _LOOKED_INTO, _HEAD = 20, 65_536  # files, and bytes of each, that are searched 
 def recognise(path: Path) -> str:
     """The name of the format of `path`. WorkbenchError if it has none or may have several."""
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise WorkbenchError(f"There is no file or folder {path}.")
     failed: list[str] = []
     found = formats.recognise(path, failed)

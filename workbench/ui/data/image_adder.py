@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class ImageAdder(QObject):
         """Add files, and folders with everything below them."""
         if not self._session.may_change():
             return
-        folders = [path for path in paths if path.is_dir()]
+        folders = [path for path in paths if os.path.isdir(path)]
         left_out = SkippedFiles()
         named, others = gather_images([path for path in paths if path not in folders], left_out)
         for folder in folders:

@@ -55,7 +55,7 @@ def typed_path(text: str) -> Path | None:
 def free_folder(folder: Path) -> Path:
     """`folder`, or the same with a number if something exists there."""
     number, free = 1, folder
-    while free.exists():
+    while os.path.exists(free):
         number += 1
         free = folder.with_name(f"{folder.name} {number}")
     return free
