@@ -136,6 +136,20 @@ def test_without_a_folder_it_is_said_that_one_is_needed(qtbot: QtBot, open_windo
     assert exporting.button.isEnabled(), "nothing is being written"
 
 
+def test_a_folder_that_nobody_may_look_into_gets_a_sentence(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    """The system refuses this name as it does a folder without permission, or a share that does not answer."""
+    window, folder = open_window(labelled, "data"), str(tmp_path / ("x" * 300))
+    exporting = Exporting(qtbot, window)
+    exporting.wait()
+    exporting.folder.setText(folder)
+    exporting.button.click()
+    qtbot.waitUntil(lambda: "File name too long" in exporting.sentence)
+    exporting.dialog.close()
+    assert Exporting(qtbot, window).folder.text() == folder
+
+
 def test_each_format_says_what_it_loses_of_this_project(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     exporting = Exporting(qtbot, open_window(labelled, "data"))
     told = {}

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
-from workbench.core.project import Box
-from workbench.ui.data.importing.samples import _without_match
+from tests.formats.making import voc_file, voc_object
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Image
+from workbench.exchange import plan_import
+from workbench.ui.data.importing.findings import make_findings
+from workbench.ui.data.importing.samples import _without_match, make_sample
 
 
 def box(id: int, x: float, y: float, label: int = 1) -> Box:
@@ -29,3 +35,14 @@ def test_an_image_with_thousands_of_boxes_takes_no_gigabytes() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50 << 20
+
+
+def test_a_photograph_that_nobody_may_look_at_is_a_sample_without_picture(tmp_path: Path) -> None:
+    """The system refuses this name as it does a folder without permission, or a share that does not answer."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.xml").write_text(voc_file(voc_object("cat", (1, 1, 9, 9))))
+    with Document.create(tmp_path / "p") as document:
+        root = document.add_root(tmp_path / ("x" * 300))
+        document.do(edits.AddImages((Image(0, "a.jpg", 40, 30, root=root),)))
+        sample = make_sample(document, make_findings(document, plan_import(document, tmp_path / "set")), 0)
+    assert (sample.name, sample.file, len(sample.boxes)) == ("a.jpg", None, 1)

@@ -50,7 +50,7 @@ class ImageCopy:
 
 def is_export(folder: Path) -> bool:
     """Whether this folder was filled by an export, so that another may replace it."""
-    return (folder / LIST).is_file()
+    return os.path.isfile(folder / LIST)
 
 
 def holds_something(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,7 @@ class ExportWindow(QDialog):
         document = self._session.document
         if document is None:
             return
-        if not self._folder.text() or Path(self._folder.text()).exists():
+        if not self._folder.text() or os.path.exists(self._folder.text()):
             self._folder.setText(str(free_folder(document.folder / "exports" / "labels")))
         if not self._is_chosen:
             place = self._format.findData(_last_import_format(document))

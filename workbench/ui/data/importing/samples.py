@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def make_sample(document: Document, found: ImportFindings, row: int) -> Sample:
     labels = {label.id: label for label in (*document.labels(), *label_of.values())}
     return Sample(
         name=one.image.name if one.image.id else one.image.path,
-        file=file if file is not None and file.is_file() else None,
+        file=file if file is not None and os.path.isfile(file) else None,
         size=(one.image.width, one.image.height),
         boxes=boxes,
         project_boxes=project_boxes,
