@@ -15,6 +15,7 @@ from PIL import Image as Picture
 
 from tests.contract import members
 from tests.formats.making import snapshot
+from tests.promises import annotation_seeds, attack_names, damaged_sets
 from workbench import formats
 from workbench.core.project import Box, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -23,6 +24,11 @@ from workbench.formats import LOSSES, Format
 BUILT_IN = (
     "voc", "coco", "yolo", "cvat", "labelme", "createml", "tfcsv", "openimages", "kitti", "labelstudio", "vott",
 )  # fmt: skip
+TABLES = {
+    "damaged_sets._MADE": damaged_sets.FORMATS,
+    "annotation_seeds.SEEDS": tuple(annotation_seeds.SEEDS),
+    "attack_names.USES": tuple(format for format, _ in attack_names.USES.values()),
+}
 FAMILY = "formats"  # see conftest.py: `name` is each of them
 SIZE = (64, 48)
 OWN = {
@@ -49,8 +55,15 @@ OWN = {
 
 def test_built_in_formats_are_registered() -> None:
     there = {name for name, _ in formats.load_all() if formats.formats.owner(name) == "built in"}
-    todo = "name them in BUILT_IN, or not; CONTRIBUTING.md, A format in one file, says where else"
+    todo = "BUILT_IN names the formats of workbench/formats; CONTRIBUTING.md, A format in one file, says what else does"
     assert there == set(BUILT_IN), f"{', '.join(sorted(there ^ set(BUILT_IN)))}: {todo}"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_files_of_every_built_in_format_are_damaged(table: str) -> None:
+    """By tests/promises, which run over tables: a format that is in none would pass them unseen."""
+    lacking = set(BUILT_IN) - set(TABLES[table])
+    assert not lacking, f"{table} in tests/promises lacks {', '.join(sorted(lacking))}"
 
 
 def test_a_format_has_a_title_and_loses_known_things(name: str) -> None:
@@ -153,10 +166,12 @@ def test_what_is_written_is_read_again(name: str, tmp_path_factory: pytest.TempP
             assert (read.state, read.split or Split.NONE) == (image.state, image.split), f"state or split of {place}"
             rows = snapshot.rows(index)
             xyxy = np.array([box.xyxy for box in read.boxes]).reshape(-1, 4)
-            np.testing.assert_allclose(xyxy, snapshot.boxes[rows], atol=1e-5, rtol=0)
-            assert [b.label for b in read.boxes] == [snapshot.labels[i].name for i in snapshot.label_index[rows]]
-            told = [[b.difficult, b.truncated, b.occluded, b.crowd] for b in read.boxes]
-            assert told == snapshot.flags[rows].tolist(), "difficult, truncated, occluded and crowd of each box"
+            told = f"the boxes of {place}, xyxy"
+            np.testing.assert_allclose(xyxy, snapshot.boxes[rows], atol=1e-5, rtol=0, err_msg=told)
+            labels = [snapshot.labels[i].name for i in snapshot.label_index[rows]]
+            assert [b.label for b in read.boxes] == labels, f"the labels of the boxes of {place}"
+            marks = [[b.difficult, b.truncated, b.occluded, b.crowd] for b in read.boxes]
+            assert marks == snapshot.flags[rows].tolist(), "difficult, truncated, occluded and crowd of each box"
             assert [b.note for b in read.boxes] == [note for note, _ in snapshot.notes[rows]], "the boxes' notes"
 
     check()
@@ -325,6 +340,7 @@ def test_a_broken_file_is_refused_with_its_name_and_line(name: str, tmp_path: Pa
         "vott": ("x-export.json", '{"tags": [],\n "assets": NaN, "videoSettings": {}}'),
         "yolo": ("labels/a.txt", "0 0.5 0.5 0.5 0.5\n0 nan 1 1 1\n"),
     }
+    assert name in broken, f"`broken` here has no file of {name} with damage in its second line: add one"
     file, content = broken[name]
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(content)
