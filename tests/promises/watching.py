@@ -14,7 +14,7 @@ _PATHS = {  # audit events, and how many of their first arguments are paths
     "shutil.copymode": 2, "shutil.move": 2, "shutil.rmtree": 1, "sqlite3.connect": 1, "os.chdir": 1,
 }  # fmt: skip
 _NEVER = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "socket.getaddrinfo")
-_IMPORTS = (sys.prefix, sys.base_prefix, Path(__file__).parents[2], *(folder for folder in sys.path if folder))
+_IMPORTS = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]), *(folder for folder in sys.path if folder))
 _PYTHON = tuple({os.path.realpath(path) for path in _IMPORTS})  # also packages borrowed from another environment
 _allowed: tuple[str, ...] = ()
 _seen: list[str] = []
