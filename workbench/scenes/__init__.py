@@ -70,17 +70,17 @@ def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int
     `seed` decides which images stay unlabelled and which are for validation and test. To report progress, iterate
     `write_scenes` yourself and pass the collected scenes to this function.
     """
+    by_file = {scene.file: scene for scene in scenes}  # this may write them
     document = Document.create(folder, folder / PHOTOGRAPHS, name=NAME)
     with contextlib.ExitStack() as undo:
         undo.callback(remove_files, folder)
         undo.callback(document.close)
-        _label(document, scenes, unlabelled, seed)
+        _label(document, by_file, unlabelled, seed)
         undo.pop_all()
     return document
 
 
-def _label(document: Document, scenes: Iterable[Scene], unlabelled: int, seed: int) -> None:
-    by_file = {scene.file: scene for scene in scenes}
+def _label(document: Document, by_file: dict[str, Scene], unlabelled: int, seed: int) -> None:
     document.do(edits.AddLabels(tuple(_labels())))
     label_ids = {label.name: label.id for label in document.labels()}
     all_ids = [image.id for image in document.images()]
