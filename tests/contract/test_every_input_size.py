@@ -8,6 +8,7 @@ from tests import networks
 from tests.contract.test_every_detector import FROM_CFG, PX, TWO, build, images
 from workbench import detectors
 from workbench.errors import WorkbenchError
+from workbench.training import schedule
 
 FAMILY = "detectors"  # see conftest.py: `name` is each of them
 
@@ -21,6 +22,14 @@ def test_an_input_side_that_is_no_multiple_of_its_own_is_refused_with_the_neares
     near = -(-96 // multiple) * multiple
     with pytest.raises(WorkbenchError, match=f"multiple of {multiple}, .*Try {near}\\."):
         build(name, px=near + 1)
+
+
+def test_it_takes_the_sides_that_training_varies_by(name: str) -> None:
+    kind = detectors.load_all().get(name)
+    assert kind.fixed_size or schedule.STRIDE % kind.multiple == 0, (
+        f"`multiple` is {kind.multiple}, but the setting `sizes` varies the input side in steps of {schedule.STRIDE}:"
+        " let it divide that, or set fixed_size = True"
+    )
 
 
 def test_anchors_that_are_no_sizes_are_refused(name: str) -> None:
