@@ -30,7 +30,7 @@ from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.commands import HELP
 from workbench.ui.images import thumbnails
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 PATIENCE = 300.0  # seconds for a page to be ready
 WIDE = 960  # px of a picture on a help page

@@ -24,8 +24,8 @@ from tests.benchmarks import peers
 from workbench.core.project import Box, Label
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.images import pictures
-from workbench.ui.widgets.boxes_painter import BoxesLayer, draw_rects, mitred_pen
-from workbench.ui.widgets.view_transform import ViewTransform, fitted
+from workbench.ui.images.boxes_painter import BoxesLayer, draw_rects, mitred_pen
+from workbench.ui.images.view_transform import ViewTransform, fitted
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 WIDTH, HEIGHT, COUNT = 4000, 3000, 10_000

@@ -30,7 +30,7 @@ from workbench.ui.annotate.canvas_painter import selection_area
 from workbench.ui.images import pictures
 from workbench.ui.images.pictures import TiledPicture
 from workbench.ui.images.tiles import Tiles
-from workbench.ui.widgets.view_transform import ViewTransform
+from workbench.ui.images.view_transform import ViewTransform
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 WIDTH, HEIGHT = 4000, 3000

@@ -24,11 +24,11 @@ from workbench.ui import theme
 from workbench.ui.annotate.image_list import ImageTable
 from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.images import thumbnails
+from workbench.ui.images.image_delegates import ImageTile, tile_size
 from workbench.ui.images.images_model import Filter, ImagesModel
-from workbench.ui.main_window import MainWindow
 from workbench.ui.session import Session
-from workbench.ui.widgets.image_delegates import ImageTile, tile_size
 from workbench.ui.widgets.tile_view import TileView
+from workbench.ui.window.main_window import MainWindow
 
 MANY, FEW = 1_000_000, 10_000
 NAMES = 50_000

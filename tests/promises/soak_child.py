@@ -24,7 +24,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
-import workbench.ui.main_window as main_window
+import workbench.ui.window.main_window as main_window
 from tests.promises.soak_hand import Condition
 from tests.promises.soak_measure import LoopClock, kinds_of_objects, measured
 from tests.promises.soak_session import Plan, Session

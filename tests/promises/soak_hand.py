@@ -21,7 +21,7 @@ from tests.ui.window_driver import find, key_of
 from workbench.core.document import Document
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.background import Background
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 Condition = Callable[[], bool]
 Steps = Iterator[Condition | None]

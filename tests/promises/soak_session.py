@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from tests.promises.soak_hand import SoakHand, Steps
 from tests.promises.whole_session import CTRL, LEFT, NONE, SHIFT
 from tests.ui.window_driver import find
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 LABELS = ("ball", "crate", "gear", "leaf", "star")
 MOST = 10

@@ -28,7 +28,7 @@ from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.side_panel import DetailsPanel
 from workbench.ui.images import pictures
 from workbench.ui.images.pictures import Picture
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 NONE, CTRL, SHIFT = (
     Qt.KeyboardModifier.NoModifier,

@@ -21,7 +21,7 @@ from tests.promises.walk_model import XYXY, Model, Thing, compare
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.images import unread_images
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier

@@ -29,7 +29,7 @@ from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.project import Split, State
 from workbench.training import runs
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 NONE, CTRL, SHIFT = (
     Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier,

@@ -20,10 +20,11 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, write_photographs
 from workbench.core.document import Document
-from workbench.ui import garbage_collector, job, theme, window_closing
+from workbench.ui import garbage_collector, job, theme
 from workbench.ui.garbage_collector import GarbageCollector
-from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets import announcements
+from workbench.ui.window import window_closing
+from workbench.ui.window.main_window import MainWindow
 
 LONG_ENOUGH = 30_000
 """Milliseconds that a test waits for what must come unless it says how long: beside other programs, 5 s are few."""
@@ -52,7 +53,7 @@ def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def trainings_may_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is there to answer; tests/ui/test_window_closing.py has the question itself."""
+    """Nobody is there to answer; tests/ui/window/test_window_closing.py has the question itself."""
     monkeypatch.setattr(window_closing, "ask", lambda *_: True)
 
 

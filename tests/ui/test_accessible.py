@@ -38,10 +38,10 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.ui.inspect.other_images.label_counts import LabelCountTable
-from workbench.ui.main_window import MainWindow
 from workbench.ui.page_specs import PAGE_SPECS
 from workbench.ui.train.compare.tables import Table
-from workbench.ui.widgets.keys_sheet import KeyDialog
+from workbench.ui.window.keys_sheet import KeyDialog
+from workbench.ui.window.main_window import MainWindow
 
 CONTROLS = (
     QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QGraphicsView, QLineEdit,

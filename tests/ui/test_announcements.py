@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.label_page_project import labelled
+from tests.ui.annotate.label_page_project import labelled
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core import edits
 from workbench.core.project import Label

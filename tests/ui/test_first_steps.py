@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.formats.making import voc_file, voc_object
-from tests.ui.data_page_driver import press
+from tests.ui.data.data_page_driver import press
 from tests.ui.window_driver import HEIGHT, WIDTH, Open, find, write_photographs
 from workbench import formats
 from workbench.core import edits
@@ -32,9 +32,9 @@ from workbench.ui.data.labels_model import NAME
 from workbench.ui.data.page import DataPage
 from workbench.ui.job import Job
 from workbench.ui.project import label_search
-from workbench.ui.widgets.help_window import HelpWindow
 from workbench.ui.widgets.rows import RowsView
 from workbench.ui.widgets.tile_view import TileView
+from workbench.ui.window.help_window import HelpWindow
 
 LONG = "Platelets, also the clumped and the giant ones that are larger than seven micrometres"
 

@@ -10,8 +10,8 @@ from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.label_page_project import CTRL, corners, labelled
-from tests.ui.test_review import Bench, bench, session
+from tests.ui.annotate.label_page_project import CTRL, corners, labelled
+from tests.ui.inspect.test_review import Bench, bench, session
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.project import State

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.label_page_project import labelled
+from tests.ui.annotate.label_page_project import labelled
 from tests.ui.window_driver import Open, find
 from workbench.ui import theme
 from workbench.ui.data import summary
@@ -29,9 +29,9 @@ from workbench.ui.project.recent import RecentProject
 from workbench.ui.start.recent_cards import RecentCard
 from workbench.ui.start.welcome_cards import WelcomeCard
 from workbench.ui.widgets.elided import ElidedCombo
-from workbench.ui.widgets.rail import RailButton
 from workbench.ui.widgets.tables import style_table
 from workbench.ui.widgets.tile_view import TileView
+from workbench.ui.window.rail import RailButton
 
 __all__ = ["labelled"]  # a fixture
 

@@ -26,7 +26,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split, State
 from workbench.training import runs
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.slow
 SMALL = {"epochs": "2", "input_px": "96", "batch": "4", "width": "0.25", "threads": "1"}

@@ -19,9 +19,9 @@ from pytestqt.qtbot import QtBot
 from workbench.core.document import Document
 from workbench.core.project import Box
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.main_window import MainWindow
 from workbench.ui.page import Page
 from workbench.ui.session import Session
+from workbench.ui.window.main_window import MainWindow
 
 WIDTH, HEIGHT = 200, 100
 Open = Callable[..., MainWindow]

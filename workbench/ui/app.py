@@ -21,7 +21,7 @@ import platformdirs
 if TYPE_CHECKING:
     from PySide6.QtCore import QMessageLogContext, QtMsgType
 
-    from workbench.ui.main_window import MainWindow
+    from workbench.ui.window.main_window import MainWindow
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def run(project: Path | None) -> int:
 
     from workbench.stop_signals import stop_signals
     from workbench.ui import crashes, preferences, theme
-    from workbench.ui.main_window import MainWindow
+    from workbench.ui.window.main_window import MainWindow
 
     # How long a job's Python code may hold up the window's each time, in s: the default of 5 ms is a third of a frame.
     sys.setswitchinterval(0.001)

@@ -19,8 +19,8 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
 from workbench.core.document import Document
-from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.tile_view import TileView
+from workbench.ui.window.main_window import MainWindow
 
 PHOTOGRAPHS, PROJECT = map(Path, sys.argv[1:3])
 BLOCK = 0.016

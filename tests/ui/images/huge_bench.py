@@ -21,7 +21,7 @@ from workbench.ui import theme
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.images.pictures import Picture, TiledPicture
-from workbench.ui.widgets.view_transform import ViewTransform
+from workbench.ui.images.view_transform import ViewTransform
 
 WIDTH, HEIGHT, BLOCK = 2400, 1700, 100
 RGB = tuple[int, ...]

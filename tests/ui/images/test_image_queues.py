@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ui.inspect_page_driver import make_run, session_fixture
+from tests.ui.inspect.inspect_page_driver import make_run, session_fixture
 from workbench.inference import image_queue
 from workbench.inference.image_queue import RankingRequest
 from workbench.training.runs import RECIPE

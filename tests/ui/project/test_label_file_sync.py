@@ -20,8 +20,8 @@ from workbench.errors import WorkbenchError
 from workbench.exchange import autosync
 from workbench.ui.data.label_files_window import LabelFilesWindow
 from workbench.ui.data.page import DataPage
-from workbench.ui.main_window import MainWindow
 from workbench.ui.project import label_file_sync
+from workbench.ui.window.main_window import MainWindow
 
 
 @pytest.fixture

@@ -29,10 +29,10 @@ from workbench.core.project import Box, Image, Label, State
 from workbench.core.store import Store
 from workbench.ui.images import thumbnails
 from workbench.ui.images.images_model import Filter, ImagesModel, Order
-from workbench.ui.main_window import MainWindow
 from workbench.ui.project import project_opener
 from workbench.ui.session import Session
 from workbench.ui.widgets.tile_view import TileView
+from workbench.ui.window.main_window import MainWindow
 
 
 @pytest.fixture

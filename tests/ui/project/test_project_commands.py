@@ -17,9 +17,9 @@ from workbench.core import backups, edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
-from workbench.ui.main_window import MainWindow
 from workbench.ui.project import project_opener, recent
 from workbench.ui.project.older_copies import ABOUT, CHOOSE, OlderCopiesWindow, restore_copy
+from workbench.ui.window.main_window import MainWindow
 
 THEN, LATER = datetime(2026, 11, 20, 12), datetime(2026, 11, 21, 12)
 

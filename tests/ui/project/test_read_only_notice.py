@@ -14,9 +14,9 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
-from workbench.ui import window_closing
-from workbench.ui.main_window import MainWindow
 from workbench.ui.project.read_only_notice import CHANGED, FREE
+from workbench.ui.window import window_closing
+from workbench.ui.window.main_window import MainWindow
 
 
 def come_back(window: MainWindow, qapp: QApplication) -> str:

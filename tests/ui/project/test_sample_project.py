@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from tests.ui.data_page_driver import press
+from tests.ui.data.data_page_driver import press
 from tests.ui.window_driver import Open, find
 from workbench import scenes
 from workbench.core import edits

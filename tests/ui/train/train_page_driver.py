@@ -19,9 +19,9 @@ from workbench.core.project import Box, Label, State
 from workbench.training import events
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
+from workbench.ui.plots.plot import Plot
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
-from workbench.ui.widgets.plot import Plot
 
 
 def progress(step: int, steps: int = 40) -> Progress:

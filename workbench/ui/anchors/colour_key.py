@@ -10,7 +10,7 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtWidgets import QLabel
 
 from workbench.ui import theme
-from workbench.ui.widgets.legend import cut
+from workbench.ui.plots.legend import cut
 
 MOST = 12
 """Names shown at most; the list beside the plot has them all."""

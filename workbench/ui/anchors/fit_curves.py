@@ -17,7 +17,7 @@ from workbench.anchors import Step
 from workbench.ui import theme
 from workbench.ui.anchors.computation import MOST_ANCHORS
 from workbench.ui.anchors.fitting_label import FittingLabel
-from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
+from workbench.ui.plots.plot import BOTTOM_RIGHT, Plot
 
 CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
 SHOWN = "mean IoU, as shown"

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGraphicsPathItem, QWidget
 
 from workbench.ui import theme
 from workbench.ui.anchors.cloud import Cloud
-from workbench.ui.widgets.plot import Plot
+from workbench.ui.plots.plot import Plot
 
 BAR_ROOM = 48  # px
 

@@ -22,7 +22,7 @@ from workbench.ui.anchors.colour_key import ColourKey
 from workbench.ui.anchors.edge_arrows import EdgeArrows
 from workbench.ui.anchors.points import Colours, Points
 from workbench.ui.anchors.size_lines import SizeLines
-from workbench.ui.widgets.plot import Plot
+from workbench.ui.plots.plot import Plot
 
 REACH = 12.0  # screen pixels from a point within which a click hits it
 GRIP = 10.0  # and from the middle of an anchor

@@ -18,8 +18,8 @@ from workbench.ui.annotate import canvas_painter, geometry, gestures, hit_testin
 from workbench.ui.annotate.gestures import DrawGesture, DrawingAids, Gesture, MoveGesture, NudgeGesture, ResizeGesture
 from workbench.ui.annotate.nudging import ARROWS, ArrowKeys, ends_nudge, nudged
 from workbench.ui.annotate.space_key import SpaceKey
-from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
-from workbench.ui.widgets.picture_view import PictureView
+from workbench.ui.images.boxes_painter import BoxesLayer, BoxStyle
+from workbench.ui.images.picture_view import PictureView
 
 BORDER = 3.0
 """Widget pixels within which a side snaps to the image's border; at 6, boxes that end 4 pixels before it snapped."""

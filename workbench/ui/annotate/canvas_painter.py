@@ -15,7 +15,7 @@ from workbench.ui import theme
 from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.geometry import HANDLES
 from workbench.ui.annotate.gestures import POINTS, DrawGesture, MoveGesture, PointsGesture, ResizeGesture, SelectGesture
-from workbench.ui.widgets.boxes_painter import draw_outlined_rect, draw_rects, mitred_pen, name_plate, paint_tag
+from workbench.ui.images.boxes_painter import draw_outlined_rect, draw_rects, mitred_pen, name_plate, paint_tag
 
 if TYPE_CHECKING:
     from workbench.ui.annotate.canvas import Canvas

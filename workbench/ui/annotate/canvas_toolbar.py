@@ -12,8 +12,8 @@ from workbench.core.formatting import count
 from workbench.core.project import Image
 from workbench.ui import theme
 from workbench.ui.actions import tell_key
+from workbench.ui.images.image_delegates import STATE_ICONS
 from workbench.ui.widgets.file_names import NamedLine
-from workbench.ui.widgets.image_delegates import STATE_ICONS
 from workbench.ui.widgets.popups import Menu
 
 _TINT = 45

@@ -18,13 +18,13 @@ from workbench.core.formatting import count as counted
 from workbench.core.project import FINISHED
 from workbench.ui import theme
 from workbench.ui.images import image_queues, thumbnails
+from workbench.ui.images.image_delegates import ImageRow, row_height
+from workbench.ui.images.image_filter import ORDERS, ImageFilter
 from workbench.ui.images.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.escape_filter import EscapeFilter
-from workbench.ui.widgets.image_delegates import ImageRow, row_height
-from workbench.ui.widgets.image_filter import ORDERS, ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
 
 _LEAST = 176

@@ -27,7 +27,6 @@ from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.image_navigation import ImageNavigation
 from workbench.ui.annotate.label_chooser import LabelChooser
-from workbench.ui.annotate.label_keys import digit_of
 from workbench.ui.annotate.label_menu import LabelMenu
 from workbench.ui.annotate.label_prompt import LabelPrompt
 from workbench.ui.annotate.one_way_shortcut import OneWayShortcut
@@ -38,6 +37,7 @@ from workbench.ui.annotate.suggest_bar import SuggestBar
 from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images import thumbnails, unread_images
 from workbench.ui.images.pictures import Picture
+from workbench.ui.label_keys import digit_of
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.train.trainer_view.launcher import add_menu_action

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QLabel, QWidget, QWidgetAction
 
 from workbench.ui import preferences, theme
-from workbench.ui.widgets.boxes_painter import MARKS, BoxStyle
+from workbench.ui.images.boxes_painter import MARKS, BoxStyle
 from workbench.ui.widgets.popups import Menu
 
 _KEPT = "label/boxes"

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from workbench.ui import theme
 from workbench.ui.annotate.gestures import ResizeGesture
-from workbench.ui.widgets.boxes_painter import name_plate
+from workbench.ui.images.boxes_painter import name_plate
 
 if TYPE_CHECKING:
     from workbench.inference.suggest import Suggestion

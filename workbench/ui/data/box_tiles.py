@@ -16,8 +16,8 @@ from workbench.core.project import XYXY
 from workbench.ui import theme
 from workbench.ui.images.crop_painter import on_tile, paint_crop
 from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around
+from workbench.ui.images.image_delegates import paint_background, paint_outline
 from workbench.ui.session import Session
-from workbench.ui.widgets.image_delegates import paint_background, paint_outline
 
 BOX_TILE = Qt.ItemDataRole.UserRole  # BoxTile: all that a tile paints
 _PICTURE = 116  # px, height

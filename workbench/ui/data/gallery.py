@@ -26,11 +26,11 @@ from workbench.ui.data.box_gallery import BoxGallery
 from workbench.ui.data.loss_bar import LossBar
 from workbench.ui.data.selection_bar import SelectionBar
 from workbench.ui.images import thumbnails, unread_images
+from workbench.ui.images.image_delegates import ImageTile, tile_size
+from workbench.ui.images.image_filter import ImageFilter
 from workbench.ui.images.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.escape_filter import EscapeFilter
-from workbench.ui.widgets.image_delegates import ImageTile, tile_size
-from workbench.ui.widgets.image_filter import ImageFilter
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
 

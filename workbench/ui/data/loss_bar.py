@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 from workbench.core.formatting import count
 from workbench.ui import theme
 from workbench.ui.images import image_losses
+from workbench.ui.images.loss_scale import LossScale
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
-from workbench.ui.widgets.loss_scale import LossScale
 
 _HELP = "List the images with the highest loss first: wrong labels are among them"
 _ABOUT = (

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 from workbench.core.box_statistics import BoxStatistics, Histogram
 from workbench.ui import theme
-from workbench.ui.widgets.plot import Plot
+from workbench.ui.plots.plot import Plot
 
 NAMED = 12
 """Most labels to be named below their bars; with more, numbers."""

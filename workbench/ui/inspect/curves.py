@@ -12,8 +12,8 @@ from workbench.ui import theme
 from workbench.ui.inspect.charts import CHARTS, ChartDrawing
 from workbench.ui.inspect.state import InspectState
 from workbench.ui.inspect.tab import InspectTab
+from workbench.ui.plots.plot import BOTTOM_LEFT, Plot
 from workbench.ui.widgets.elided import ElidedCombo
-from workbench.ui.widgets.plot import BOTTOM_LEFT, Plot
 
 NEAR = 16  # px, the largest distance of a click from its point
 ALL = "all labels"

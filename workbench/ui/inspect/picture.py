@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.colours import DARK
-from workbench.ui.widgets.box_names import NAMELESS, BoxGroup, Floats, NamePlate, boxes_at, name_plates, pointer_plates
-from workbench.ui.widgets.boxes_painter import draw_rects, name_plate
-from workbench.ui.widgets.pointed_view import PointedView
+from workbench.ui.images.box_names import NAMELESS, BoxGroup, Floats, NamePlate, boxes_at, name_plates, pointer_plates
+from workbench.ui.images.boxes_painter import draw_rects, name_plate
+from workbench.ui.images.pointed_view import PointedView
 
 
 @dataclass(frozen=True, slots=True)

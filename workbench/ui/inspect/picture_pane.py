@@ -18,13 +18,13 @@ from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.images import pictures
+from workbench.ui.images.box_names import BoxGroup
 from workbench.ui.images.pictures import Picture
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.comparer import Comparison
 from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
 from workbench.ui.inspect.picture import ONE_RUN, TWO_RUNS, WRONG, BoxLegend, InspectPicture
 from workbench.ui.inspect.state import OVERLAP
-from workbench.ui.widgets.box_names import BoxGroup
 from workbench.ui.widgets.file_names import NamedLine
 
 

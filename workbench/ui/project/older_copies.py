@@ -23,12 +23,13 @@ from workbench.core import backups
 from workbench.core.backups import Backup, CopyContents
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
-from workbench.ui import theme, window_closing
+from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.project.auto_backup import run_waiting
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary, push_button
 from workbench.ui.widgets.tables import AT_RIGHT, align_heads, deferred_column_sizing, make_copyable, style_table
+from workbench.ui.window import window_closing
 
 ABOUT = (
     "The project's file is copied in every hour with changes; the copies of the last ten hours and the last seven days"

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QApplication
 from workbench.core import formatting
 from workbench.core.files import absolute
 from workbench.errors import Damaged, WorkbenchError
-from workbench.ui import window_closing
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.project import label_search, recent, sample_project
@@ -22,6 +21,7 @@ from workbench.ui.project.auto_backup import AutoBackup, ask_to_restore
 from workbench.ui.project.label_file_sync import LabelFileSync
 from workbench.ui.project.read_only_notice import ReadOnlyNotice
 from workbench.ui.session import Session, project_of
+from workbench.ui.window import window_closing
 
 if TYPE_CHECKING:  # later: the window is painted before NumPy is imported
     from workbench.core.document import Document

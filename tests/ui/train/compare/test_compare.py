@@ -23,6 +23,7 @@ from workbench.training import run_actions, runs
 from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
 from workbench.training.header import KEY, CheckpointHeader
 from workbench.ui import theme
+from workbench.ui.plots.plot import Plot
 from workbench.ui.session import Session
 from workbench.ui.train.compare import differences
 from workbench.ui.train.compare.differences import best_of
@@ -30,7 +31,6 @@ from workbench.ui.train.compare.run_reader import POINTS, ComparedRun, RunReader
 from workbench.ui.train.compare.window import CompareWindow
 from workbench.ui.train.runs import runs_table
 from workbench.ui.train.runs.runs_table import COLUMNS
-from workbench.ui.widgets.plot import Plot
 
 __all__ = ["session"]  # the fixture
 NAN = math.nan

@@ -33,13 +33,13 @@ from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.job_progress import JobProgress
-from workbench.ui.main_window import MainWindow
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.form.fetch_window import FetchWindow
 from workbench.ui.train.form.start_from import FRESH, PUBLISHED, StartFrom
 from workbench.ui.train.runs.weights_window import WeightsWindow
 from workbench.ui.train.work import PublishedWeights
+from workbench.ui.window.main_window import MainWindow
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ from workbench.core.project import Box
 from workbench.training import recipes, record
 from workbench.training.events import Evaluated, Finished
 from workbench.training.request import RunRequest
+from workbench.ui.images.box_names import COVERED
 from workbench.ui.images.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train import work
@@ -49,7 +50,6 @@ from workbench.ui.train.live.picture import LivePicture, PictureContent
 from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.runs.history import RunHistory, history_of
-from workbench.ui.widgets.box_names import COVERED
 
 __all__ = ["batch_worker", "pane", "session", "window"]  # fixtures
 

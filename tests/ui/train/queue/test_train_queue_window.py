@@ -14,7 +14,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.training import queue_file, runs
-from workbench.ui.main_window import MainWindow
+from workbench.ui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.slow
 SMALL = {"epochs": "2", "input_px": "64", "batch": "2", "width": "0.1", "threads": "1"}

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
-from tests.ui.inspect_page_driver import make_run
-from tests.ui.label_page_project import labelled
+from tests.ui.annotate.label_page_project import labelled
+from tests.ui.inspect.inspect_page_driver import make_run
 from tests.ui.train.runs.run_list_driver import ENDED
 from tests.ui.train.train_page_driver import FakeTraining, label_all, press, ready, session, text
 from tests.ui.window_driver import Open, find, shown_page

@@ -10,13 +10,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QLineEdit, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from tests.ui.test_tab_order import reached
+from tests.ui.widgets.test_tab_order import reached
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.training import runs
-from workbench.ui.main_window import MainWindow
 from workbench.ui.train.runs.weights_window import HINT, WeightsWindow
+from workbench.ui.window.main_window import MainWindow
 
 
 @pytest.fixture

@@ -30,12 +30,12 @@ from workbench.core.document import Document
 from workbench.training import recipes, record, runs
 from workbench.training.request import RunRequest
 from workbench.ui.commands import BY_NAME
-from workbench.ui.main_window import MainWindow
 from workbench.ui.train.form.start_from import StartFrom
 from workbench.ui.train.trainer_view import window as window_module
 from workbench.ui.train.trainer_view.picture import AssignmentPicture
 from workbench.ui.train.trainer_view.requests import FRESH, StartWeights
 from workbench.ui.train.trainer_view.window import TrainerViewWindow
+from workbench.ui.window.main_window import MainWindow
 
 __all__ = ["labelled"]
 

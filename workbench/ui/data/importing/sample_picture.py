@@ -10,8 +10,8 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QWheel
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import Box, Label
-from workbench.ui.widgets.boxes_painter import UNDER, BoxesLayer, BoxStyle, draw_rects
-from workbench.ui.widgets.picture_view import PictureView
+from workbench.ui.images.boxes_painter import UNDER, BoxesLayer, BoxStyle, draw_rects
+from workbench.ui.images.picture_view import PictureView
 
 _CLICK = 4.0
 """Pixels that the mouse may move in a click."""

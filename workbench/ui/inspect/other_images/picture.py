@@ -9,9 +9,9 @@ from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPen
 from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui import theme
-from workbench.ui.widgets.box_names import free_place
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, elided_name, name_plate
-from workbench.ui.widgets.picture_view import PictureView
+from workbench.ui.images.box_names import free_place
+from workbench.ui.images.boxes_painter import UNDER, draw_rects, elided_name, name_plate
+from workbench.ui.images.picture_view import PictureView
 
 _NONE = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 

@@ -13,8 +13,8 @@ from workbench.ui import theme
 from workbench.ui.colours import DARK
 from workbench.ui.images.crop_painter import on_tile, paint_crop
 from workbench.ui.images.crops import Crop
+from workbench.ui.images.image_delegates import paint_background
 from workbench.ui.inspect.review.queue_model import ARROW, TILE_DATA, TileData
-from workbench.ui.widgets.image_delegates import paint_background
 
 TILE, PICTURE = QSize(176, 192), 132  # px: two fit side by side when the page has its usual shape; height
 _Index = QModelIndex | QPersistentModelIndex

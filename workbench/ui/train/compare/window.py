@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QSplitter
 from workbench.core.former_names import current_names
 from workbench.ui import theme
 from workbench.ui.background import Background
+from workbench.ui.plots.legend import Place
+from workbench.ui.plots.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
 from workbench.ui.session import Session
 from workbench.ui.train.compare import differences, tables
 from workbench.ui.train.compare.run_reader import ComparedRun, RunReader
 from workbench.ui.train.compare.tables import Table
-from workbench.ui.widgets.legend import Place
-from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
 from workbench.ui.widgets.popups import Combo
 
 SIDE = (1120, 680)  # px

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
+from workbench.ui.images.boxes_painter import UNDER, draw_rects, mitred_pen
+from workbench.ui.images.view_transform import ViewTransform
 from workbench.ui.train.live.batch_work import Tile
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen
-from workbench.ui.widgets.view_transform import ViewTransform
 
 TILE = Qt.ItemDataRole.UserRole  # a Tile, a WorkbenchError, or None while it is being made
 SIZE = QSize(216, 236)

@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from workbench.core.formatting import count
 from workbench.ui import theme
+from workbench.ui.images.box_names import BoxGroup, NamePlate, boxes_at, name_plates, pointer_plates
+from workbench.ui.images.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
 from workbench.ui.images.pictures import Picture
-from workbench.ui.widgets.box_names import BoxGroup, NamePlate, boxes_at, name_plates, pointer_plates
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
-from workbench.ui.widgets.pointed_view import PointedView
-from workbench.ui.widgets.view_transform import ViewTransform, fitted
+from workbench.ui.images.pointed_view import PointedView
+from workbench.ui.images.view_transform import ViewTransform, fitted
 
 UNKNOWN = "#b3b3b3"
 """The colour of a label that the project no longer has."""

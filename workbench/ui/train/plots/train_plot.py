@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QToolButton, QWidget
 
 from workbench.ui import preferences, theme
-from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
+from workbench.ui.plots.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
 
 CSV, PNG = "csv", "png"
 LEAST = (160, 110)  # px, a plot's minimum width and height

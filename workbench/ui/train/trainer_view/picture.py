@@ -18,11 +18,11 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.formatting import count
 from workbench.ui import theme
+from workbench.ui.images.boxes_painter import UNDER, draw_rects, mitred_pen
+from workbench.ui.images.picture_view import PictureView
 from workbench.ui.train.trainer_view.colours import INKS, colour_indices, colour_of
 from workbench.ui.train.trainer_view.marks import Marks, marks
 from workbench.ui.train.trainer_view.requests import AssignmentResult, Floats
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen
-from workbench.ui.widgets.picture_view import PictureView
 
 MANY = 100
 """With more positives, only their centres are shown until a box is chosen: else they would hide the picture."""

@@ -1,0 +1,176 @@
+"""Selected boxes: the name of one, always in sight, those of several in their corners; handles; also during a drag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
+from PySide6.QtGui import QAction, QColor, QImage, QPaintEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from tests.ui.annotate.label_page_project import CTRL, labelled, names
+from tests.ui.window_driver import Open, WindowDriver, find
+from workbench.core.document import Document
+from workbench.core.edits import AddLabels, RemoveLabel
+from workbench.core.project import Box, Label
+from workbench.ui import keys
+from workbench.ui.images.view_transform import ViewTransform
+
+__all__ = ["labelled"]  # a fixture
+COLOUR = "#12fe34"
+
+
+@pytest.fixture
+def long_name(labelled: Path) -> Path:
+    """b.png has a narrow box at its right border, whose label has a name of a hundred letters."""
+    with Document.open(labelled) as document:
+        document.do(AddLabels((Label(0, "long-name-" * 10, COLOUR),)))
+        document.draw((Box(0, document.images()[1].id, document.labels()[-1].id, (190, 40, 196, 90)),))
+    return labelled
+
+
+def seen(hand: WindowDriver) -> np.ndarray:
+    """(H, W) uint32, the canvas as it is painted."""
+    image = hand.canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), image.width()).copy()
+
+
+class Painted(QObject):
+    """The area that was painted since it began."""
+
+    def __init__(self, watched: QObject) -> None:
+        super().__init__(watched)
+        self.area = QRect()
+        watched.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.area = self.area.united(event.region().boundingRect())
+        return False
+
+
+def opened(qtbot: QtBot, open_window: Open, project: Path) -> WindowDriver:
+    hand = WindowDriver(qtbot, open_window(project))
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_Tab)
+    return hand
+
+
+def test_a_dragged_box_leaves_no_piece_of_its_name_behind(qtbot: QtBot, open_window: Open, long_name: Path) -> None:
+    hand = opened(qtbot, open_window, long_name)
+    start = hand.at(193, 60)
+    QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    QApplication.processEvents()
+    before, painted = seen(hand), Painted(hand.canvas)
+    QTest.mouseMove(hand.canvas, start + QPoint(-90, -30))
+    QApplication.processEvents()
+    area = painted.area
+    hand.canvas.removeEventFilter(painted)
+    rows, columns = np.nonzero(before != seen(hand))
+    assert len(rows)
+    stale = [(x, y) for x, y in zip(columns.tolist(), rows.tolist(), strict=True) if not area.contains(x, y)]
+    QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    assert not stale, "pixels that have changed, but were not painted again"
+
+
+def test_the_name_of_a_box_at_the_border_is_in_sight_and_elided(
+    qtbot: QtBot, open_window: Open, long_name: Path
+) -> None:
+    hand = opened(qtbot, open_window, long_name)
+    rows, columns = np.nonzero(seen(hand) == QColor(COLOUR).rgb())
+    plate = columns[rows == rows.min() + 1]
+    assert 150 < np.ptp(plate) < 300
+
+
+def test_several_selected_boxes_keep_their_names(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        image, labels = document.images()[0].id, document.labels()
+        document.draw((Box(0, image, labels[1].id, (100, 20, 180, 90)),))
+        colour = QColor(labels[1].colour).rgb()
+    hand = WindowDriver(qtbot, open_window(labelled))
+
+    def has_name() -> bool:
+        x, y = hand.at(100, 20).toTuple()
+        return bool(seen(hand)[y + 9, x + 4] == colour)
+
+    assert has_name()
+    hand.key(Qt.Key.Key_A, CTRL)
+    assert len(hand.canvas.selected) == 2
+    assert has_name()
+
+
+def test_the_handles_of_a_tiny_box_leave_its_object_in_sight(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        image, label = document.images()[0].id, document.labels()[0].id
+        document.draw((Box(0, image, label, (120, 40, 123, 43)),))
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.canvas.set_view(ViewTransform(3.0, 0.0, 0.0))
+    hand.canvas.select_next(-1)
+    assert len(hand.canvas.selected) == 1
+    around = seen(hand)[115:135, 355:375]
+    assert (around == QColor(Qt.GlobalColor.white).rgb()).any(), "it has handles"
+    hand.key(Qt.Key.Key_Escape)
+    assert np.array_equal(around[8:11, 8:11], seen(hand)[123:126, 363:366])
+
+
+def test_no_key_acts_on_hidden_boxes_and_one_that_is_drawn_shows_them_again(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Del deleted the selected one unseen, and a box that was drawn seemed to be lost."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_H, CTRL)
+    hand.key(Qt.Key.Key_Delete)
+    hand.key("2")
+    assert names(labelled) == ["cell"]
+    hand.draw((100, 30), (150, 90))
+    assert names(labelled) == ["cell", "plate"]
+    assert not hand.canvas.hidden
+    assert not find(hand.window, QAction, "action-hide-boxes").isChecked()
+
+
+def test_who_came_only_to_look_is_told_the_way_on_also_where_it_has_no_key(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """It ended with "The next image is ."."""
+    keys.use("labelImg", {"next-image": ()})
+    try:
+        hand = WindowDriver(qtbot, open_window(labelled))
+        hand.window.session.boxes_requested.emit(hand.canvas.layer.ids)
+        hand.key(Qt.Key.Key_Right)
+    finally:
+        keys.use("labelImg", {})
+    words = "Nothing was moved: arrows move boxes that you clicked. Ctrl+K and its name goes to the next image."
+    assert find(hand.window, QLabel, "message-text").text() == words
+
+
+def test_copied_boxes_whose_label_is_gone_are_not_pasted_and_it_is_said(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Nothing happened, and nothing was said."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_C, CTRL)
+    hand.window.session.do(RemoveLabel(hand.window.session.label_id))
+    hand.key(Qt.Key.Key_V, CTRL)
+    assert names(labelled) == []
+    assert find(hand.window, QLabel, "message-text").text().startswith("The labels of the copied boxes are gone.")
+
+
+@pytest.mark.parametrize(("key", "modifier"), [(Qt.Key.Key_Tab, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_A, CTRL)])
+def test_a_key_that_selects_boxes_shows_the_hidden_ones(
+    qtbot: QtBot, open_window: Open, labelled: Path, key: Qt.Key, modifier: Qt.KeyboardModifier
+) -> None:
+    """Tab and Ctrl+A selected them unseen, for Del to delete."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_H, CTRL)
+    hand.key(key, modifier)
+    assert hand.canvas.selected
+    assert not hand.canvas.hidden
+    assert not find(hand.window, QAction, "action-hide-boxes").isChecked()

@@ -1,0 +1,81 @@
+"""In which order Ctrl+K lists what it finds, and by what it finds it."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication
+
+from workbench.ui.actions import escape_mnemonics
+from workbench.ui.commands import BY_NAME, COMMANDS
+from workbench.ui.window import finder_entries
+from workbench.ui.window.finder import HELP, IMAGE, LABEL, SETTING, FinderEntry, _matching
+
+
+def nothing() -> None:
+    """What choosing does here."""
+
+
+THINGS = [
+    FinderEntry("Quit", "Ctrl+Q", nothing),
+    FinderEntry("Undo", "Ctrl+Z", nothing),
+    FinderEntry("Retrain from here", "", nothing),
+    FinderEntry("Go to Train", "Ctrl+4", nothing),
+    FinderEntry("Start training", "Ctrl+Return", nothing),
+    FinderEntry("Training on several cards", HELP, nothing),
+    FinderEntry("train", LABEL, nothing),
+    FinderEntry("trains/0001.jpg", IMAGE, nothing),
+]
+IN_ORDER = [THINGS[row].words for row in (6, 7, 3, 4, 2, 5)]
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("ctrl", []),
+    ("tr", IN_ORDER),
+    ("train", IN_ORDER),
+    ("start tr", ["Start training"]),
+    ("help", ["Training on several cards"]),
+    ("label tr", ["train"]),
+    ("qu", ["Quit"]),
+])  # fmt: skip
+def test_names_are_searched_and_not_keys(text: str, expected: list[str]) -> None:
+    found = [thing.words for thing in _matching(THINGS, text)]
+    assert found == expected
+
+
+def test_settings_of_a_training_are_found_by_what_explains_them_after_all_that_is_called_so() -> None:
+    """ "folds" and "cross-validation" found nothing, and the help told of a setting that one had to look for."""
+    things = [*finder_entries.training_settings(lambda name: name), FinderEntry("cross-validation.jpg", IMAGE, nothing)]
+    assert next((one.words, one.beside) for one in _matching(things, "folds")) == ("Folds", SETTING)
+    assert [one.words for one in _matching(things, "cross-val")] == ["cross-validation.jpg", "Folds"]
+    assert _matching(things, "cross-val")[1].act() == "folds"
+
+
+def test_without_a_word_all_stand_in_their_order() -> None:
+    assert _matching(THINGS, " ") == THINGS
+
+
+def test_who_wants_to_predict_finds_where() -> None:
+    """It was called "Look" everywhere, and nobody who searched for it had that word."""
+    commands = [FinderEntry(one.text, HELP if one.name.startswith("help-") else "", nothing) for one in COMMANDS]
+    assert [thing.words for thing in _matching(commands, "predict")][:1] == [BY_NAME["look-elsewhere"].text]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_to_stop_means_what_runs_while_something_runs(qapp: QApplication, runs: bool) -> None:
+    """ "Stop drawing" stood first, and Enter left the page on which a training was to be stopped."""
+    keep = QObject()
+    for name in ("cancel", "anchors-play", "stop-job", "pause-job"):
+        action = QAction(BY_NAME[name].text, keep, enabled=runs or not name.endswith("-job"))
+        action.setObjectName(f"action-{name}")
+    found = list(finder_entries.commands(keep.findChildren(QAction), lambda action: action))
+    for text, name in (("stop", "stop-job"), ("pause", "pause-job")):
+        assert (_matching(found, text)[0].words == BY_NAME[name].text) == runs
+
+
+def test_a_name_with_an_ampersand_is_listed_as_it_is(qapp: QApplication) -> None:
+    keep = QObject()
+    action = QAction(escape_mnemonics("Undo: Add label R&D"), keep)
+    action.setObjectName("action-undo")
+    assert [one.words for one in finder_entries.commands([action], lambda action: action)] == ["Undo: Add label R&D"]
