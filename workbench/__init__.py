@@ -19,10 +19,11 @@ row, a flag, a TOML key and a line of documentation.
 All of this is plain Python without Qt. cli/ and ui/ are two thin layers on top: the window and the command line
 iterate the same generators.
 
-ui/ has a folder for each page of the window (start, data, annotate, anchors, train, inspect, export), and three for
-what pages share: project/ opens and backs up projects, images/ has their pixels, lists and tiles, widgets/ one widget
-per file. What lies beside them is the window itself: commands and keys, the theme, and `job.Job`, the only class to
-cross threads.
+ui/ has window/, the main window with its bars, menus and dialogs, and below it a folder for each page (start, data,
+annotate, anchors, train, inspect, export); pages never import each other. They share project/, which opens and backs up
+projects, images/ (their pixels, lists, tiles, and boxes on pictures), plots/, and widgets/, which know nothing of a
+project. Beside them lie the session that all pages follow, commands and keys, the theme, and `job.Job`, the only class
+to cross threads.
 """
 
 __version__ = "0.1.0"

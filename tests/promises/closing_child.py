@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
 import workbench.ui.window.main_window as main_window
 from workbench.__main__ import main
 from workbench.ui.job import Job
+from workbench.ui.project import training_question
 from workbench.ui.session import Session
-from workbench.ui.window import window_closing
 
 LOOK = 10
 """Milliseconds between two looks whether a job has begun."""
@@ -52,7 +52,7 @@ class Acting(main_window.MainWindow):
             QTimer.singleShot(self.after, self._leave)
 
     def _leave(self) -> None:
-        window_closing.ask = lambda *_: True  # tests/ui/window/test_window_closing.py has the question
+        training_question.ask = lambda *_: True  # tests/ui/window/test_window_closing.py has the question
         print("closing", time.time(), flush=True)
         self.close()
 

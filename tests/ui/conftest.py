@@ -22,8 +22,8 @@ from tests.ui.window_driver import Open, write_photographs
 from workbench.core.document import Document
 from workbench.ui import garbage_collector, job, theme
 from workbench.ui.garbage_collector import GarbageCollector
+from workbench.ui.project import training_question
 from workbench.ui.widgets import announcements
-from workbench.ui.window import window_closing
 from workbench.ui.window.main_window import MainWindow
 
 LONG_ENOUGH = 30_000
@@ -54,7 +54,7 @@ def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def trainings_may_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is there to answer; tests/ui/window/test_window_closing.py has the question itself."""
-    monkeypatch.setattr(window_closing, "ask", lambda *_: True)
+    monkeypatch.setattr(training_question, "ask", lambda *_: True)
 
 
 @pytest.fixture(autouse=True)

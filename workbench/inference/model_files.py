@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from workbench.training.recipes import Recipe
 
 FILES = "Trained networks (*.safetensors *.weights *.onnx *.pth *.pt);;All files (*)"
-FROM_CFG = "darknet-cfg"  # the plugin that reads any cfg
+FROM_CFG = "darknet-cfg"  # the plugin that reads any cfg, which its user has to name
 NAMES = (".names", ".txt")
 _CLASSES = re.compile(r"^\s*classes\s*=\s*(\d+)", re.MULTILINE)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMenu, QWidget
 
 from workbench.ui import keys, theme
 from workbench.ui.commands import BY_NAME, Command
@@ -46,6 +46,14 @@ def make_action(
 def _give_keys(action: QAction, command: Command) -> None:
     action.setShortcuts([QKeySequence(key) for key in keys.of(command.name) if key != CANVAS_KEY])
     action.setToolTip(tooltip(command))
+
+
+def offer_in(menu: QMenu, name: str, page: QWidget) -> None:
+    """Add the action of command `name`, which the window around `page` has, to a context menu of the page."""
+    action = page.window().findChild(QAction, f"action-{name}")
+    if isinstance(action, QAction):
+        action.setShortcutVisibleInContextMenu(True)  # a Mac would hide it
+        menu.addAction(action)
 
 
 def run_or_say(action: QAction | None, say: Callable[[str], object]) -> None:

@@ -14,8 +14,8 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
+from workbench.ui.project import training_question
 from workbench.ui.project.read_only_notice import CHANGED, FREE
-from workbench.ui.window import window_closing
 from workbench.ui.window.main_window import MainWindow
 
 
@@ -60,7 +60,7 @@ def test_a_training_is_asked_about_before_the_project_is_opened_again(
     with Document.open(project):
         window = open_window(project)
         before = window.session.document
-    monkeypatch.setattr(window_closing, "may_stop", lambda _: False)
+    monkeypatch.setattr(training_question, "may_stop", lambda _: False)
     assert come_back(window, qapp) == FREE
     find(window, QPushButton, "message-button").click()
     assert window.session.document is before

@@ -20,7 +20,7 @@ from workbench.core.backups import Backup
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.ui.job import Job
-from workbench.ui.project import project_opener
+from workbench.ui.project import project_opener, training_question
 from workbench.ui.project.older_copies import restore_copy
 from workbench.ui.window import window_closing
 from workbench.ui.window.main_window import MainWindow
@@ -56,7 +56,7 @@ def test_a_window_closes_when_the_training_has_ended_its_step(
     assert "Training tiny-1 was stopped" in find(said, QLabel, "message-text").text()
 
 
-REAL = window_closing.ask  # before conftest answers for a person
+REAL = training_question.ask  # before conftest answers for a person
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def running(
     open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[MainWindow, Job, threading.Event]:
     """The window with a training that goes on until it is told to stop, or the event is set."""
-    monkeypatch.setattr(window_closing, "ask", REAL)
+    monkeypatch.setattr(training_question, "ask", REAL)
     window, over = open_window(project, "label"), threading.Event()
 
     def train(job: Job) -> Iterator[int]:
@@ -165,7 +165,7 @@ def test_the_question_tells_what_becomes_of_trainings_that_wait(
     when_asked(QMessageBox, look)
     window.close()
     over.set()
-    assert told[0].endswith(window_closing.QUEUED) is waits
+    assert told[0].endswith(training_question.QUEUED) is waits
 
 
 def test_ctrl_c_in_the_terminal_asks_nothing(running: tuple[MainWindow, Job, threading.Event]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.core.resize import FitMode
 from workbench.errors import WorkbenchError
+from workbench.inference.model_files import FROM_CFG
 from workbench.ui.anchors.computation import Boxes
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ NARROWEST = 0.05  # width of the network that is built: the rules are the same a
 MOST_INPUTS = 400
 """Images, or tiles of them, whose boxes are assigned at most: SSD compares each box with thousands of its own."""
 SLOTS = 256  # inputs x boxes at once: bounds the memory for boxes x points x 4
-NEEDS_A_FILE = ("darknet-cfg",)
-"""Detectors that need a file of the user's, which only the Train page asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def detectors() -> tuple[tuple[str, str], ...]:
     """(name, title) of all detectors that can be chosen here."""
     from workbench import detectors as known
 
-    return tuple((name, kind.title) for name, kind in known.load_all() if name not in NEEDS_A_FILE)
+    return tuple((name, kind.title) for name, kind in known.load_all() if name != FROM_CFG)
 
 
 def need_of(name: str, count: int = 0) -> Need:

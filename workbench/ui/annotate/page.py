@@ -16,7 +16,7 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences
-from workbench.ui.actions import CANVAS_KEY, make_action, with_keys
+from workbench.ui.actions import CANVAS_KEY, make_action, offer_in, with_keys
 from workbench.ui.annotate import box_here, list_keys
 from workbench.ui.annotate.box_actions import BoxActions
 from workbench.ui.annotate.box_commands import BoxCommands
@@ -40,7 +40,6 @@ from workbench.ui.images.pictures import Picture
 from workbench.ui.label_keys import digit_of
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.train.trainer_view.launcher import add_menu_action
 from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.empty_state import EmptyState
 
@@ -394,5 +393,5 @@ class AnnotatePage(Page):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.canvas.rect().contains(self.canvas.mapFrom(self, event.pos())):
             menu = self._of_boxes.menu(self)
-            add_menu_action(menu, self.session, self)
+            offer_in(menu, "seen", self)
             menu.popup(event.globalPos())

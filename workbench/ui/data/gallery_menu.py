@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QWidget
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split, State
+from workbench.ui.actions import offer_in
 from workbench.ui.data.box_entries import add_box_entries
 from workbench.ui.images import unread_images
 from workbench.ui.images.images_model import Filter
 from workbench.ui.session import Session
-from workbench.ui.train.trainer_view.launcher import add_menu_action
 from workbench.ui.widgets.popups import Menu
 
 
@@ -41,7 +41,7 @@ class GalleryMenu(Menu):
         words = f"{whose} boxes ({total:,})"
         add_box_entries(self, session, words, total, lambda: document.box_ids(selected), page)
         self.addSeparator()
-        add_menu_action(self, session, page)
+        offer_in(self, "seen", page)
         self.addSeparator()
 
     def _add_states(self, session: Session, selected: tuple[int, ...]) -> None:

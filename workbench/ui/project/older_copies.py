@@ -25,11 +25,11 @@ from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
+from workbench.ui.project import training_question
 from workbench.ui.project.auto_backup import run_waiting
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary, push_button
 from workbench.ui.widgets.tables import AT_RIGHT, align_heads, deferred_column_sizing, make_copyable, style_table
-from workbench.ui.window import window_closing
 
 ABOUT = (
     "The project's file is copied in every hour with changes; the copies of the last ten hours and the last seven days"
@@ -158,7 +158,7 @@ def restore_copy(session: Session, copy: Backup) -> None:
     document = session.document
     if document is None or copy.file.parent not in (document.folder, document.folder / backups.FOLDER):
         return
-    if not window_closing.may_stop(session, window_closing.GOING_BACK):
+    if not training_question.may_stop(session, training_question.GOING_BACK):
         return
     folder = document.folder
     session.keep_view()

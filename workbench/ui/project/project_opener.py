@@ -16,12 +16,11 @@ from workbench.core.files import absolute
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
-from workbench.ui.project import label_search, recent, sample_project
+from workbench.ui.project import label_search, recent, sample_project, training_question
 from workbench.ui.project.auto_backup import AutoBackup, ask_to_restore
 from workbench.ui.project.label_file_sync import LabelFileSync
 from workbench.ui.project.read_only_notice import ReadOnlyNotice
 from workbench.ui.session import Session, project_of
-from workbench.ui.window import window_closing
 
 if TYPE_CHECKING:  # later: the window is painted before NumPy is imported
     from workbench.core.document import Document
@@ -82,7 +81,7 @@ class ProjectOpener(QObject):
             self._take_place(shown)
             self.opened.emit()
             return True
-        if not window_closing.may_stop(self._session):
+        if not training_question.may_stop(self._session):
             return False
         try:
             if _file_size(folder) > AT_ONCE:
@@ -128,7 +127,7 @@ class ProjectOpener(QObject):
                 WorkbenchError(f"There is already a project in {folder}. Open it, or choose another folder.")
             )
             return
-        if not window_closing.may_stop(self._session):
+        if not training_question.may_stop(self._session):
             return
         self._give_up()
         title = f"Reading {photographs.name}"

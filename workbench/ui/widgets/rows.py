@@ -52,9 +52,11 @@ class RowsModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.rows: tuple[ListRow, ...] = ()
+        self.indents = False  # a row has something before its text: then all leave room for it
 
     def set_rows(self, rows: Sequence[ListRow]) -> None:
         new = tuple(rows)
+        self.indents = any(row.before for row in new)
         if [row.id for row in new] == [row.id for row in self.rows]:
             self.rows = new
             if new:
@@ -106,7 +108,8 @@ class RowsDelegate(QStyledItemDelegate):
             painter.setBrush(QColor(row.colour))
             painter.drawRoundedRect(QRectF(x, area.center().y() - 6, 12, 12), 2, 2)
             x += 20
-        if row.before or any_before(index):
+        model = index.model()
+        if isinstance(model, RowsModel) and model.indents:
             painter.setPen(theme.colour(quiet))
             painter.drawText(QRectF(x, area.y(), 14, area.height()), _MIDDLE, row.before)
             x += 18
@@ -123,12 +126,6 @@ class RowsDelegate(QStyledItemDelegate):
 
 
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
-
-
-def any_before(index: _Index) -> bool:
-    """Whether any row of the model has something before its text: then all leave room for it."""
-    model = index.model()
-    return isinstance(model, RowsModel) and any(row.before for row in model.rows)
 
 
 class NavigationListView(QListView):

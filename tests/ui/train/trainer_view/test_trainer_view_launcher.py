@@ -89,7 +89,7 @@ def test_it_is_in_the_menus_of_images(
     def choose() -> None:
         menu = QApplication.activePopupWidget()
         assert isinstance(menu, QMenu)
-        action = next(one for one in menu.actions() if one.objectName() == "menu-seen")
+        action = next(one for one in menu.actions() if one.objectName() == "action-seen")
         keys.append(action.shortcut().toString())
         menu.close()
         action.trigger()

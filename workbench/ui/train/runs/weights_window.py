@@ -24,6 +24,7 @@ from workbench.core.edits import AddLabels
 from workbench.core.formatting import count
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
+from workbench.inference.model_files import FROM_CFG
 from workbench.training import recipes
 from workbench.ui import theme
 from workbench.ui.job import Job
@@ -37,7 +38,6 @@ from workbench.ui.widgets.file_dialogs import ask_for_file, typed_path
 from workbench.ui.widgets.forms import Form
 from workbench.ui.widgets.popups import Combo
 
-FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here
 HINT = "The file stays as it is. It becomes a run here, like one that you trained."
 
 

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QTreeWidgetItem
 
 from workbench.core.formatting import count, percent
 from workbench.core.metrics import SIZES
+from workbench.inference.model_files import FROM_CFG
 from workbench.ui import theme
-from workbench.ui.anchors.rules import NEEDS_A_FILE
 
 if TYPE_CHECKING:
     from workbench.training.box_coverage import Coverage
@@ -87,7 +87,7 @@ def coverage_row(found: Coverage, labels: Sequence[str]) -> CoverageRow:
     """With a child row per label; or, if nothing could be counted, with the reason in its place."""
     if found.problem:
         left_out = f"{found.title} is left out: {found.problem}"
-        row = CoverageRow(left_out, None, wants_file=found.detector in NEEDS_A_FILE)
+        row = CoverageRow(left_out, None, wants_file=found.detector == FROM_CFG)
         row.ink(0, "muted")
         return row
     row = _filled(CoverageRow(found.title, found), found.missed.sum(axis=0).tolist(), found.total.sum(axis=0).tolist())

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QDialog, QPushButton, QWidget
 
-from workbench.ui import keys, theme
-from workbench.ui.commands import BY_NAME
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:  # the pages exist before what the Train page needs is imported
@@ -33,17 +30,6 @@ def open_trainer_view(session: Session, page: QWidget, _checked: bool = False, *
     window.adopt_settings()
     window.raise_()
     window.activateWindow()
-
-
-def add_menu_action(menu: QMenu, session: Session, page: QWidget) -> None:
-    """Add the command to the context menu of the session's image."""
-    command = BY_NAME["seen"]
-    action = menu.addAction(command.text)
-    action.setObjectName("menu-seen")
-    theme.set_icon(action, command.icon)
-    action.setShortcuts([QKeySequence(key) for key in keys.of(command.name)])
-    action.setShortcutVisibleInContextMenu(True)
-    action.triggered.connect(lambda: open_trainer_view(session, page))
 
 
 def _existing_window(top: QWidget) -> TrainerViewWindow | None:
