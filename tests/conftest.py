@@ -16,7 +16,7 @@ import pytest
 from workbench.ui.app import keep_no_sources
 
 if TYPE_CHECKING:
-    from workbench.inference.runtimes import RuntimeProcess
+    from workbench.inference.exporting.runtimes import RuntimeProcess
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the cores
@@ -104,7 +104,7 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def process() -> Iterator[RuntimeProcess]:
     """Runs exported files one after another: importing PyTorch takes longer than most files."""
-    from workbench.inference.runtimes import RuntimeProcess
+    from workbench.inference.exporting.runtimes import RuntimeProcess
 
     with RuntimeProcess() as process:
         yield process

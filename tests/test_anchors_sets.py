@@ -151,7 +151,7 @@ def test_too_little_to_see_is_what_training_leaves_out() -> None:
 
 
 def test_scales_are_those_that_training_draws() -> None:
-    from workbench.training import placement
+    from workbench.training.batches import placement
     from workbench.training.settings import TrainingSettings
 
     drawn, _ = placement.draw_scale_and_shift(

@@ -43,7 +43,7 @@ def start() -> ModuleType:
     ("given", "what", "is_module", "arguments"),
     [
         ("-m workbench.cli.torchrun_worker run begin", "workbench.cli.torchrun_worker", True, ["run", "begin"]),
-        ("-P -m workbench.core.image_check -m 7", "workbench.core.image_check", True, ["-m", "7"]),
+        ("-P -m workbench.core.decoding.image_check -m 7", "workbench.core.decoding.image_check", True, ["-m", "7"]),
         ("-u -m workbench train project", "workbench", True, ["train", "project"]),
         ("-I -X utf8 some/where/runtime_child.py", "some/where/runtime_child.py", False, []),
         ("worker/__main__.py --kind fork", "worker/__main__.py", False, ["--kind", "fork"]),

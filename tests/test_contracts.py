@@ -87,17 +87,17 @@ def test_files_are_written_atomically_everywhere() -> None:
     """
     allowed = {
         "cli/__init__.py",
-        "core/archives.py",
+        "core/parsing/archives.py",
         "core/files.py",
-        "core/folder_reader.py",
-        "core/lock.py",
+        "core/folders/folder_reader.py",
+        "core/storage/lock.py",
         "inference/exporters/state_dict.py",
         "inference/exporters/torch_export.py",
         "inference/exporters/torchscript.py",
-        "inference/result_parts.py",
-        "training/launch.py",
-        "training/pixel_cache.py",
-        "training/record.py",
+        "inference/writing/result_parts.py",
+        "training/hardware/launch.py",
+        "training/batches/pixel_cache.py",
+        "training/records/record.py",
         "ui/crashes.py",
     }
     found = set()

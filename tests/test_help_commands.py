@@ -20,7 +20,7 @@ from PIL import Image as Picture
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from tests.core.test_video import write_clip
+from tests.core.decoding.test_video import write_clip
 from tests.formats.making import text, voc_file, voc_object
 from workbench import console, detectors
 from workbench.cli import main
@@ -61,12 +61,12 @@ RUN_BY = {  # by the start of the command
     "train PROJECT --folds": "tests/cli/test_cross_validation.py",
     "evaluate PROJECT --split folds": "tests/cli/test_cross_validation.py",
     "compare PROJECT yolov4-tiny-1-fold-1": "tests/cli/test_cross_validation.py",
-    "train PROJECT --processes": "tests/training/test_launch.py",
+    "train PROJECT --processes": "tests/training/hardware/test_launch.py",
     "predict PROJECT --webcam": "tests/cli/test_predict.py",
     "predict PROJECT - ": "tests/cli/test_predict.py",
     "predict PROJECT photographs/ --out found --shard": "tests/cli/test_predict.py",
     "predict --merge": "tests/cli/test_predict.py",
-    "export": "tests/inference/test_export.py",
+    "export": "tests/inference/exporting/test_export.py",
     "benchmark": "tests/cli/test_training.py",
     "plugins": "tests/test_plugins.py",
 }

@@ -48,6 +48,9 @@ def test_a_package_is_imported_before_its_parts(package: str) -> None:
 
 def test_two_threads_load_torchvision_at_once() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", RACE, "workbench.training.replicas"], cwd=REPOSITORY, capture_output=True, text=True
+        [sys.executable, "-c", RACE, "workbench.training.hardware.replicas"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr

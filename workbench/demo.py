@@ -58,8 +58,9 @@ def cluster(document: Document) -> AnchorSet:
 
 def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
     """Step 3: train; returns the run's folder."""
-    from workbench.training import recipes, runs
+    from workbench.training import recipes
     from workbench.training.events import Control
+    from workbench.training.records import runs
     from workbench.training.run import RunRequest
     from workbench.training.run import train as training
 
@@ -76,7 +77,7 @@ def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
 
 def evaluate(document: Document, run: Path) -> None:
     """Step 4: AP on the held-out test images."""
-    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.evaluating.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
 
     begun = time.monotonic()
@@ -103,7 +104,7 @@ def predict(document: Document, run: Path) -> None:
 
 def export(document: Document, run: Path) -> None:
     """Step 6: weights in every format that can be written here."""
-    from workbench.inference import export as exporting
+    from workbench.inference.exporting import export as exporting
 
     begun = time.monotonic()
     folder = document.folder / "export"

@@ -30,7 +30,7 @@ class Misused(WorkbenchError):
 
 
 class Damaged(WorkbenchError):
-    """A damaged project file. The code that opens it adds which copy is good (core.backups)."""
+    """A damaged project file. The code that opens it adds which copy is good (core.storage.backups)."""
 
 
 class ReadOnly(WorkbenchError):

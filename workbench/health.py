@@ -17,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import box_faults, edits, formatting, images, jpeg, lost_folders, similar_names, windows_files
+from workbench.core import box_faults, edits, formatting, images, similar_names
 from workbench.core import boxes as geometry
+from workbench.core.decoding import jpeg
+from workbench.core.decoding.fingerprint import fingerprint, near_groups
+from workbench.core.decoding.image_files import read_file
 from workbench.core.document import Document
 from workbench.core.edits import Edit
-from workbench.core.fingerprint import fingerprint, near_groups
-from workbench.core.image_files import read_file
+from workbench.core.folders import lost_folders, windows_files
 from workbench.core.images import ImageInfo
 from workbench.core.project import FINISHED, Box, Image, Label, Snapshot, Split, State
 from workbench.core.splits import PARTS, random_split
@@ -55,9 +57,8 @@ class HealthFinding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The result: the project's counts, and the findings, problems first.
-
-    `opened`: for the id of each image whose file was opened, why it can't be read, or "" if it can.
+    """The project's counts, and the findings, problems first. `opened`: for the id of each image whose file was opened,
+    why it can't be read, or "" if it can.
     """
 
     images: int

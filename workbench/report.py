@@ -12,10 +12,12 @@ from typing import Any
 from workbench import health
 from workbench.console import progress_bar, say
 from workbench.core import formatting
-from workbench.core.confidence import Tally, tally
-from workbench.core.matching import DetectionSet, GroundTruth, match
-from workbench.core.run_comparison import OVERLAP
+from workbench.core.evaluation.confidence import Tally, tally
+from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.run_comparison import OVERLAP
 from workbench.errors import WorkbenchError
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.inference.evaluating.scoring import best_confidence
 from workbench.inference.events import (
     EvaluationDone,
     EvaluationProgress,
@@ -30,8 +32,6 @@ from workbench.inference.events import (
     Skipped,
     WritingProgress,
 )
-from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.scoring import best_confidence
 from workbench.training import events as training
 
 NAMED = 5  # images left out that are named; the others are counted

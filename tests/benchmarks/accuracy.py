@@ -78,7 +78,7 @@ def processor_seconds() -> float:
 
 def workbench_learns(data: str, snapshot: Any, folder: Path, epochs: int, seed: int) -> dict[str, Any]:
     from workbench import anchors, detectors
-    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.evaluating.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
     from workbench.training import recipes
     from workbench.training.events import Failed

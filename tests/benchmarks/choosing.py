@@ -113,7 +113,7 @@ def learn(row: Row, snapshot: Any, folder: Path, **changes: Any) -> dict[str, An
     """Train as the table says, with these changes, and evaluate on the official test split."""
     from workbench import anchors, detectors
     from workbench.core.project import Split
-    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.evaluating.evaluate import evaluate_run
     from workbench.inference.events import EvaluationDone
     from workbench.inference.predict import Predictor
     from workbench.training import recipes

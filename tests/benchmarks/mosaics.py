@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.training import colour_jitter
+from workbench.training.batches import colour_jitter
 
 GREY = (114, 114, 114)
 Tile = tuple[int, float, int, int]

@@ -35,11 +35,11 @@ from workbench import anchors, detectors
 from workbench.core import image_queue
 from workbench.core.image_queue import QueueOrder
 from workbench.core.project import AnchorSet, Snapshot, Split, State
-from workbench.inference import features
-from workbench.inference.evaluate import evaluate_run
+from workbench.inference.evaluating.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
-from workbench.inference.image_queue import LabellingQueue, RankingRequest, build_queue
 from workbench.inference.predict import Predictor
+from workbench.inference.suggesting import features
+from workbench.inference.suggesting.image_queue import LabellingQueue, RankingRequest, build_queue
 from workbench.scenes.composition import compose
 from workbench.training import recipes
 from workbench.training.events import Failed

@@ -15,7 +15,7 @@ import pytest
 from tests.benchmarks import choosing
 from workbench import anchors
 from workbench.core.project import AnchorSet, Snapshot, Split
-from workbench.inference.evaluate import evaluate_run
+from workbench.inference.evaluating.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
 from workbench.training import recipes

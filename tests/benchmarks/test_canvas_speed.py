@@ -22,9 +22,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from workbench.core import images, pyramid
+from workbench.core import images
+from workbench.core.decoding import pyramid
+from workbench.core.decoding.pyramid import Pyramid, TilePosition
 from workbench.core.project import Box, Label
-from workbench.core.pyramid import Pyramid, TilePosition
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_painter import selection_area
 from workbench.ui.images import pictures
@@ -195,7 +196,8 @@ def work():
     assert images.overview(Path(sys.argv[1])).shape[1] == int(sys.argv[2]) // 8
 """
 CUT = """
-from workbench.core import pyramid_builder, images
+from workbench.core import images
+from workbench.core.decoding import pyramid_builder
 def work():
     list(pyramid_builder.PyramidBuilder(Path(sys.argv[1]), None, Path(sys.argv[1]).parent).steps())
 """

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import own, peers
-from workbench.core import edits, image_records
+from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.files import natural_keys
+from workbench.core.folders import image_records
 from workbench.core.project import Label
 
 COUNT = 100_000 if own.FULL else 10_000

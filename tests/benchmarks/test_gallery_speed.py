@@ -17,9 +17,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import WindowDriver, find
-from workbench.core import image_records, images
+from workbench.core import images
 from workbench.core.document import Document
 from workbench.core.files import natural_keys
+from workbench.core.folders import image_records
 from workbench.ui import theme
 from workbench.ui.annotate.image_list import ImageTable
 from workbench.ui.annotate.page import AnnotatePage

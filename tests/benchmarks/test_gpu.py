@@ -18,11 +18,12 @@ from tests.benchmarks import own
 from tests.training.toys import make_snapshot
 from workbench.detectors.parts.counting import multiply_adds
 from workbench.detectors.parts.detector import Targets
-from workbench.training import machine, prepare, recipes
-from workbench.training.device_paint import DeviceBatch
-from workbench.training.machine import Precision
+from workbench.training import prepare, recipes
+from workbench.training.batches.device_paint import DeviceBatch
+from workbench.training.hardware import machine
+from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.run import RunRequest
-from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
 
 CARD = torch.cuda.is_available()

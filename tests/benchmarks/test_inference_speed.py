@@ -21,7 +21,7 @@ from tests.inference.small import lively
 from workbench import detectors
 from workbench.core.detections import MOST
 from workbench.inference.predict import Precision, Predictor, has_fast_bfloat16
-from workbench.training import machine
+from workbench.training.hardware import machine
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 PX, LABELS, GOAL, SLOW_GOAL = 416, 80, 0.45, 0.85

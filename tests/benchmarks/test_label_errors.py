@@ -23,19 +23,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.core.test_label_errors import detector
+from tests.core.evaluation.test_label_errors import detector
 from workbench import anchors
-from workbench.core import label_errors
 from workbench.core.boxes import iou
 from workbench.core.detections import Candidates
-from workbench.core.label_errors import REASONS
-from workbench.core.matching import DetectionSet, GroundTruth
+from workbench.core.evaluation import label_errors
+from workbench.core.evaluation.label_errors import REASONS
+from workbench.core.evaluation.matching import DetectionSet, GroundTruth
 from workbench.core.project import Snapshot, Split
-from workbench.inference import scoring
-from workbench.inference.evaluate import evaluate_run
+from workbench.inference.evaluating import scoring
+from workbench.inference.evaluating.evaluate import evaluate_run
+from workbench.inference.evaluating.scoring import ScoringRules
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
-from workbench.inference.scoring import ScoringRules
 from workbench.training import recipes
 from workbench.training.events import Failed
 from workbench.training.run import RunRequest, train

@@ -8,8 +8,8 @@ import io
 from tests.benchmarks.test_sliders_speed import best_of, coco
 from tests.core.generated import split_scene
 from workbench.core import metrics
-from workbench.core.confidence import tally
-from workbench.core.matching import DetectionSet, match
+from workbench.core.evaluation.confidence import tally
+from workbench.core.evaluation.matching import DetectionSet, match
 
 IMAGES, LABELS = 100, 10
 

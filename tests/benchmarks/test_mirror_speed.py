@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import edits, mirror, mirror_reader, rows
+from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Image, Label, Split, State
+from workbench.core.storage import mirror, mirror_reader, rows
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 IMAGES, EACH, LABELS = (100_000 if FULL else 6_000), 7, 8

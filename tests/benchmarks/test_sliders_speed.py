@@ -20,8 +20,8 @@ from tests.benchmarks.own import FULL
 from tests.core.generated import split_scene
 from workbench.core import metrics, nms
 from workbench.core.detections import Candidates
-from workbench.core.matching import DetectionSet, GroundTruth, match
-from workbench.core.sliders import Sliders
+from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.sliders import Sliders
 
 LABELS = 80
 IMAGES = 5_000 if FULL else 500  # what a move costs whatever the images, .5 ms of 80 labels, must not be all of it

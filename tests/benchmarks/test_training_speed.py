@@ -19,13 +19,15 @@ from tests.training.waits import Waits
 from workbench.core.project import Snapshot
 from workbench.core.resize import Fit
 from workbench.detectors.parts import losses
-from workbench.training import augment, device_augment, device_paint, loop, machine, prepare, recipes, run
-from workbench.training.augment import Batch
-from workbench.training.data import Dataset
-from workbench.training.device_paint import AnyBatch
+from workbench.training import loop, prepare, recipes, run
+from workbench.training.batches import augment, device_augment, device_paint
+from workbench.training.batches.augment import Batch
+from workbench.training.batches.data import Dataset
+from workbench.training.batches.device_paint import AnyBatch
 from workbench.training.ema import Average
-from workbench.training.machine import Precision
-from workbench.training.runtime import Runtime
+from workbench.training.hardware import machine
+from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.step import Stepper
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"

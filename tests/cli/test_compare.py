@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.inference.stub import write_head
-from tests.training.test_runs import STARTED, leave
+from tests.training.records.test_runs import STARTED, leave
 from tests.ui.window_driver import write_photographs
 from workbench import console
 from workbench.cli import main
@@ -21,13 +21,14 @@ from workbench.core import edits
 from workbench.core.detections import Candidates
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Snapshot, Split, State
-from workbench.inference import evaluate, operating_point, predict, scoring
+from workbench.inference import predict
+from workbench.inference.evaluating import evaluate, operating_point, scoring
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.inference.evaluating.scoring import ScoringRules
 from workbench.inference.events import EvaluationDone
-from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.scoring import ScoringRules
-from workbench.training import data_leakage
-from workbench.training.checkpoint import save_detector
-from workbench.training.header import read_header
+from workbench.training.checkpoints.checkpoint import save_detector
+from workbench.training.checkpoints.header import read_header
+from workbench.training.checks import data_leakage
 
 Capture = pytest.CaptureFixture[str]
 # each image has a cat at 10, 10; the first finds a's at 0.9, and a dog where nothing is; the second b's alone at 0.4

@@ -17,10 +17,10 @@ from workbench.cli import cross_validation, main, training
 from workbench.cli.cross_validation import Asked
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.lock import Lock
 from workbench.core.project import Box, Label, Split, State
+from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training.records import runs
 
 Capture = pytest.CaptureFixture[str]
 SMALL = ["--set", "input_px=64", "--set", "width=0.05", "--batch", "4", "--precision", "fp32", "--device", "cpu"]

@@ -15,9 +15,10 @@ from workbench.cli import cross_validation
 from workbench.cli.cross_validation import ProjectData
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import events, recipes, record
+from workbench.training import events, recipes
 from workbench.training.events import Finished, Started
 from workbench.training.recipes import Recipe
+from workbench.training.records import record
 from workbench.training.request import RunRequest
 
 Plan = Callable[..., list[tuple[int, object, object]]]

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.training.test_runs import PROGRESS, STARTED, leave
+from tests.training.records.test_runs import PROGRESS, STARTED, leave
 from workbench import console
 from workbench.cli import main
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
-from workbench.inference import operating_point
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating import operating_point
+from workbench.inference.evaluating.operating_point import OperatingPoint
 
 Capture = pytest.CaptureFixture[str]
 

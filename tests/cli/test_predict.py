@@ -22,10 +22,10 @@ from workbench.core.document import Document
 from workbench.core.edits import AddLabels, ChangeLabel
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point
+from workbench.inference.evaluating import operating_point
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.inference.events import PredictionsSaved
-from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.result_parts import ResultParts, progress_of
+from workbench.inference.writing.result_parts import ResultParts, progress_of
 from workbench.training import events
 
 Capture = pytest.CaptureFixture[str]

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_video import write_clip
+from tests.core.decoding.test_video import write_clip
 from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import console, plugins
 from workbench.cli import main, options
-from workbench.core import video
+from workbench.core.decoding import video
 from workbench.core.document import Document
-from workbench.core.image_records import ImageDescriber
+from workbench.core.folders.image_records import ImageDescriber
 
 Capture = pytest.CaptureFixture[str]
 

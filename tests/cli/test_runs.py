@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.training.test_runs import PROGRESS, STARTED, leave
+from tests.training.records.test_runs import PROGRESS, STARTED, leave
 from workbench import console
 from workbench.cli import main, training
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
-from workbench.training import runs
 from workbench.training.events import Evaluated, Finished
+from workbench.training.records import runs
 
 Capture = pytest.CaptureFixture[str]
 EVALUATED = Evaluated(2, 3, 0.25, 0.5, 0.2, {}, 2, 0.1, best=True)

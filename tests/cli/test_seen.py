@@ -18,8 +18,8 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.training import recipes
-from workbench.training.box_colours import MISSED
-from workbench.training.network_input import make_input_sequence
+from workbench.training.trainer_view.box_colours import MISSED
+from workbench.training.trainer_view.network_input import make_input_sequence
 
 Capture = pytest.CaptureFixture[str]
 SMALL = ["--set", "input_px=64", "--set", "width=0.05", "--set", "batch=2", "--set", "hold_out=0"]

@@ -22,7 +22,7 @@ from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.inference import exporters
 from workbench.training import recipes
-from workbench.training.header import read_header
+from workbench.training.checkpoints.header import read_header
 
 pytestmark = pytest.mark.slow
 Capture = pytest.CaptureFixture[str]

@@ -18,7 +18,8 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.detectors.parts import darknet
-from workbench.training import published_weights, record, runs
+from workbench.training.checkpoints import published_weights
+from workbench.training.records import record, runs
 
 Capture = pytest.CaptureFixture[str]
 

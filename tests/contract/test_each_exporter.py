@@ -12,10 +12,10 @@ import pytest
 from tests.inference import small
 from tests.inference.quick import quick_exporters
 from workbench.inference import exporters
-from workbench.inference.export import example, source_of
 from workbench.inference.exporters import DECODED, Exporter, ExportSettings, Source
-from workbench.inference.runtimes import RuntimeProcess
-from workbench.inference.verification import VerificationError, noise_samples, verify
+from workbench.inference.exporting.export import example, source_of
+from workbench.inference.exporting.runtimes import RuntimeProcess
+from workbench.inference.exporting.verification import VerificationError, noise_samples, verify
 
 FAMILY = "exporters"
 

@@ -23,8 +23,8 @@ from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.settings import rows
 from workbench.training import validate
-from workbench.training.machine import Precision
-from workbench.training.runtime import Runtime
+from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
 

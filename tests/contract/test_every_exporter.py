@@ -19,11 +19,11 @@ from tests.inference import small
 from tests.inference.quick import quick_exporters
 from workbench import detectors
 from workbench.inference import exporters
-from workbench.inference.export import source_of
 from workbench.inference.exporters import DECODED, ExportSettings, Source, Unsuitable, onnx_file
+from workbench.inference.exporting.export import source_of
+from workbench.inference.exporting.runtimes import RuntimeProcess
+from workbench.inference.exporting.verification import Verification, noise_samples, verify
 from workbench.inference.predict import Predictor
-from workbench.inference.runtimes import RuntimeProcess
-from workbench.inference.verification import Verification, noise_samples, verify
 
 FAMILY = "detectors"
 PX = 64

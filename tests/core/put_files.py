@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.images import read
-from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import Refused
 
 Put = Callable[[bytes], Path]

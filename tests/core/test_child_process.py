@@ -125,8 +125,8 @@ def test_more_memory_than_allowed_is_not_had() -> None:
 
 def test_no_process_opens_a_console_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the window was started without one, each would be a black window."""
-    from workbench.inference import runtimes
-    from workbench.training import launch
+    from workbench.inference.exporting import runtimes
+    from workbench.training.hardware import launch
 
     class ToldError(Exception):
         pass

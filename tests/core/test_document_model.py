@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from PIL import Image as Picture
 
-from workbench.core import edits, history
+from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
+from workbench.core.storage import history
 from workbench.errors import WorkbenchError
 
 IMAGES = 4

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.raising import interrupt
-from workbench.core import files, refusals
+from workbench.core import files
+from workbench.core.decoding import refusals
 from workbench.errors import WorkbenchError
 from workbench.ui.project import photograph_count
 

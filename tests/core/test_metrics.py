@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.generated import split_scene
-from workbench.core import average_precision, metrics
+from workbench.core import metrics
 from workbench.core.detections import Detections
-from workbench.core.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation import average_precision
+from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
 from workbench.core.project import Image, Label, Snapshot
 
 

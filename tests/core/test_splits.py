@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.core.decoding.fingerprint import fingerprint
 from workbench.core.edits import walk
-from workbench.core.fingerprint import fingerprint
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.core.splits import PARTS, by_folder, by_name, by_similarity, divide, is_division, random_split
 from workbench.errors import WorkbenchError

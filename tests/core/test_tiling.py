@@ -10,7 +10,7 @@ import pytest
 from workbench.core import boxes as geometry
 from workbench.core.detections import MOST, Candidates
 from workbench.core.tiling import Tiling, candidates_in_tiles, cut_out, merge, tiling
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating.operating_point import OperatingPoint
 
 POINT = OperatingPoint(0.25, iou=0.5)
 TWO = [(0, 0, 100, 100), (80, 0, 180, 100)]  # of a picture of 180 x 100: they share 80 to 100

@@ -16,7 +16,7 @@ from workbench.detectors.parts.csp import Residual, WeightedSum
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.settings import rows
-from workbench.training.replicas import replica_count
+from workbench.training.hardware.replicas import replica_count
 from workbench.training.settings import TrainingSettings
 
 WITH_ACTIVATION = [

@@ -176,8 +176,8 @@ def test_a_training_learns_from_boxes_and_pictures_and_its_checkpoint_stands_alo
 
 def test_pictures_are_never_put_into_a_mosaic_or_blended(tmp_path: Path) -> None:
     """So what they show is what is seen: whole grey pictures stay whole."""
-    from workbench.training import augment
-    from workbench.training.data import load
+    from workbench.training.batches import augment
+    from workbench.training.batches.data import load
     from workbench.training.events import Control
 
     wanted = request(tmp_path, mosaic=1.0, mixup=1.0, cutmix=1.0, flip=0.0, hue=0.0, saturation=1.0, exposure=1.0)

@@ -14,8 +14,9 @@ import pytest
 from tests.exchange.exports import NAMES, by_path, edit, filled, out, tree, warnings
 from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import formats
-from workbench.core import edits, file_changes
+from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.folders import file_changes
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
 from workbench.exchange import export_again, export_folder, export_history, export_labels, remember

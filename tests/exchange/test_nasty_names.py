@@ -18,7 +18,7 @@ from tests.promises.form import full
 from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.image_lookup import FileMatch, ImageLookup, MatchKind
+from workbench.core.folders.image_lookup import FileMatch, ImageLookup, MatchKind
 from workbench.core.project import XYXY, Box, Label, Split, State
 from workbench.errors import WorkbenchError
 from workbench.exchange import ImportPlan, apply_import, export_labels, plan_import

@@ -12,7 +12,7 @@ import pytest
 from tests.formats.cvat_documents import PLAIN, VIDEO, at, extra, image, parse, sentences, task, track
 from tests.formats.making import picture, snapshot, text
 from workbench import formats
-from workbench.core import strict_xml
+from workbench.core.parsing import strict_xml
 from workbench.core.project import Box, Image, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings

@@ -13,8 +13,8 @@ from workbench import detectors
 from workbench.core.project import Label
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.yolov4_tiny import YoloV4TinySettings
-from workbench.inference.export import export
 from workbench.inference.exporters import ExportSettings
+from workbench.inference.exporting.export import export
 from workbench.inference.predict import Predictor
 from workbench.settings import to_dict
 
@@ -45,7 +45,7 @@ def predictor(detector: Detector) -> Predictor:
 
 @pytest.fixture(scope="session")
 def checkpoint(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from workbench.training.checkpoint import CheckpointHeader, save_detector
+    from workbench.training.checkpoints.checkpoint import CheckpointHeader, save_detector
 
     labels = tuple(Label(i + 1, name, position=i) for i, name in enumerate(LABELS))
     header = CheckpointHeader(

@@ -20,7 +20,7 @@ from workbench.core.detections import Candidates
 from workbench.core.former_names import FormerNames, current_label_names
 from workbench.core.project import Label
 from workbench.core.tiling import Tiling, candidates_in_tiles
-from workbench.training.header import KEY, CheckpointHeader
+from workbench.training.checkpoints.header import KEY, CheckpointHeader
 
 
 class _Detector:

@@ -18,7 +18,7 @@ from workbench.detectors.parts.detector import Candidates, Detector, Raw
 from workbench.errors import WorkbenchError
 from workbench.inference import predict
 from workbench.inference.predict import Predictor, has_fast_bfloat16
-from workbench.training import gpu, machine
+from workbench.training.hardware import gpu, machine
 
 
 class Fixed(Detector):

@@ -17,17 +17,18 @@ import pytest
 from tests.generators import close
 from tests.inference.stub import stub, write_pictures
 from workbench.core import images
-from workbench.core import video as videos
+from workbench.core.decoding import video as videos
 from workbench.core.detections import KINDS, NmsKind
 from workbench.core.tiling import Tiling
 from workbench.errors import WorkbenchError
-from workbench.inference import prediction_job, sources
+from workbench.inference import prediction_job
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.inference.events import ListingProgress, Predicted, PredictionsSaved, Resumed, Skipped
-from workbench.inference.listing import Shard
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.pictures import sources
+from workbench.inference.pictures.listing import Shard
+from workbench.inference.pictures.sources import Frame, ListingEntry
 from workbench.inference.predict import Predictor
 from workbench.inference.predict_files import PredictionSettings, merge, predict_files
-from workbench.inference.sources import Frame, ListingEntry
 
 
 @pytest.fixture

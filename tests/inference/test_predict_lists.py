@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.inference.stub import stub, write_pictures
-from workbench.core import video as videos
+from workbench.core.decoding import video as videos
 from workbench.errors import WorkbenchError
-from workbench.inference import listing, sources
 from workbench.inference.events import PredictionsSaved
+from workbench.inference.pictures import listing, sources
 from workbench.inference.predict_files import PredictionSettings, predict_files
 
 

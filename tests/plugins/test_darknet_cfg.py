@@ -23,8 +23,9 @@ from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.inference.predict import Predictor
-from workbench.training import prepare, recipes, weights
-from workbench.training.data import Dataset
+from workbench.training import prepare, recipes
+from workbench.training.batches.data import Dataset
+from workbench.training.checkpoints import weights
 
 NAME = "darknet-cfg"
 NETWORKS: dict[str, Any] = {

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tests.core import awkward_files as awkward
-from workbench.core.intensity_window import IntensityWindow
+from workbench.core.decoding.intensity_window import IntensityWindow
 
 NAMES = {
     "a name in capitals with umlauts": "Übung äöß.jpg",

@@ -23,8 +23,8 @@ from workbench import detectors
 from workbench.core.project import Label
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
-from workbench.training import checkpoint
-from workbench.training.header import KEY, CheckpointHeader
+from workbench.training.checkpoints import checkpoint
+from workbench.training.checkpoints.header import KEY, CheckpointHeader
 
 LABELS = ("cell", "platelet")
 _OTHERS = (b"_rebuild_sparse_tensor", b"_rebuild_qtensor", b"_rebuild_meta_tensor_no_storage", b"Counter")

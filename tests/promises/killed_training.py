@@ -19,9 +19,10 @@ import torch
 from tests.promises.killed import tell
 from tests.training.toys import Toy, make_request
 from workbench import detectors
-from workbench.training import checkpoint, run, save_schedule, saving
+from workbench.training import run
+from workbench.training.checkpoints import checkpoint, save_schedule, saving
 from workbench.training.ema import Average
-from workbench.training.runtime import Runtime
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.step import Stepper
 from workbench.training.step_result import StepResult
 

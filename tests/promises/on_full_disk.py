@@ -17,9 +17,10 @@ from typing import Any
 
 from tests.promises import edited_projects
 from tests.ui.window_driver import write_photographs
-from workbench.core import backups, edits, mirror
+from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box
+from workbench.core.storage import backups, mirror
 from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 

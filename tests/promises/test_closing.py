@@ -23,7 +23,7 @@ from workbench import exchange
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.training import runs
+from workbench.training.records import runs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for left processes in /proc")
 KINDS = (

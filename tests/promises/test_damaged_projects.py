@@ -16,8 +16,9 @@ import pytest
 
 from tests.promises import edited_projects
 from tests.promises.form import times
-from workbench.core import backups, mirror, store
+from workbench.core import store
 from workbench.core.document import Document
+from workbench.core.storage import backups, mirror
 from workbench.core.store import FILE
 from workbench.errors import Damaged, WorkbenchError
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.crafted_zips import DESCRIPTOR, ENCRYPTED, UTF8, Entry, bomb, build, deflated
+from tests.core.parsing.crafted_zips import DESCRIPTOR, ENCRYPTED, UTF8, Entry, bomb, build, deflated
 from tests.promises.form import times
-from workbench.core import archives
-from workbench.core.archives import unpack_folder, unpack_zip
-from workbench.core.zip_reader import Limits
+from workbench.core.parsing import archives
+from workbench.core.parsing.archives import unpack_folder, unpack_zip
+from workbench.core.parsing.zip_reader import Limits
 from workbench.errors import Refused, WorkbenchError
 
 Unpack = Callable[[Path, Path], object]

@@ -14,7 +14,7 @@ import torch
 from tests.promises.form import times
 from tests.promises.killed_training import LOSSES, STEPS
 from tests.promises.processes import hear, python, tell
-from workbench.training import checkpoint
+from workbench.training.checkpoints import checkpoint
 
 KILLS = 20
 NEVER = 10**9  # steps

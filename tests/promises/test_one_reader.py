@@ -21,9 +21,9 @@ BY_NAME = {
 }
 """Whatever is given: OpenCV dies of names that are not UTF-8, torchvision of damaged PNGs, Qt takes half a JPEG."""
 ALLOWED = {
-    "core/video.py": {"VideoCapture"},  # it checks the name first
-    "inference/webcam.py": {"VideoCapture"},  # a number, and no file
-    "core/jpeg.py": {"imdecode"},
+    "core/decoding/video.py": {"VideoCapture"},  # it checks the name first
+    "inference/pictures/webcam.py": {"VideoCapture"},  # a number, and no file
+    "core/decoding/jpeg.py": {"imdecode"},
     "core/images.py": {"imdecode", "open"},
     "ui/start/welcome_cards.py": {"QImage"},  # a picture of the program's own
 }

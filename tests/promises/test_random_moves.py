@@ -22,8 +22,8 @@ from tests.promises.walk_moves import MOVES
 from tests.promises.walking import Walk
 from tests.ui.window_driver import Open
 from workbench.core import edits
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.document import Document
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import XYXY, Label
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas

@@ -16,9 +16,9 @@ from tests.promises.form import times
 from workbench.core import edits
 from workbench.core.document import Document, snapshot_of
 from workbench.core.edits import Edit
-from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Image, Label, Snapshot
-from workbench.core.snapshots import take
+from workbench.core.storage.image_table import ImageTable
+from workbench.core.storage.snapshots import take
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_reader_takes_no_images_that_were_kept_for_another_moment(
 ) -> None:
     """The file may be closed, and its images kept beside it, after it was copied."""
     later = ImageTable.of(writer.images()[:1]), writer.counts()
-    monkeypatch.setattr("workbench.core.table_cache.load", lambda *_: later)
+    monkeypatch.setattr("workbench.core.storage.table_cache.load", lambda *_: later)
     assert len(snapshot_of(writer.folder)) == edited_projects.IMAGES
 
 

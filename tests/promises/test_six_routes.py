@@ -20,8 +20,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench.core import edits
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.document import Document
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Box, Label
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest

@@ -32,7 +32,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.scenes import write_scenes
-from workbench.training import runs
+from workbench.training.records import runs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 IMAGES, DISTINCT = times(60, 20_000), times(6, 1_000)

@@ -10,7 +10,8 @@ import torch
 
 from tests.promises import hostile_weights, reading_child
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import checkpoint, recipes, weights
+from workbench.training import recipes
+from workbench.training.checkpoints import checkpoint, weights
 
 torch.set_num_threads(1)  # a fork has no other threads
 DETECTOR = hostile_weights.network()

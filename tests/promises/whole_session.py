@@ -28,7 +28,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.project import Split, State
-from workbench.training import runs
+from workbench.training.records import runs
 from workbench.ui.window.main_window import MainWindow
 
 NONE, CTRL, SHIFT = (

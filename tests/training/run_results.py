@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.training import checkpoint
+from workbench.training.checkpoints import checkpoint
 from workbench.training.events import Event, from_json
 from workbench.training.run import RunRequest
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.training.machine import Precision
-from workbench.training.readback import PendingRead, Reader
-from workbench.training.runtime import Runtime
+from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.readback import PendingRead, Reader
+from workbench.training.hardware.runtime import Runtime
 
 
 class SlowDevice:

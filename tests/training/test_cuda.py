@@ -13,21 +13,23 @@ import torch
 
 from tests.contract.test_every_detector import NAMES, TWO, build, images
 from tests.detectors.parts.test_fixed_samples import boxes_around
+from tests.training.batches.test_device_augment import noise
+from tests.training.batches.test_pixel_snapping import WILD
 from tests.training.run_results import MakeRequest, only
-from tests.training.test_device_augment import noise
-from tests.training.test_pixel_snapping import WILD
 from tests.training.toys import Toy
 from workbench.detectors.parts import fixed_samples
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
-from workbench.training import augment, device_augment, loop, machine, run
-from workbench.training.augment import Batch
-from workbench.training.device_augment import ResidentPixels, StreamedPixels
-from workbench.training.device_paint import DeviceBatch
+from workbench.training import loop, run
+from workbench.training.batches import augment, device_augment
+from workbench.training.batches.augment import Batch
+from workbench.training.batches.device_augment import ResidentPixels, StreamedPixels
+from workbench.training.batches.device_paint import DeviceBatch
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Finished, Message, Progress, Started
-from workbench.training.machine import Precision
-from workbench.training.runtime import Runtime
+from workbench.training.hardware import machine
+from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Diverged, Stepper
 

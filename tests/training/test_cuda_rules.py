@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tests.contract.test_every_detector import NAMES, build
-from tests.training.test_device_augment import TINTED, noise, with_pictures
-from tests.training.test_pixel_snapping import WILD
+from tests.training.batches.test_device_augment import TINTED, noise, with_pictures
+from tests.training.batches.test_pixel_snapping import WILD
 from tests.training.test_waits import CHANGES, some_batch
 from workbench.detectors.parts.detector import Detector
-from workbench.training import augment, device_paint
-from workbench.training.device_augment import ResidentPixels
-from workbench.training.device_transfer import on_device
-from workbench.training.machine import Precision
+from workbench.training.batches import augment, device_paint
+from workbench.training.batches.device_augment import ResidentPixels
+from workbench.training.batches.device_transfer import on_device
+from workbench.training.hardware.machine import Precision
 
 CUDA = torch.device("cuda:0")
 

@@ -14,17 +14,19 @@ import pytest
 
 from tests.training.toys import Toy, make_request, make_snapshot
 from workbench.core.detections import Candidates
-from workbench.core.lock import Lock
 from workbench.core.project import FormerName, Image, Label, Snapshot, Split
+from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
-from workbench.inference import fold_remarks, scoring
-from workbench.inference.evaluate import evaluate_run
-from workbench.inference.evaluate_folds import evaluate_folds
+from workbench.inference.evaluating import fold_remarks, scoring
+from workbench.inference.evaluating.evaluate import evaluate_run
+from workbench.inference.evaluating.evaluate_folds import evaluate_folds
 from workbench.inference.events import EvaluationDone, EvaluationProgress, FoldScore, Skipped
 from workbench.inference.predict import Predictor
-from workbench.training import data_leakage, folds, hold_out, record, run_actions
+from workbench.training import folds, hold_out
+from workbench.training.checks import data_leakage
+from workbench.training.records import record, run_actions
+from workbench.training.records.runs import EVENTS
 from workbench.training.run import train
-from workbench.training.runs import EVENTS
 from workbench.training.settings import TrainingSettings
 
 FOLDS = 3

@@ -12,11 +12,13 @@ from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.toys import Toy, make_snapshot
 from workbench.core.project import FormerName, Label
 from workbench.detectors.parts.blocks import settle_norms
-from workbench.training import checkpoint, extension, fine_tuning, recipes, runs, step, validate
+from workbench.training import fine_tuning, recipes, step, validate
+from workbench.training.checkpoints import checkpoint
+from workbench.training.checkpoints.header import IMPORTED, former_of, read_header
+from workbench.training.checks.preflight import preflight
 from workbench.training.events import Control, Evaluated, Event, Finished, Message, Progress
-from workbench.training.header import IMPORTED, former_of, read_header
-from workbench.training.preflight import preflight
-from workbench.training.record import read_request
+from workbench.training.records import extension, runs
+from workbench.training.records.record import read_request
 from workbench.training.run import RunRequest, resume, train
 from workbench.training.settings import FEW_JUDGES
 

@@ -13,7 +13,8 @@ import pytest
 from tests.training.toys import make_snapshot
 from workbench.core.project import FLAGS, Image, Split
 from workbench.errors import WorkbenchError
-from workbench.training import folds, hold_out, prepare, recipes, record, run_actions
+from workbench.training import folds, hold_out, prepare, recipes
+from workbench.training.records import record, run_actions
 from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.training.settings import TrainingSettings
 

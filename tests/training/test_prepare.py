@@ -17,7 +17,7 @@ from workbench.core.resize import Fit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import prepare, recipes
-from workbench.training.data import Dataset
+from workbench.training.batches.data import Dataset
 from workbench.training.hold_out import held_out
 from workbench.training.settings import TrainingSettings
 

@@ -13,8 +13,11 @@ from tests.training.run_results import STEPS, MakeRequest, logged, only
 from tests.training.test_run_resume import stop_after_one_step
 from tests.training.toys import make_snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, machine, run, runs, validate
+from workbench.training import run, validate
+from workbench.training.checkpoints import checkpoint
 from workbench.training.events import Control, Event, Finished, Message, Progress
+from workbench.training.hardware import machine
+from workbench.training.records import runs
 from workbench.training.run import RunRequest, resume, train
 from workbench.training.settings import FEW_JUDGES
 

@@ -18,8 +18,12 @@ from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Raw
-from workbench.training import checkpoint, data, dataset_loading, gpu, prepare, record, validate
+from workbench.training import prepare, validate
+from workbench.training.batches import data, dataset_loading
+from workbench.training.checkpoints import checkpoint
 from workbench.training.events import Evaluated, Finished, Message, Progress, Saved, Started
+from workbench.training.hardware import gpu
+from workbench.training.records import record
 from workbench.training.run import train
 from workbench.training.settings import FEW_JUDGES
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from tests.generators import close
 from tests.training.run_results import STEPS, MakeRequest, logged, only, same, weights
 from tests.training.toys import Toy, make_snapshot
-from workbench.core import lost_folders
 from workbench.core.document import Document
+from workbench.core.folders import lost_folders
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, machine, record, runs, schedule, validate
+from workbench.training import schedule, validate
+from workbench.training.checkpoints import checkpoint
 from workbench.training.events import (
     Control,
     Evaluated,
@@ -31,8 +32,10 @@ from workbench.training.events import (
     Saved,
     Started,
 )
+from workbench.training.hardware import machine
+from workbench.training.hardware.runtime import Runtime
+from workbench.training.records import record, runs
 from workbench.training.run import RunRequest, resume, train
-from workbench.training.runtime import Runtime
 from workbench.training.settings import FEW_JUDGES
 
 

@@ -22,9 +22,10 @@ from workbench.core import images
 from workbench.core.project import Split
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, runs
+from workbench.training.checkpoints import checkpoint
 from workbench.training.events import Evaluated, Event, Failed, Finished, Message, Started
 from workbench.training.prepare import select_images
+from workbench.training.records import runs
 from workbench.training.run import train
 from workbench.training.schedule import Plan
 from workbench.training.settings import TrainingSettings

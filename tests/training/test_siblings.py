@@ -12,7 +12,8 @@ import pytest
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import folds, recipes, record, run_actions
+from workbench.training import folds, recipes
+from workbench.training.records import record, run_actions
 from workbench.training.request import RunRequest
 
 

@@ -15,11 +15,12 @@ from workbench.detectors.parts.cross_norm import cross_norms
 from workbench.detectors.parts.csp import WeightedSum
 from workbench.detectors.parts.detector import Raw
 from workbench.errors import WorkbenchError
-from workbench.training import machine, step
-from workbench.training.augment import Batch
+from workbench.training import step
+from workbench.training.batches.augment import Batch
 from workbench.training.ema import Average
-from workbench.training.machine import Precision
-from workbench.training.runtime import Runtime
+from workbench.training.hardware import machine
+from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Diverged, Stepper, make_optimizer
 

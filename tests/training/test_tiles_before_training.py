@@ -16,12 +16,12 @@ from workbench.errors import WorkbenchError
 from workbench.training import (
     run,
 )
-from workbench.training.box_coverage import Coverage, count_coverage
-from workbench.training.cost_measurement import estimate
-from workbench.training.findings import STOPS
-from workbench.training.network_input import make_input_sequence, unaugmented_input
-from workbench.training.preflight import preflight
+from workbench.training.checks.cost_measurement import estimate
+from workbench.training.checks.findings import STOPS
+from workbench.training.checks.preflight import preflight
 from workbench.training.recipes import UNTOUCHED
+from workbench.training.trainer_view.box_coverage import Coverage, count_coverage
+from workbench.training.trainer_view.network_input import make_input_sequence, unaugmented_input
 
 __all__ = ["wide"]  # a fixture
 

@@ -15,10 +15,13 @@ from tests.training.toys import Toy
 from workbench.core.project import Snapshot, Split
 from workbench.core.snapshot_views import cut_into_views
 from workbench.core.tiling import Tiling
-from workbench.training import checkpoint, extension, monitor, run, runs
-from workbench.training.data import with_pictures
+from workbench.training import run
+from workbench.training.batches.data import with_pictures
+from workbench.training.checkpoints import checkpoint
+from workbench.training.checks.preflight import preflight
 from workbench.training.events import Evaluated, Event, Finished, Message, Started
-from workbench.training.preflight import preflight
+from workbench.training.monitoring import monitor
+from workbench.training.records import extension, runs
 
 
 @pytest.fixture
@@ -71,7 +74,8 @@ def test_where_no_held_out_photograph_can_be_read_it_is_judged_by_those_it_learn
 
 def judged_ids(folder: Path) -> set[int]:
     """Of the photographs that the run in `folder` was judged by."""
-    from workbench.training import prepare, record
+    from workbench.training import prepare
+    from workbench.training.records import record
 
     request = record.read_request(folder)
     return {image.id for image in prepare.select_images(request.snapshot, request.recipe.training)[1].images}

@@ -22,30 +22,22 @@ from workbench.core import files, tiling
 from workbench.core.detections import Candidates
 from workbench.core.project import Snapshot, Split
 from workbench.detectors.parts.detector import Assignment, Raw, Targets
-from workbench.inference.evaluate import evaluate_run
+from workbench.inference.evaluating.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
-from workbench.training import (
-    checkpoint,
-    data,
-    image_losses,
-    loop,
-    monitor,
-    pixel_cache,
-    prepare,
-    run,
-    validate,
-    watched_images,
-)
-from workbench.training.data import Dataset
+from workbench.training import loop, prepare, run, validate
+from workbench.training.batches import data, pixel_cache
+from workbench.training.batches.data import Dataset
+from workbench.training.batches.file_index import FileIndex, FileInfo
+from workbench.training.batches.image_views import learnt_views
+from workbench.training.batches.pixelless_data import load_without_pixels
+from workbench.training.checkpoints import checkpoint
 from workbench.training.events import Control, Evaluated, Finished, Message, Started
-from workbench.training.file_index import FileIndex, FileInfo
-from workbench.training.image_views import learnt_views
-from workbench.training.meter import Meter
-from workbench.training.network_input import make_input_sequence
-from workbench.training.pixelless_data import load_without_pixels
+from workbench.training.monitoring import image_losses, monitor, watched_images
+from workbench.training.monitoring.meter import Meter
 from workbench.training.request import RunRequest
 from workbench.training.schedule import Plan
+from workbench.training.trainer_view.network_input import make_input_sequence
 
 __all__ = ["wide"]  # a fixture
 

@@ -18,11 +18,12 @@ from workbench.core.detections import NmsKind
 from workbench.core.project import Snapshot
 from workbench.core.resize import Fit
 from workbench.detectors.parts.detector import Raw
-from workbench.training import data, validate
-from workbench.training.data import Dataset
+from workbench.training import validate
+from workbench.training.batches import data
+from workbench.training.batches.data import Dataset
 from workbench.training.events import Control, Finished
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.run import train
-from workbench.training.runtime import Runtime
 
 
 class Knowing(Toy):

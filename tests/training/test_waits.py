@@ -18,9 +18,9 @@ from tests.training.slow_device import SlowRuntime
 from tests.training.waits import Waits
 from workbench.detectors.parts import losses
 from workbench.detectors.parts.detector import Detector
-from workbench.training import machine
-from workbench.training.augment import Batch
+from workbench.training.batches.augment import Batch
 from workbench.training.ema import Average
+from workbench.training.hardware import machine
 from workbench.training.optimizer import make_optimizer
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper

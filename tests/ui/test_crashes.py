@@ -16,7 +16,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import write_photographs
-from workbench.core import image_check, images
+from workbench.core import images
+from workbench.core.decoding import image_check
 from workbench.core.document import Document
 from workbench.errors import Refused
 from workbench.ui import crashes

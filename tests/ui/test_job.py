@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 import workbench.ui
 from workbench.errors import WorkbenchError
-from workbench.training import gpu
+from workbench.training.hardware import gpu
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 

@@ -10,7 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
-from workbench.training import runs
+from workbench.training.records import runs
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns

@@ -25,7 +25,7 @@ from workbench import exchange
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split, State
-from workbench.training import runs
+from workbench.training.records import runs
 from workbench.ui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.slow

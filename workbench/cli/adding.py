@@ -11,10 +11,11 @@ import typer
 from workbench import console
 from workbench.cli.options import Json, Project, app, project_of
 from workbench.console import print_result, say
-from workbench.core import formatting, roots
+from workbench.core import formatting
 from workbench.core.document import Document
 from workbench.core.files import SkippedFiles, gather_images
-from workbench.core.image_records import ImageDescriber
+from workbench.core.folders import roots
+from workbench.core.folders.image_records import ImageDescriber
 from workbench.errors import WorkbenchError
 
 UNSAID = 25  # frames per second of a video that does not say
@@ -68,7 +69,7 @@ def add_video(
     as_json: Json = False,
 ) -> None:
     """Add frames of a video as images. They are kept as JPEGs in the project's folder, with frame and time as notes."""
-    from workbench.core import video as videos
+    from workbench.core.decoding import video as videos
 
     step = every or max(1, round(videos.frame_rate(video) or UNSAID))
     with project_of(project, write=True) as document, console.progress_bar("Reading frames", quiet=as_json) as progress:

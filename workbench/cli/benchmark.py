@@ -43,9 +43,9 @@ def benchmark(
         snapshot = document.snapshot()
     check_checkpoint(file)
     say("Loading PyTorch and the checkpoint …", quiet=as_json)
-    from workbench.inference import benchmark as timing
+    from workbench.inference.exporting import benchmark as timing
+    from workbench.inference.exporting.verification_images import choose_images
     from workbench.inference.predict import Predictor
-    from workbench.inference.verification_images import choose_images
 
     images = choose_images(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
     predictor = Predictor.open(file, device="cpu")

@@ -36,7 +36,7 @@ def check_detector(name: str) -> None:
 
 def check_checkpoint(file: Path) -> Path:
     """The file. WorkbenchError if it is not a checkpoint, or of a detector that is not here. Only its head is read."""
-    from workbench.training import header
+    from workbench.training.checkpoints import header
 
     head = header.read_header(file)
     header.check_detector(head, file, _detector_names(head.detector))
@@ -45,7 +45,8 @@ def check_checkpoint(file: Path) -> Path:
 
 def check_run(folder: Path) -> None:
     """WorkbenchError if the detector of the run in `folder` is not here: with the plugin that it needs."""
-    from workbench.training import recipes, record, runs
+    from workbench.training import recipes
+    from workbench.training.records import record, runs
 
     record.check_detector(folder, _detector_names(recipes.detector_in(folder / runs.RECIPE)))
 
@@ -75,7 +76,7 @@ def check_exporters(names: Iterable[str] | None) -> None:
 
 def check_weights(text: str, runs_folder: Path) -> None:
     """WorkbenchError if `text`, of --weights, is neither a file nor the name of a run."""
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     names = [run.name for run in runs.runs(runs_folder)]
     if text in names or Path(text).is_file():

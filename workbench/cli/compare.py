@@ -31,13 +31,13 @@ from workbench.core.formatting import count
 from workbench.core.project import Split
 
 if TYPE_CHECKING:
-    from workbench.core.bootstrap import MetricDifference
     from workbench.core.detections import Candidates, NmsKind
+    from workbench.core.evaluation.bootstrap import MetricDifference
+    from workbench.core.evaluation.run_comparison import RunComparison
+    from workbench.core.evaluation.sliders import Sliders
     from workbench.core.project import Snapshot
-    from workbench.core.run_comparison import RunComparison
-    from workbench.core.sliders import Sliders
-    from workbench.inference.pairing import Pair
-    from workbench.inference.scoring import ScoringRules
+    from workbench.inference.evaluating.pairing import Pair
+    from workbench.inference.evaluating.scoring import ScoringRules
 
 ALL = "(all)"
 
@@ -89,9 +89,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs on the same images: boxes fixed and regressed, and each label's difference with its interval."""
-    from workbench.core.run_comparison import RunDetections
-    from workbench.core.run_comparison import compare as compared
-    from workbench.inference.pairing import pair
+    from workbench.core.evaluation.run_comparison import RunDetections
+    from workbench.core.evaluation.run_comparison import compare as compared
+    from workbench.inference.evaluating.pairing import pair
 
     split = check_split(split)
     with project_of(project) as document:
@@ -142,7 +142,7 @@ def _evaluate_run(
     name: str, file: Path, folder: Path, images: tuple[Snapshot, Split | None], part: str, device: str,
     confidence: float | None, *, quiet: bool,
 ) -> ComparedRun:  # fmt: skip
-    from workbench.inference import operating_point, saved_evaluation, scoring
+    from workbench.inference.evaluating import operating_point, saved_evaluation, scoring
     from workbench.report import show_evaluation
 
     say(f"{name}:", quiet=quiet)
@@ -162,7 +162,7 @@ def _evaluate_run(
 
 def _differences(runs: RunComparison, draws: int, *, quiet: bool) -> dict[str, MetricDifference]:
     """By measure; those of AP with a progress bar."""
-    from workbench.core import bootstrap
+    from workbench.core.evaluation import bootstrap
 
     found: dict[str, MetricDifference] = {}
     one, other = runs.first.matching, runs.second.matching
@@ -177,7 +177,7 @@ def _differences(runs: RunComparison, draws: int, *, quiet: bool) -> dict[str, M
 
 
 def _show(both: Pair, runs: RunComparison, differences: dict[str, MetricDifference], draws: int) -> None:
-    from workbench.core.bootstrap import LEAST
+    from workbench.core.evaluation.bootstrap import LEAST
 
     names = [label.name for label in both.truth.labels]
     print_table(["label", *_kinds()], [[name, *row] for name, row in _counts(runs, names)])
@@ -193,14 +193,14 @@ def _show(both: Pair, runs: RunComparison, differences: dict[str, MetricDifferen
 
 
 def _kinds() -> list[str]:
-    from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS
+    from workbench.core.evaluation.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS
 
     return [*BOX_OUTCOMES, *(f"false alarms {kind}" for kind in FALSE_ALARM_KINDS)]
 
 
 def _counts(runs: RunComparison, names: list[str]) -> list[tuple[str, list[int]]]:
     """For all labels first, then for each that is compared, in the order of _kinds()."""
-    from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS
+    from workbench.core.evaluation.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS
 
     columns = [*map(runs.boxes_per_label, BOX_OUTCOMES), *map(runs.alarms_per_label, FALSE_ALARM_KINDS)]
     rows = [(ALL, [int(column.sum()) for column in columns])]

@@ -87,7 +87,7 @@ def of_each(
 def _change(runs_folder: Path, names: Sequence[str], snapshot: Snapshot) -> str:
     """A sentence if runs of these names learnt from other data than the `snapshot` for the rest of the folds."""
     from workbench.core.formatting import named
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     there = [runs.info(runs_folder / name) for name in names if (runs_folder / name / runs.EVENTS).is_file()]
     others = [run.name for run in there if run.digest != snapshot.digest]
@@ -104,7 +104,7 @@ def _going_on(
 
     WorkbenchError if there is a run of that name that can't become it.
     """
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     fold = recipe.training.fold
     if not (folder / runs.EVENTS).is_file():
@@ -126,7 +126,8 @@ def _difference(folder: Path, recipe: Recipe, snapshot: Snapshot, start: Path | 
     """What the run in `folder` was asked for otherwise than with this recipe and these weights, but for the machine's
     settings; "" if nothing.
     """
-    from workbench.training import differences, folds, recipes, runs
+    from workbench.training import differences, folds, recipes
+    from workbench.training.records import runs
     from workbench.training.request import RunRequest
 
     asked, there = (
@@ -169,7 +170,7 @@ def one_of(recipe: Recipe) -> str:
 
 def export_note(folder: Path) -> str:
     """What to know before the run in `folder` is used if it is of a cross-validation, else ""."""
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     run = runs.info(folder)
     if not run.folds:

@@ -99,7 +99,7 @@ def _named_rows(snapshot: Snapshot, names: Sequence[str] | None) -> list[int]:
 
 
 def _typed(names: Sequence[str]) -> Iterator[str]:
-    from workbench.inference import standard_input
+    from workbench.inference.pictures import standard_input
 
     for name in names:
         yield from standard_input.names() if name == "-" else [name]

@@ -15,16 +15,16 @@ import typer.core
 from workbench import settings
 from workbench.cli.checks import check_device, is_reporting
 from workbench.console import say
-from workbench.core import backups, mirror
 from workbench.core.detections import KINDS, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import FINISHED, Snapshot, Split
+from workbench.core.storage import backups, mirror
 from workbench.core.store import FILE
 from workbench.errors import Misused, WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.inference.evaluating.scoring import ScoringRules
     from workbench.inference.events import EvaluateEvent
-    from workbench.inference.scoring import ScoringRules
     from workbench.training.recipes import Recipe
 
 EXAMPLES = {
@@ -185,7 +185,7 @@ def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path |
 
 def run_of(runs_folder: Path, name: str) -> Path:
     """The folder of the run called `name`; if there is none, WorkbenchError lists the existing names."""
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     known = [run.name for run in runs.runs(runs_folder)]
     if name not in known:
@@ -236,7 +236,7 @@ def images_to_evaluate(snapshot: Snapshot, part: str, run_folder: Path) -> tuple
     """
     if part == HELD_OUT:
         labelled = labelled_images(snapshot, None)
-        from workbench.training import data_leakage
+        from workbench.training.checks import data_leakage
 
         return data_leakage.held_out(run_folder, labelled), Split.VALIDATION
     split = None if part in ("all", FOLDS) else Split(part)
@@ -251,8 +251,8 @@ def look(
 
     `folder`: the run's; None if `checkpoint` is another file.
     """
-    from workbench.inference.evaluate import evaluate_run
-    from workbench.inference.evaluate_folds import evaluate_folds
+    from workbench.inference.evaluating.evaluate import evaluate_run
+    from workbench.inference.evaluating.evaluate_folds import evaluate_folds
     from workbench.inference.predict import Predictor
 
     if part == FOLDS:
@@ -268,7 +268,7 @@ def check_choice(what: str, value: str, choices: list[str]) -> str:
 
 def newest_run(runs_folder: Path) -> str:
     """The name of the run that was started last."""
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     found = runs.runs(runs_folder)
     if not found:

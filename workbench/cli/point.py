@@ -25,7 +25,7 @@ from workbench.core.former_names import FormerNames, current_names
 from workbench.errors import Misused
 
 if TYPE_CHECKING:
-    from workbench.inference.operating_point import OperatingPoint
+    from workbench.inference.evaluating.operating_point import OperatingPoint
 
 
 @app.command()
@@ -60,7 +60,7 @@ def point(
     as_json: Json = False,
 ) -> None:
     """Keep confidence and NMS with a run: predict, export and the window start from them. No options: shows them."""
-    from workbench.inference import operating_point
+    from workbench.inference.evaluating import operating_point
 
     asked = parse_nms(nms) if nms else None
     with project_of(project) as document:
@@ -91,8 +91,8 @@ def point(
 
 def _present(folder: Path, checkpoint: str, former: FormerNames, *, complete: bool) -> tuple[OperatingPoint, str]:
     """The point used for a run now, and why; `complete`: all of it will be replaced, so a damaged one is not read."""
-    from workbench.inference import operating_point, saved_evaluation
-    from workbench.inference.operating_point import OperatingPoint
+    from workbench.inference.evaluating import operating_point, saved_evaluation
+    from workbench.inference.evaluating.operating_point import OperatingPoint
 
     kept = None if complete else operating_point.read(folder, checkpoint, former)
     if kept is not None:
@@ -109,7 +109,7 @@ def _present(folder: Path, checkpoint: str, former: FormerNames, *, complete: bo
 def _published(folder: Path) -> tuple[NmsKind, float]:
     """The NMS of the detector that this run trained."""
     from workbench import detectors, plugins
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     plugins.loaded()
     return detectors.load_all().get(runs.info(folder).detector).published_nms

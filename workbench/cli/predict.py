@@ -34,12 +34,12 @@ from workbench.core.tiling import OVERLAP
 from workbench.errors import Misused, WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.inference.evaluating.operating_point import OperatingPoint
     from workbench.inference.events import PredictionsSaved
-    from workbench.inference.listing import Shard
-    from workbench.inference.operating_point import OperatingPoint
+    from workbench.inference.pictures.listing import Shard
     from workbench.inference.predict import Precision, Predictor
     from workbench.inference.predict_files import PredictionSettings
-    from workbench.training.runtime import Runtime
+    from workbench.training.hardware.runtime import Runtime
 
 FOREIGN = (".weights", ".pth", ".pt")  # Darknet's and torchvision's files, which must be imported
 OUT = Path("predictions")
@@ -168,8 +168,8 @@ def predict(
 def _formats(
     names: list[str] | None, sources: tuple[Path, ...], webcam: int | None, pictures: bool
 ) -> tuple[str, ...]:  # fmt: skip
-    from workbench.core.video import is_video
-    from workbench.inference import results
+    from workbench.core.decoding.video import is_video
+    from workbench.inference.writing import results
 
     if names:
         return tuple(check_choice("format", name, list(results.FORMATS)) for name in names)
@@ -188,7 +188,7 @@ def _predict(
     file, run_folder, former = _checkpoint(project, run, which)
     if is_reporting():
         check(options, file)
-    from workbench.training import torchrun
+    from workbench.training.hardware import torchrun
 
     with torchrun.join_processes() as runtime:
         if runtime.world > 1 and options.webcam is None:
@@ -230,7 +230,7 @@ def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None,
 
 def _check_shared(sources: tuple[Path, ...]) -> None:
     """Misused for what only one of torchrun's processes could read."""
-    from workbench.inference.standard_input import STANDARD_INPUT
+    from workbench.inference.pictures.standard_input import STANDARD_INPUT
 
     if STANDARD_INPUT in sources:
         raise Misused("torchrun's processes can't all read standard input. Write the paths into a list.txt.")
@@ -238,13 +238,13 @@ def _check_shared(sources: tuple[Path, ...]) -> None:
 
 def _name(file: Path) -> str:
     """The checkpoint's name: with its run's, which may have been chosen for the user; elsewhere only the file's."""
-    from workbench.training.runs import EVENTS
+    from workbench.training.records.runs import EVENTS
 
     return f"{file.parent.absolute().name}, {file.stem}" if (file.parent / EVENTS).is_file() else file.name
 
 
 def _shard(text: str, runtime: Runtime) -> Shard:
-    from workbench.inference.listing import Shard
+    from workbench.inference.pictures.listing import Shard
 
     if text and runtime.world > 1:
         raise Misused("torchrun already divides the work. Leave out --shard.")
@@ -258,7 +258,7 @@ def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Pr
     import torch
 
     from workbench.inference.predict import Predictor
-    from workbench.training import torchrun
+    from workbench.training.hardware import torchrun
 
     if runtime.world > 1 and device in ("auto", "cuda") and torch.cuda.is_available():
         device = f"cuda:{torchrun.local_rank() % torch.cuda.device_count()}"
@@ -269,9 +269,9 @@ def _point(
     options: Options, file: Path, run_folder: Path | None, former: FormerNames, predictor: Predictor, *, quiet: bool
 ) -> OperatingPoint:  # fmt: skip
     """What was asked for, else the run's kept point or the best one in its evaluation, else 0.25 and as published."""
-    from workbench.inference import operating_point, saved_evaluation
-    from workbench.inference.operating_point import OperatingPoint
-    from workbench.training.runs import EVENTS
+    from workbench.inference.evaluating import operating_point, saved_evaluation
+    from workbench.inference.evaluating.operating_point import OperatingPoint
+    from workbench.training.records.runs import EVENTS
 
     kept = operating_point.read(run_folder, file.name, former) if run_folder is not None else None
     best = saved_evaluation.best_point(run_folder, file.name) if run_folder is not None else None
@@ -315,7 +315,7 @@ def _part(
 
 
 def _watch(predictor: Predictor, options: Options, settings: PredictionSettings, *, as_json: bool) -> int | None:
-    from workbench.inference.webcam import predict_webcam
+    from workbench.inference.pictures.webcam import predict_webcam
 
     assert options.webcam is not None
     stop = threading.Event()

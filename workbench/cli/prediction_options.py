@@ -12,7 +12,7 @@ from workbench.core.files import check_writable
 from workbench.errors import Misused, Refused
 
 if TYPE_CHECKING:
-    from workbench.inference.listing import Shard
+    from workbench.inference.pictures.listing import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Options:
 
 def check(options: Options, file: Path) -> None:
     """WorkbenchError for what would be refused once PyTorch is loaded, or only when everything was predicted."""
-    from workbench.inference import out_folder
     from workbench.inference.predict_files import check_sources, chosen_tiling
-    from workbench.training.header import read_header
+    from workbench.inference.writing import out_folder
+    from workbench.training.checkpoints.header import read_header
 
     check_checkpoint(file)
     with typed():
@@ -64,7 +64,7 @@ def check(options: Options, file: Path) -> None:
 
 def read_shard(text: str) -> Shard:
     """The part of the work of --shard I/N; "" is all of it. Misused if it is not written so."""
-    from workbench.inference.listing import Shard
+    from workbench.inference.pictures.listing import Shard
 
     if not text:
         return Shard()

@@ -63,7 +63,7 @@ def restore(
 
     The text is newer than the copies, but has no history of edits. What is replaced is kept and listed as a copy.
     """
-    from workbench.core import backups, mirror
+    from workbench.core.storage import backups, mirror
 
     if copy and text:
         raise Misused("--text and --copy name two things to go back to. Leave out one of them.")
@@ -97,7 +97,7 @@ def restore(
 
 
 def _say_way_back(project: Path, old: Path | None, *, quiet: bool) -> None:
-    from workbench.core import backups
+    from workbench.core.storage import backups
 
     if old is not None and old.name in {copy.file.name for copy in backups.replaced(project)}:
         command = f"workbench restore {shlex.quote(str(project))} --copy {shlex.quote(old.name)}"
@@ -179,7 +179,7 @@ def _matches(given: Sequence[str]) -> dict[str, str]:
 @contextlib.contextmanager
 def _unpacked(project: Path, path: Path, *, quiet: bool) -> Iterator[tuple[Path, Callable[[], None]]]:
     """`path`, or the folder it was unpacked into, which is removed again unless the returned call keeps it."""
-    from workbench.core import archives
+    from workbench.core.parsing import archives
 
     if not archives.is_archive(path):
         yield path, lambda: None
@@ -211,7 +211,7 @@ def find_images(
     as_json: Json = False,
 ) -> None:
     """Say where the photographs are now, if their folder was moved or the project was copied to another machine."""
-    from workbench.core import lost_folders
+    from workbench.core.folders import lost_folders
 
     with project_of(project, write=True) as document:
         gone = lost_folders.find_lost_folders(document)

@@ -68,11 +68,11 @@ def evaluate(
         snapshot = document.snapshot()
     check_checkpoint(file)
     images = images_to_evaluate(snapshot, split, folder or file.parent)
-    from workbench.inference import fold_remarks, operating_point, saved_evaluation
-    from workbench.inference.scoring import ScoringRules
+    from workbench.inference.evaluating import fold_remarks, operating_point, saved_evaluation
+    from workbench.inference.evaluating.scoring import ScoringRules
     from workbench.report import numbers, show_evaluation
-    from workbench.training import data_leakage
-    from workbench.training.header import read_header
+    from workbench.training.checkpoints.header import read_header
+    from workbench.training.checks import data_leakage
 
     rules, home = None if kind is None else ScoringRules(kind=kind), folder or file.parent
     kept = operating_point.read(home, file.name, snapshot.former_names) if images[1] is Split.TEST else None
@@ -192,7 +192,7 @@ def export(
 ) -> None:
     """Export trained weights with labels, anchors and preprocessing inside; each file is verified before it is kept."""
     from workbench.inference.exporters import ExportSettings
-    from workbench.inference.model_card import suggested_settings
+    from workbench.inference.exporting.model_card import suggested_settings
 
     check_exporters(format)
     values = named_values(change)
@@ -206,8 +206,8 @@ def export(
     check_writable(folder)
     if run_folder is not None and (note := cross_validation.export_note(run_folder)):
         say(note)  # also beside --json
-    from workbench.inference import export as exporting
-    from workbench.inference.verification_images import choose_images
+    from workbench.inference.exporting import export as exporting
+    from workbench.inference.exporting.verification_images import choose_images
     from workbench.report import show_export
 
     images = choose_images(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])

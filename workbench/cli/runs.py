@@ -16,7 +16,7 @@ from workbench.core.formatting import count, one_line, share
 from workbench.errors import Misused, WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.training.runs import RunInfo
+    from workbench.training.records.runs import RunInfo
 
 
 @app.command(name="runs")
@@ -78,7 +78,7 @@ def list_runs(
 
 
 def _list(folder: Path, as_json: bool) -> None:
-    from workbench.training import run_actions, runs
+    from workbench.training.records import run_actions, runs
 
     found = runs.runs(folder)
     if as_json:
@@ -107,7 +107,7 @@ def _values(run: RunInfo) -> dict[str, Any]:
 
 
 def _row(run: RunInfo) -> list[Any]:
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     numbers = (None if math.isnan(value) else share(value) for value in (run.best_ap50, run.best_ap))
     return [
@@ -117,21 +117,21 @@ def _row(run: RunInfo) -> list[Any]:
 
 
 def _rename(folder: Path, run: str, name: str) -> dict[str, Any]:
-    from workbench.training import run_actions
+    from workbench.training.records import run_actions
 
     moved = run_actions.rename(run_of(folder, run), name)
     return {"run": moved.name, "folder": str(moved)}
 
 
 def _note(folder: Path, run: str, text: str) -> dict[str, Any]:
-    from workbench.training import run_actions, runs
+    from workbench.training.records import run_actions, runs
 
     run_actions.write_note(run_of(folder, run), text)
     return {"run": run, "note": runs.note(folder / run)}
 
 
 def _delete(folder: Path, names: list[str]) -> dict[str, Any]:
-    from workbench.training import run_actions
+    from workbench.training.records import run_actions
 
     found = [run_of(folder, name) for name in dict.fromkeys(names)]  # if one name is wrong, none is deleted
     for run in found:
@@ -141,7 +141,7 @@ def _delete(folder: Path, names: list[str]) -> dict[str, Any]:
 
 
 def _restore(folder: Path, name: str) -> dict[str, Any]:
-    from workbench.training import run_actions
+    from workbench.training.records import run_actions
 
     there = run_actions.deleted_runs(folder)
     chosen = next((one for one in there if one.name == name), None)
@@ -153,7 +153,7 @@ def _restore(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _empty(folder: Path) -> dict[str, Any]:
-    from workbench.training import run_actions
+    from workbench.training.records import run_actions
 
     there = run_actions.deleted_runs(folder)
     size = sum(map(run_actions.size_of, there))
@@ -162,7 +162,7 @@ def _empty(folder: Path) -> dict[str, Any]:
 
 
 def _extend(folder: Path, run: str, epochs: int) -> dict[str, Any]:
-    from workbench.training import extension, runs
+    from workbench.training.records import extension, runs
 
     if epochs < 1:
         raise Misused(f"--extend takes a number of epochs of at least 1, not {epochs}.")

@@ -16,10 +16,10 @@ from workbench.core.project import Image, Snapshot
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.training.file_index import FileIndex
-    from workbench.training.input_assignment import InputAssignment
-    from workbench.training.network_input import NetworkInput
+    from workbench.training.batches.file_index import FileIndex
     from workbench.training.recipes import Recipe
+    from workbench.training.trainer_view.input_assignment import InputAssignment
+    from workbench.training.trainer_view.network_input import NetworkInput
 
 
 @app.command()
@@ -67,7 +67,7 @@ def seen(
         snapshot, anchors = document.snapshot(), document.anchors()
     found = snapshot.images[ImageNames(snapshot).row(image)]
     from workbench import plugins
-    from workbench.training.input_assignment import assign_input, build_detector
+    from workbench.training.trainer_view.input_assignment import assign_input, build_detector
 
     plugins.loaded()
     recipe = recipes.find(preset)
@@ -95,7 +95,7 @@ def seen(
 def _view(image: Image, recipe: Recipe, tile: int | None) -> int:
     """The number of the view that --tile names. WorkbenchError if the image has no such tile."""
     from workbench.core.snapshot_views import FULLEST
-    from workbench.training.image_views import tiles_of
+    from workbench.training.batches.image_views import tiles_of
 
     if tile is None:
         return FULLEST
@@ -110,7 +110,7 @@ def _view(image: Image, recipe: Recipe, tile: int | None) -> int:
 
 
 def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe, view: int) -> NetworkInput:
-    from workbench.training import network_input
+    from workbench.training.trainer_view import network_input
 
     return network_input.unaugmented_input(snapshot, image.id, recipe, view)
 
@@ -120,8 +120,8 @@ def _in_training(
 ) -> NetworkInput:  # fmt: skip
     """Reads all training images first: those that can't be read are left out, which shifts the others."""
     from workbench.training import prepare
-    from workbench.training.file_index import FileIndex
-    from workbench.training.network_input import make_input_sequence
+    from workbench.training.batches.file_index import FileIndex
+    from workbench.training.trainer_view.network_input import make_input_sequence
 
     epochs = recipe.training.epochs
     if epoch > epochs:
@@ -149,7 +149,7 @@ def _draw(file: Path, sample: NetworkInput, assignment: InputAssignment) -> None
     import cv2
 
     from workbench.core.files import atomic_write
-    from workbench.training.input_drawing import draw
+    from workbench.training.trainer_view.input_drawing import draw
 
     made, data = cv2.imencode(".png", cv2.cvtColor(draw(sample, assignment), cv2.COLOR_RGB2BGR))
     assert made

@@ -118,7 +118,8 @@ def _groups(snapshot: Snapshot, by: str, pattern: str, *, quiet: bool) -> list[H
 
 def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
     """For each image its group of similar pictures."""
-    from workbench.core import fingerprint, splits
+    from workbench.core import splits
+    from workbench.core.decoding import fingerprint
 
     files = snapshot.files
     prints: list[int | None] = [None] * len(files)

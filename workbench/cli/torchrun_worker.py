@@ -1,4 +1,4 @@
-"""What torchrun runs for training/launch.py: `-m workbench.cli.torchrun_worker FOLDER begin|go-on`.
+"""What torchrun runs for training/hardware/launch.py: `-m workbench.cli.torchrun_worker FOLDER begin|go-on`.
 
 The main process writes each event as a line of JSON to its output; the others print nothing.
 """
@@ -14,11 +14,13 @@ from workbench import plugins
 from workbench.errors import WorkbenchError
 from workbench.training import events
 from workbench.training.events import Control, Event, Failed
-from workbench.training.process_flags import PAUSE, FileFlag, StopFlag
+from workbench.training.hardware.process_flags import PAUSE, FileFlag, StopFlag
 
 
 def main(folder: Path, how: str) -> int:
-    from workbench.training import record, run, torchrun
+    from workbench.training import run
+    from workbench.training.hardware import torchrun
+    from workbench.training.records import record
 
     plugins.loaded()
     with torchrun.join_processes() as runtime:

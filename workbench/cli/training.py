@@ -36,11 +36,11 @@ from workbench.errors import Misused, WorkbenchError
 if TYPE_CHECKING:
     from workbench.cli.cross_validation import ProjectData
     from workbench.core.project import AnchorSet, Snapshot
-    from workbench.training.findings import Finding
+    from workbench.training.checks.findings import Finding
+    from workbench.training.hardware.runtime import Runtime
     from workbench.training.recipes import Recipe
+    from workbench.training.records.runs import RunInfo
     from workbench.training.request import RunRequest
-    from workbench.training.runs import RunInfo
-    from workbench.training.runtime import Runtime
 
 
 def train(**given: Any) -> int | None:
@@ -52,7 +52,8 @@ def train(**given: Any) -> int | None:
     """
     _refuse_early(given)
     from workbench import plugins
-    from workbench.training import tensorboard_log, torchrun
+    from workbench.training.hardware import torchrun
+    from workbench.training.records import tensorboard_log
 
     if given["tensorboard"]:
         tensorboard_log.require()
@@ -72,7 +73,8 @@ def _refuse_early(given: dict[str, Any]) -> None:
     """Check before PyTorch is loaded, which takes seconds. With many processes the first reports it later, for all."""
     if not is_reporting():
         return
-    from workbench.training import recipes, runs
+    from workbench.training import recipes
+    from workbench.training.records import runs
     from workbench.training.settings import TrainingSettings
 
     with project_of(given["project"]) as document:
@@ -104,8 +106,9 @@ def _refuse_early(given: dict[str, Any]) -> None:
 
 def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectData]) -> int | None:
     from workbench.report import show_training
-    from workbench.training import events, runs, tensorboard_log
+    from workbench.training import events
     from workbench.training import run as training
+    from workbench.training.records import runs, tensorboard_log
 
     control, as_json = events.Control(), given["as_json"]
     request = runtime.broadcast(lambda: _request(given, read()))
@@ -135,7 +138,7 @@ def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectDa
 
 def _request(given: dict[str, Any], data: ProjectData) -> RunRequest:
     """The request from the command line."""
-    from workbench.training import record, runs
+    from workbench.training.records import record, runs
     from workbench.training.request import RunRequest
 
     folder, snapshot = data.runs_folder, data.snapshot
@@ -170,8 +173,9 @@ def _check_before(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None, *, quiet: bool
 ) -> None:  # fmt: skip
     """Print what was changed of the recipe, and findings that the run won't report. WorkbenchError if hopeless."""
-    from workbench.training import differences, findings, prepare, recipes
-    from workbench.training.preflight import TOLD_BY_RUN, preflight
+    from workbench.training import differences, prepare, recipes
+    from workbench.training.checks import findings
+    from workbench.training.checks.preflight import TOLD_BY_RUN, preflight
 
     found = preflight(snapshot, recipe, anchors, start, ask=False)
     for one in found:
@@ -200,8 +204,9 @@ def estimate(**given: Any) -> None:
     """Estimate the time, memory and disk that a training takes. Measures a few steps here, and trains nothing."""
     _refuse_early(given)
     from workbench import plugins
-    from workbench.training import cost_measurement, differences
-    from workbench.training.preflight import preflight
+    from workbench.training import differences
+    from workbench.training.checks import cost_measurement
+    from workbench.training.checks.preflight import preflight
 
     plugins.loaded()
     with project_of(given["project"]) as document:
@@ -229,14 +234,14 @@ def _start(text: str | None, detector: str, project: Path) -> Path | None:
     if not text:
         return None
     if text != "published":
-        from workbench.training import runs
+        from workbench.training.records import runs
 
         with project_of(project) as document:
             named = {run.name for run in runs.runs(document.runs_folder)}
             is_run = text in named and not Path(text).is_file()
             return checkpoint_of(document.runs_folder, text, "best")[0] if is_run else Path(text)
     from workbench.cli.weights import published_of
-    from workbench.training import published_weights
+    from workbench.training.checkpoints import published_weights
 
     weights = published_of(detector)
     file = published_weights.kept_file(weights)

@@ -10,7 +10,7 @@ import typer
 
 from workbench.cli.options import Json, Project, app, project_of
 from workbench.console import print_result, print_table
-from workbench.core import history
+from workbench.core.storage import history
 from workbench.errors import WorkbenchError
 
 LISTED = 20  # changes

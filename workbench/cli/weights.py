@@ -33,7 +33,7 @@ def weights(
         _list(as_json)
         return
     found = published_of(detector)
-    from workbench.training import published_weights
+    from workbench.training.checkpoints import published_weights
 
     file = published_weights.kept_file(found)
     say(f"{found.url}\n{formatting.size(1e6 * found.megabytes)} from {found.source}. {found.licence}.", quiet=as_json)
@@ -76,7 +76,7 @@ def published_of(detector: str) -> Pretrained:
     """torchvision's published weights for a detector; WorkbenchError lists those it has, and how to use other files."""
     check_detector(detector)
     from workbench import detectors
-    from workbench.training import published_weights
+    from workbench.training.checkpoints import published_weights
 
     there = published_weights.published()
     if detector not in there:
@@ -90,7 +90,7 @@ def published_of(detector: str) -> Pretrained:
 
 
 def _list(as_json: bool) -> None:
-    from workbench.training import published_weights
+    from workbench.training.checkpoints import published_weights
 
     rows: dict[str, dict[str, Any]] = {
         name: {
@@ -146,7 +146,7 @@ def import_weights(
             runs_folder = document.runs_folder
     check_writable(runs_folder or target.parent)
     from workbench.training import recipes
-    from workbench.training import weights as importing
+    from workbench.training.checkpoints import weights as importing
 
     recipe = with_set_values(recipes.default_recipe(detector), values)
     names = importing.read_names(labels) if labels else importing.published_names(file, recipe)

@@ -3,7 +3,7 @@
 Candidates are kept from before NMS, so that moving a slider never runs the network. Moving the confidence does not
 run NMS either: a box can only be removed by one with a higher score, so what is kept above a confidence is the
 beginning of all that is kept. Moving the overlap walks the pairs of overlapping boxes, found once for each kind of
-NMS; core.sliders reads one bit per box instead.
+NMS; core.evaluation.sliders reads one bit per box instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import nms, nms_table
+from workbench.core import nms
+from workbench.core.evaluation import nms_table
 from workbench.core.nms import KINDS, NmsKind, Overlaps, Rows
 
 __all__ = ["FLOOR", "KINDS", "LIMIT", "MOST", "OVERLAP", "Candidates", "Detections", "NmsKind", "best_pairs"]

@@ -13,21 +13,23 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from workbench.core import backups, edit_rules, edits, file_checksum, journal_index, roots, undo_steps
+from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
+from workbench.core.folders import roots
 from workbench.core.formatting import count
 from workbench.core.former_names import current_names, with_former_names
-from workbench.core.image_table import ImageTable
-from workbench.core.lock import FILE as LOCK
-from workbench.core.lock import Lock
 from workbench.core.project import Box, Image, Label, Snapshot, State, colour_for
-from workbench.core.rows import next_ids
-from workbench.core.snapshots import take
+from workbench.core.storage import backups, edit_rules, file_checksum, journal_index, undo_steps
+from workbench.core.storage.contents import MADE_IN, Contents
+from workbench.core.storage.image_table import ImageTable
+from workbench.core.storage.lock import FILE as LOCK
+from workbench.core.storage.lock import Lock
+from workbench.core.storage.rows import next_ids
+from workbench.core.storage.snapshots import take
+from workbench.core.storage.tables import PendingWrite
 from workbench.core.store import FILE, IN_FORCE, Store, is_there
-from workbench.core.tables import PendingWrite
 from workbench.errors import Damaged, WorkbenchError
 
 Listener = Callable[[AppliedEdit], None]
@@ -284,7 +286,7 @@ class Document(Contents):
         """Read the headers of those of these images whose size is not known: damaged files may have been mended."""
         unknown = [image for image in map(self.image, ids) if not image.width]
         if unknown:
-            from workbench.core import image_records
+            from workbench.core.folders import image_records
 
             there = [image for image in unknown if os.path.exists(self.file(image))]
             found = [image_records.with_header(one, self.file(one), prove=bool(one.problem)) for one in there]
@@ -294,7 +296,7 @@ class Document(Contents):
     def adopt(self, images: ImageTable, images_version: int, writing: PendingWrite | None = None) -> None:
         """Take over a table that another connection read at this `images_version`; keep states set since then.
 
-        For a project that is still being filled (core.new_project), so that nobody has to wait while it is read.
+        For a project that is still being filled (new_project), so that nobody has to wait while it is read.
         `writing`: the table is ahead of the file, and edits wait until the file has all of it.
         """
         self._tables.adopt(images, images_version, writing)
@@ -316,14 +318,14 @@ class Document(Contents):
     @property
     def unlisted(self) -> int | None:
         """The root whose reading was interrupted before all its names were in the project."""
-        from workbench.core import image_records
+        from workbench.core.folders import image_records
 
         return self.store.read(image_records.unlisted_root)
 
     def update_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
         """Take over width, height, orientation and problem of these images; `kept`: they are on disk already."""
         if not kept and not self.read_only and not self._tables.is_ahead:  # else the writing process reads them, too
-            from workbench.core import image_records
+            from workbench.core.folders import image_records
 
             with self.store.transaction() as connection:
                 image_records.save_headers(connection, images)
@@ -376,7 +378,7 @@ class Document(Contents):
 
     def add_folder(self, folder: Path) -> AppliedEdit | None:
         """Add the images of `folder` that the project does not have yet; None if there are none."""
-        from workbench.core import image_records
+        from workbench.core.folders import image_records
 
         at = self._place(folder)
         found = tuple(image_records.describe(Path(folder), 0, at.known))

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from workbench.core import formatting
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
-from workbench.core.rows import (
+from workbench.core.storage.rows import (
     GIVEN,
     IMAGE_COLUMNS,
     Connection,

@@ -20,7 +20,7 @@ from workbench.core.edits import Batch, ChangeLabel, ChangeSetting, Edit, MergeL
 from workbench.core.project import FormerName, Label
 
 if TYPE_CHECKING:
-    from workbench.core.contents import Contents
+    from workbench.core.storage.contents import Contents
 
 FormerNames = Iterable[FormerName]
 SETTING, UNDONE = "labels.former names", "labels.undone names"

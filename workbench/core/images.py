@@ -28,12 +28,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from workbench.core import heic, jpeg, pixels, png
-from workbench.core.image_files import PartLimitedStream, open_image_file, read_all, read_file
-from workbench.core.image_header import FLOATS, SIXTEEN, read_header
-from workbench.core.intensity_window import IntensityWindow
-from workbench.core.pillow_warnings import without_warnings
-from workbench.core.refusals import not_an_image, not_readable
+from workbench.core.decoding import heic, jpeg, pixels, png
+from workbench.core.decoding.image_files import PartLimitedStream, open_image_file, read_all, read_file
+from workbench.core.decoding.image_header import FLOATS, SIXTEEN, read_header
+from workbench.core.decoding.intensity_window import IntensityWindow
+from workbench.core.decoding.pillow_warnings import without_warnings
+from workbench.core.decoding.refusals import not_an_image, not_readable
 from workbench.errors import Refused
 
 DIGEST = 16  # bytes of digest(): the chance that two of a million files collide is 1 in 10^26

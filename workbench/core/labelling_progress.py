@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from workbench.core import edits, journal
-from workbench.core.contents import Contents
+from workbench.core import edits
 from workbench.core.formatting import count
+from workbench.core.storage import journal
+from workbench.core.storage.contents import Contents
 from workbench.errors import WorkbenchError
 
 MOST = 2_000

@@ -15,9 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.average_precision import MOST, RECALLS, Doubles, accumulate, average_precision, boxes_per_label
-from workbench.core.greedy_matching import Rows
-from workbench.core.matching import (
+from workbench.core.evaluation.average_precision import (
+    MOST,
+    RECALLS,
+    Doubles,
+    accumulate,
+    average_precision,
+    boxes_per_label,
+)
+from workbench.core.evaluation.greedy_matching import Rows
+from workbench.core.evaluation.matching import (
     ANY_AREA,
     DetectionArrays,
     DetectionSet,

@@ -2,7 +2,7 @@
 
 The costly half, `overlaps`, lists pairs of boxes that overlap. The cheap half, `greedy_nms`, decides for one threshold
 which boxes stay. Both take boxes sorted by score, highest first; a box is only ever removed by a higher one, so what
-`greedy_nms` keeps of the first k boxes does not depend on the rest. For many boxes, core.nms_table decides all steps
+`greedy_nms` keeps of the first k boxes does not depend on the rest. For many boxes, nms_table decides all steps
 of a slider at once.
 
 Arithmetic and comparison (float32 against a float64 threshold, strictly greater) are torchvision's, so that the kept

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workbench.core.intensity_window import IntensityWindow
+from workbench.core.decoding.intensity_window import IntensityWindow
 
 if TYPE_CHECKING:  # image names are listed before NumPy is needed
     import numpy as np

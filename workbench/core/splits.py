@@ -13,8 +13,8 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from workbench.core import formatting
+from workbench.core.decoding.fingerprint import near_groups
 from workbench.core.edits import Batch, Edit, SetSplit
-from workbench.core.fingerprint import near_groups
 from workbench.core.project import FINISHED, Image, Snapshot, Split
 from workbench.errors import WorkbenchError
 

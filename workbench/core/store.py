@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from workbench.core import file_checksum, journal_index, rollback
 from workbench.core.files import atomic_path, natural_key
-from workbench.core.store_errors import damaged, sentences
+from workbench.core.storage import file_checksum, journal_index, rollback
+from workbench.core.storage.store_errors import damaged, sentences
 from workbench.errors import ReadOnly, WorkbenchError
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ which torchvision's own `highres` form does not have.
 Matching is torchvision's, too: if several boxes want the same default box, the last one gets it, while the authors give
 each box one of its own; and images without boxes teach their three worst negatives, there nothing. Their scripts draw
 one of five interpolations for each image, fill what is zoomed out with the mean colour, here grey, and draw crops a
-little differently (training/placement.py); biases there learn at twice the rate, and conv4_3's scale decays.
+little differently (training/batches/placement.py); biases there learn at twice the rate, and conv4_3's scale decays.
 """
 
 from __future__ import annotations

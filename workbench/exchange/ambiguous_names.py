@@ -22,8 +22,8 @@ import numpy as np
 from workbench import formats
 from workbench.core.document import Document
 from workbench.core.files import resolve_inside
+from workbench.core.folders.image_lookup import is_portable, to_posix
 from workbench.core.formatting import count
-from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.formats import ReadImage, Reading, Source

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.document import Document
+from workbench.core.folders.image_lookup import to_nfc, to_posix
+from workbench.core.folders.image_records import ImageDescriber
 from workbench.core.formatting import count
-from workbench.core.image_lookup import to_nfc, to_posix
-from workbench.core.image_records import ImageDescriber
 from workbench.core.project import FLAGS, XYXY, Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.exchange import pairing

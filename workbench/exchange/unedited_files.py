@@ -13,7 +13,7 @@ from typing import cast
 
 from workbench import formats
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import to_posix
+from workbench.core.folders.image_lookup import to_posix
 from workbench.core.project import Snapshot
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import is_portable, to_posix
+from workbench.core.folders.image_lookup import is_portable, to_posix
+from workbench.core.parsing import strict_json
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import FormerIds, Id, ReadImage, Reading, ReadSettings, Source, register

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import is_portable, to_posix
+from workbench.core.folders.image_lookup import is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, parse_createml

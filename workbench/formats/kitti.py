@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
+from workbench.core.folders.image_lookup import leads_out
 from workbench.core.formatting import count
-from workbench.core.image_lookup import leads_out
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register

@@ -19,7 +19,7 @@ from typing import Any
 
 from workbench.core import formatting
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import is_portable, leads_out
+from workbench.core.folders.image_lookup import is_portable, leads_out
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import sane

@@ -22,10 +22,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.core import images as image_files
-from workbench.core import strict_xml
 from workbench.core.files import atomic_write
+from workbench.core.folders.image_lookup import is_portable, leads_out, to_nfc, upload_name
 from workbench.core.formatting import count
-from workbench.core.image_lookup import is_portable, leads_out, to_nfc, upload_name
+from workbench.core.parsing import strict_xml
 from workbench.core.project import XYXY, Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import is_portable, to_posix
+from workbench.core.folders.image_lookup import is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.corners import first_pixel

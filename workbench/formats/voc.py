@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
+from workbench.core.folders.image_lookup import FileMatch, MatchKind, is_portable
 from workbench.core.formatting import count
-from workbench.core.image_lookup import FileMatch, MatchKind, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register

@@ -25,8 +25,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from workbench.core.files import atomic_write
+from workbench.core.folders.image_lookup import is_portable, to_posix
 from workbench.core.formatting import visible
-from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import FINISHED, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register

@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from workbench.core import boxes
 from workbench.core import images as image_files
 from workbench.core.files import atomic_write
+from workbench.core.folders.image_lookup import ImageLookup
 from workbench.core.formatting import count
-from workbench.core.image_lookup import ImageLookup
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register

@@ -11,7 +11,7 @@ from pathlib import Path
 from workbench.core.detections import Candidates
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
-from workbench.inference.scoring import ScoringRules
+from workbench.inference.evaluating.scoring import ScoringRules
 
 SAY_EVERY = 0.2  # seconds between two words about images that are looked up among those kept
 MATCHED_SHARE, FOREIGN_SHARE = 0.9, 0.01  # at least, at most: see graph.agreement()

@@ -28,11 +28,11 @@ from workbench.core.tiling import Tiling, candidates_in_tiles
 from workbench.detectors.parts.blocks import ConvUnit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
-from workbench.training import gpu, machine
-from workbench.training.header import trained_labels
+from workbench.training.checkpoints.header import trained_labels
+from workbench.training.hardware import gpu, machine
 
 if TYPE_CHECKING:
-    from workbench.training.checkpoint import CheckpointHeader
+    from workbench.training.checkpoints.checkpoint import CheckpointHeader
 
 Precision = Literal["exact", "fast"]
 BATCH = {"cpu": 8, "cuda": 32, "mps": 16}
@@ -107,7 +107,7 @@ class Predictor:
         cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact", *, cpu_fallback: bool = False
     ) -> Predictor:
         """The detector saved in `checkpoint`. WorkbenchError if the file is not one or the device is not there."""
-        from workbench.training.checkpoint import load_detector
+        from workbench.training.checkpoints.checkpoint import load_detector
 
         if not cpu_fallback:
             machine.choose_device(device)  # refused before the file is read

@@ -17,32 +17,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.core import formatting
-from workbench.core import video as videos
+from workbench.core.decoding import video as videos
 from workbench.core.files import remove_unfinished
 from workbench.core.project import Label
 from workbench.core.tiling import OVERLAP, Tiling, tiling
 from workbench.errors import WorkbenchError
-from workbench.inference import (
-    listing,
-    out_folder,
-    prediction_job,
-    result_parts,
-    results,
-    sources,
-    standard_input,
-    streaming,
-)
-from workbench.inference.candidate_cache import digest
+from workbench.inference import prediction_job
+from workbench.inference.evaluating.candidate_cache import digest
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.inference.events import ListingProgress, PredictEvent, PredictionsSaved, Resumed, WritingProgress
-from workbench.inference.listing import ListingSummary, Shard
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.pictures import listing, sources, standard_input, streaming
+from workbench.inference.pictures.listing import ListingSummary, Shard
+from workbench.inference.pictures.read_ahead import how_far
+from workbench.inference.pictures.standard_input import STANDARD_INPUT
 from workbench.inference.prediction_job import JobSpec, PredictionJob
-from workbench.inference.read_ahead import how_far
-from workbench.inference.result_parts import ResultParts, ResultRow
-from workbench.inference.results import ResultsInfo, Written
-from workbench.inference.results_pictures import PictureWriter
-from workbench.inference.results_video import UNFINISHED
-from workbench.inference.standard_input import STANDARD_INPUT
+from workbench.inference.writing import out_folder, result_parts, results
+from workbench.inference.writing.result_parts import ResultParts, ResultRow
+from workbench.inference.writing.results import ResultsInfo, Written
+from workbench.inference.writing.results_pictures import PictureWriter
+from workbench.inference.writing.results_video import UNFINISHED
 
 if TYPE_CHECKING:  # the caller has loaded torch
     from workbench.inference.predict import Predictor

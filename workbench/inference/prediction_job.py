@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from workbench.core import video as videos
+from workbench.core.decoding import video as videos
 from workbench.core.detections import NmsKind
-from workbench.core.drawn_pictures import PARTS
 from workbench.core.files import atomic_write
-from workbench.core.lock import Lock
+from workbench.core.folders.drawn_pictures import PARTS
 from workbench.core.project import Label
+from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
-from workbench.inference import result_parts
-from workbench.inference.listing import ListingSummary, Shard
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.inference.pictures.listing import ListingSummary, Shard
+from workbench.inference.writing import result_parts
 
 FOLDER, FILE, LISTING = PARTS, "job.json", "listing.jsonl"
 EARLIER = "earlier"  # in FOLDER: parts of jobs that were started over, until the new results exist

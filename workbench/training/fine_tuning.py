@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 from workbench.core.formatting import percent, share
 from workbench.core.former_names import FormerNames, network_names
 from workbench.errors import WorkbenchError
-from workbench.training import data_leakage, runs
+from workbench.training.checkpoints.header import read_header, trained_labels
+from workbench.training.checks import data_leakage
 from workbench.training.events import Evaluated, Message
-from workbench.training.header import read_header, trained_labels
 from workbench.training.recipes import Recipe
+from workbench.training.records import runs
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 if TYPE_CHECKING:
-    from workbench.training.data import Dataset
+    from workbench.training.batches.data import Dataset
 
 
 def knows_all(start: Path | None, recipe: Recipe, labels: Sequence[str], former: FormerNames = ()) -> bool:

@@ -15,10 +15,10 @@ from typing import Any
 
 from workbench.core.files import safe_name
 from workbench.errors import WorkbenchError
-from workbench.training import run_recipe, runs
 from workbench.training.recipes import Recipe
-from workbench.training.record import DATA
-from workbench.training.runs import RECIPE, RunInfo
+from workbench.training.records import run_recipe, runs
+from workbench.training.records.record import DATA
+from workbench.training.records.runs import RECIPE, RunInfo
 
 MACHINE = ("fold", "device", "processes", "precision", "compile", "keep_images", "threads")
 """Settings in which the runs of a cross-validation may differ."""

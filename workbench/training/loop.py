@@ -16,36 +16,25 @@ from pathlib import Path
 from workbench.core.formatting import count
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
-from workbench.training import (
-    checkpoint,
-    dataset_loading,
-    device_augment,
-    fine_tuning,
-    gpu,
-    machine,
-    memory_probe,
-    preflight_copies,
-    prepare,
-    record,
-    resuming,
-    saving,
-    schedule,
-    validate,
-    weights,
-)
-from workbench.training.checkpoint import BEST, STATE, CheckpointHeader, State
-from workbench.training.data import Dataset
-from workbench.training.device_paint import AnyBatch
+from workbench.training import fine_tuning, prepare, schedule, validate
+from workbench.training.batches import dataset_loading, device_augment
+from workbench.training.batches.data import Dataset
+from workbench.training.batches.device_paint import AnyBatch
+from workbench.training.batches.image_views import examined
+from workbench.training.checkpoints import checkpoint, resuming, saving, weights
+from workbench.training.checkpoints.checkpoint import BEST, STATE, CheckpointHeader, State
+from workbench.training.checkpoints.save_schedule import SaveSchedule
+from workbench.training.checkpoints.saving import TrainingProgress
+from workbench.training.checks import preflight_copies
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Saved, Started
-from workbench.training.image_views import examined
-from workbench.training.keep_awake import kept_awake
-from workbench.training.meter import Meter
-from workbench.training.monitor import TrainingMonitor
+from workbench.training.hardware import gpu, machine, memory_probe
+from workbench.training.hardware.keep_awake import kept_awake
+from workbench.training.hardware.runtime import Runtime
+from workbench.training.monitoring.meter import Meter
+from workbench.training.monitoring.monitor import TrainingMonitor
+from workbench.training.records import record
 from workbench.training.request import RunRequest
-from workbench.training.runtime import Runtime
-from workbench.training.save_schedule import SaveSchedule
-from workbench.training.saving import TrainingProgress
 from workbench.training.settings import FEW_JUDGES
 from workbench.training.step import Diverged, Stepper
 

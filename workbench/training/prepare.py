@@ -17,8 +17,9 @@ from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.core.resize import base_mode
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import augment, schedule
-from workbench.training.data import Dataset
+from workbench.training import schedule
+from workbench.training.batches import augment
+from workbench.training.batches.data import Dataset
 from workbench.training.events import Message
 from workbench.training.hold_out import held_out, in_fold, shown_labels
 from workbench.training.recipes import Recipe

@@ -68,7 +68,7 @@ class DeferredRunRequest:
 
     def request(self) -> RunRequest:
         """Call it in the job. WorkbenchError if the project, or the other run's record, can't be read."""
-        from workbench.training import record  # which imports this module
+        from workbench.training.records import record  # which imports this module
 
         if self.data_of is None:
             begun, snapshot = time.time(), snapshot_of(self.project)

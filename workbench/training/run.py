@@ -15,14 +15,15 @@ from pathlib import Path
 import torch
 
 from workbench.core.files import remove_unfinished
-from workbench.core.lock import Lock
+from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
-from workbench.training import gpu, machine, record
 from workbench.training.events import Control, Event, Failed
-from workbench.training.launch import train_together
+from workbench.training.hardware import gpu, machine
+from workbench.training.hardware.launch import train_together
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.loop import Training
+from workbench.training.records import record
 from workbench.training.request import RunRequest
-from workbench.training.runtime import Runtime
 
 __all__ = ["RunRequest", "resume", "train"]
 

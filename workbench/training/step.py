@@ -14,16 +14,17 @@ from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.detectors.parts.sync_norm import check_parts, use_sync_norms
 from workbench.errors import WorkbenchError
-from workbench.training import compiling, freezing, gpu, kernels, machine
-from workbench.training.compiling import Compiler
-from workbench.training.device_paint import AnyBatch
-from workbench.training.device_transfer import on_device, targets_on
+from workbench.training import freezing
+from workbench.training.batches.device_paint import AnyBatch
+from workbench.training.batches.device_transfer import on_device, targets_on
 from workbench.training.events import Message
-from workbench.training.machine import LossScale
+from workbench.training.hardware import compiling, gpu, kernels, machine
+from workbench.training.hardware.compiling import Compiler
+from workbench.training.hardware.machine import LossScale
+from workbench.training.hardware.readback import StepGuard, StepQueue
+from workbench.training.hardware.replicas import NetworkCounters, ReplicaPool, replica_count, split_batch
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.optimizer import begin_momentum, make_optimizer, steer
-from workbench.training.readback import StepGuard, StepQueue
-from workbench.training.replicas import NetworkCounters, ReplicaPool, replica_count, split_batch
-from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step_result import Diverged, QueuedStep, StepResult, make_diverged
 

@@ -24,11 +24,12 @@ from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, D
 from workbench.core.tiling import merge
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import augment, gpu
-from workbench.training.data import Dataset
-from workbench.training.device_transfer import on_device
+from workbench.training.batches import augment
+from workbench.training.batches.data import Dataset
+from workbench.training.batches.device_transfer import on_device
 from workbench.training.events import Control
-from workbench.training.runtime import Runtime
+from workbench.training.hardware import gpu
+from workbench.training.hardware.runtime import Runtime
 
 T = TypeVar("T")
 _ONE_DRAWS = threading.Lock()

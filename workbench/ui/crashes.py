@@ -20,13 +20,13 @@ from typing import IO, TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from workbench.core.files import atomic_write
-from workbench.core.lock import Lock
+from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:  # cv2 and NumPy
-    from workbench.core.image_check import ImageCheckResult
+    from workbench.core.decoding.image_check import ImageCheckResult
 
 _PROJECT = "project.sqlite"
 _FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (?!code 0x8)(.+)$", re.MULTILINE)
@@ -166,8 +166,8 @@ class CrashRecovery(QObject):
 
     @Slot(object)
     def _image_checked(self, checked: object) -> None:
-        from workbench.core.image_check import ImageCheckResult
-        from workbench.core.image_files import block
+        from workbench.core.decoding.image_check import ImageCheckResult
+        from workbench.core.decoding.image_files import block
 
         if isinstance(checked, ImageCheckResult):
             block(checked.file, checked.problem)
@@ -182,8 +182,8 @@ class CrashRecovery(QObject):
 
 
 def _check_images(crash: Crash) -> Iterator[ImageCheckResult]:
-    from workbench.core.image_check import recheck
-    from workbench.core.image_table import ImageTable
+    from workbench.core.decoding.image_check import recheck
+    from workbench.core.storage.image_table import ImageTable
     from workbench.core.store import Store
 
     assert crash.project is not None

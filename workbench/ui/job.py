@@ -130,7 +130,7 @@ def _give_back_memory() -> None:
     graphics card torch keeps all that was ever used, which no other program could use while the window is open.
     """
     if "torch" in sys.modules:
-        from workbench.training import gpu
+        from workbench.training.hardware import gpu
 
         gpu.give_back_memory()
     if sys.platform == "linux":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 
-from workbench.core.name_forms import short
+from workbench.core.folders.name_forms import short
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.job import Job
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # painting the window comes before importing NumPy, which all
     from workbench.core.document import Document
     from workbench.core.edits import Edit
     from workbench.core.project import Box, Image, Label
-    from workbench.training.runs import RunInfo
+    from workbench.training.records.runs import RunInfo
     from workbench.ui.page_undo import WidgetUndoStack
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class Session(QObject):
         left = preferences.get(_LEFT, []) or []
         if len(left) == 2 and left[0] == str(document.folder) and not document.read_only:
             preferences.put(_LEFT, [])
-            from workbench.training import queue_file  # a cost only for who needs it
+            from workbench.training.records import queue_file  # a cost only for who needs it
 
             words = f"{left[1]} was stopped when the project was closed. To go on, press Resume on the Train page."
             if (document.folder / queue_file.FILE).exists():

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject, QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QComboBox
 
-from workbench.training import runs
-from workbench.training.runs import RunInfo
+from workbench.training.records import runs
+from workbench.training.records.runs import RunInfo
 from workbench.ui.background import Background
 from workbench.ui.page import Page
 from workbench.ui.session import Session

@@ -17,7 +17,7 @@ from workbench.core.detections import Candidates
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference.suggest import SuggestionRequest, SuggestionResult
+from workbench.inference.suggesting.suggest import SuggestionRequest, SuggestionResult
 from workbench.ui.annotate import suggest_bar
 from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.widgets.elided import ElidedLabel

@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core import edits
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.document import Document
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import State
 from workbench.ui.annotate.levels_window import LevelsWindow
 from workbench.ui.images import thumbnails

@@ -19,7 +19,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import FormerName, Label
 from workbench.errors import WorkbenchError
-from workbench.inference.model_files import PreparedModel
+from workbench.inference.suggesting.model_files import PreparedModel
 from workbench.ui.annotate import suggest_bar, suggest_files
 from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.widgets.elided import ElidedLabel

@@ -21,12 +21,12 @@ from workbench.core.document import Document
 from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Label, State
 from workbench.errors import WorkbenchError
+from workbench.inference.evaluating.operating_point import OperatingPoint, write
 from workbench.inference.events import EvaluationProgress
-from workbench.inference.image_queue import LabellingQueue
-from workbench.inference.operating_point import OperatingPoint, write
+from workbench.inference.suggesting.image_queue import LabellingQueue
 from workbench.training import events, recipes
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Progress, Saved, Started
-from workbench.training.next_training import NO_RUN, NextTraining, NextTrainingRequest
+from workbench.training.records.next_training import NO_RUN, NextTraining, NextTrainingRequest
 from workbench.training.request import RunRequest
 from workbench.ui.annotate import loop_bar, suggest_bar
 from workbench.ui.annotate.image_list import REORDERED

@@ -15,7 +15,7 @@ from tests.ui.annotate.suggestions_driver import Hand, hand, window
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import State
-from workbench.inference.suggest import Suggestion
+from workbench.inference.suggesting.suggest import Suggestion
 from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.suggestion_answers import SuggestionAnswers
 

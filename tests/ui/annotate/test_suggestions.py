@@ -18,9 +18,9 @@ from tests.ui.annotate.suggestions_driver import Hand, fake, hand, window
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import Box, Label
-from workbench.inference import operating_point
-from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.suggest import SuggestionRequest, SuggestionResult
+from workbench.inference.evaluating import operating_point
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.inference.suggesting.suggest import SuggestionRequest, SuggestionResult
 from workbench.ui.annotate import suggest_bar, suggestion_painter
 from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.annotate.suggest_runs import SuggestRun, list_suggest_runs

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QWidget
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Label
+from workbench.core.storage.image_table import ImageTable
 from workbench.ui.window.main_window import MainWindow
 
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier

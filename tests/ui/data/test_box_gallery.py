@@ -24,9 +24,10 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.data.data_page_driver import CTRL, click_row, label_names, labelled, listed, press
 from tests.ui.window_driver import Open, boxes_on_disk, find
-from workbench.core import box_rows, edits
+from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box
+from workbench.core.storage import box_rows
 from workbench.errors import WorkbenchError
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.data.box_entries import split_off

@@ -27,13 +27,13 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.core.test_video import write_clip
+from tests.core.decoding.test_video import write_clip
 from tests.shut_folder import make_shut
 from tests.ui.data.data_page_driver import CTRL, click_row, labelled, listed, on_disk, press
 from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.image_records import ImageDescriber
+from workbench.core.folders.image_records import ImageDescriber
 from workbench.core.project import Image, Label, Split, State
 from workbench.ui.data.page import DataPage
 from workbench.ui.images.images_model import LISTED_IMAGE

@@ -17,9 +17,11 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core.document import Document
-from workbench.training import events, image_losses, recipes, record
+from workbench.training import events, recipes
 from workbench.training.events import Evaluated
-from workbench.training.image_losses import NONE, ImageLosses
+from workbench.training.monitoring import image_losses
+from workbench.training.monitoring.image_losses import NONE, ImageLosses
+from workbench.training.records import record
 from workbench.training.request import RunRequest
 from workbench.ui.images.image_losses import Losses, of_run
 from workbench.ui.images.image_losses import of as image_losses_of

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QLabel
 
 from tests.ui.window_driver import Open, find
-from workbench.core import video
+from workbench.core.decoding import video
 from workbench.core.document import Document
 from workbench.errors import Refused
 from workbench.ui.data.image_reader import extract_frames

@@ -26,7 +26,8 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, write_photographs
-from workbench.core import edits, fingerprint, splits
+from workbench.core import edits, splits
+from workbench.core.decoding import fingerprint
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Snapshot, Split
 from workbench.ui.data import split_window

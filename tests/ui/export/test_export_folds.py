@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.export.test_export_page import export, page, session
 from tests.ui.inspect.inspect_page_driver import make_run
-from workbench.training.runs import RECIPE
+from workbench.training.records.runs import RECIPE
 from workbench.ui.export.page import ExportPage
 from workbench.ui.session import Session
 

@@ -31,7 +31,7 @@ from workbench.core.document import Document
 from workbench.core.extras import install_command
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress, NotExported
-from workbench.training.runs import info
+from workbench.training.records.runs import info
 from workbench.ui import theme
 from workbench.ui.export import page as export_page
 from workbench.ui.export import work

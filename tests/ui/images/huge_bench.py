@@ -14,8 +14,9 @@ from PySide6.QtCore import QPointF, QSizeF
 from pytestqt.qtbot import QtBot
 
 from tests.core import awkward_files as awkward
-from workbench.core import images, pyramid
-from workbench.core.intensity_window import IntensityWindow
+from workbench.core import images
+from workbench.core.decoding import pyramid
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.annotate.canvas import Canvas

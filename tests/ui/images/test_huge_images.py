@@ -18,10 +18,11 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.images.huge_bench import BLOCK, HEIGHT, WIDTH, Bench, bench, blocks, near, needs_libvips, written
 from tests.ui.window_driver import Open
-from workbench.core import images, pyramid
+from workbench.core import images
+from workbench.core.decoding import pyramid
+from workbench.core.decoding.intensity_window import IntensityWindow
+from workbench.core.decoding.pyramid import Pyramid, TilePosition
 from workbench.core.document import Document
-from workbench.core.intensity_window import IntensityWindow
-from workbench.core.pyramid import Pyramid, TilePosition
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.images import pictures
 from workbench.ui.images.picture_adjustments import PictureAdjustments

@@ -22,7 +22,8 @@ from tests.ui.images.huge_bench import (
     needs_libvips,
     written,
 )
-from workbench.core import images, pyramid
+from workbench.core import images
+from workbench.core.decoding import pyramid
 from workbench.ui import theme
 from workbench.ui.images.pictures import TiledPicture
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ui.inspect.inspect_page_driver import make_run, session_fixture
-from workbench.inference import image_queue
-from workbench.inference.image_queue import RankingRequest
-from workbench.training.runs import RECIPE
+from workbench.inference.suggesting import image_queue
+from workbench.inference.suggesting.image_queue import RankingRequest
+from workbench.training.records.runs import RECIPE
 from workbench.ui.images.image_queues import QueueJobRequest, compute_queue
 from workbench.ui.session import Session
 

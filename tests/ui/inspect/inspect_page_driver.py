@@ -18,8 +18,8 @@ from workbench.core.detections import Candidates, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache
-from workbench.inference.scoring import ScoringRules
+from workbench.inference.evaluating import candidate_cache
+from workbench.inference.evaluating.scoring import ScoringRules
 from workbench.training import events
 from workbench.training.events import Finished, Started
 from workbench.ui.inspect import evaluation_job

@@ -16,7 +16,7 @@ from tests.ui.inspect.inspect_page_driver import make_run
 from tests.ui.window_driver import find
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training.records import runs
 from workbench.ui.inspect.other_images.results_job import PredictionRequest, PredictionsWritten
 from workbench.ui.inspect.other_images.window import OtherImagesWindow
 from workbench.ui.inspect.other_images.worker import DetectionWorker

@@ -25,10 +25,11 @@ from tests.ui.inspect.inspect_page_driver import (  # noqa: F401 (fixtures)
     text,
 )
 from tests.ui.inspect.inspect_tabs_driver import click, listed, marked, tab
-from workbench.core import bootstrap, edits
+from workbench.core import edits
+from workbench.core.evaluation import bootstrap
 from workbench.core.project import Label
-from workbench.inference import operating_point
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating import operating_point
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.ui.inspect.compare.tab import OWN, SAME, CompareTab
 from workbench.ui.inspect.compare.table import DIFFERENCE, FIXED, INTERVAL, LABEL, REGRESSED, ROW
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
@@ -344,7 +345,7 @@ def test_labels_that_a_run_does_not_know_and_other_data_are_told(
 
 
 def write_digest(session: Session, name: str, digest: str) -> None:
-    from workbench.training import runs
+    from workbench.training.records import runs
 
     assert session.document is not None
     (session.document.runs_folder / name / runs.ABOUT).write_text(f'{{"digest": "{digest}"}}', "utf-8")

@@ -24,7 +24,7 @@ from tests.ui.inspect.inspect_tabs_driver import tab
 from workbench.core import edits
 from workbench.core.project import Split
 from workbench.inference.events import EvaluationDone, FoldScore
-from workbench.training.runs import RECIPE
+from workbench.training.records.runs import RECIPE
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
@@ -94,7 +94,7 @@ def test_a_look_at_all_folds_is_with_each_of_its_runs_and_opens_the_chosen_one_n
         yield from ()
 
     monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda *_, **__: pytest.fail("opened"))
-    monkeypatch.setattr("workbench.inference.evaluate_folds.evaluate_folds", evaluated)
+    monkeypatch.setattr("workbench.inference.evaluating.evaluate_folds.evaluate_folds", evaluated)
     request = EvaluationRequest(folder, folder / "last.safetensors", snapshot, None, folds=True)
     list(evaluation_job.evaluate_split(request))
     assert asked == [((folder, snapshot), {"checkpoint": "last.safetensors", "cpu_fallback": True})]

@@ -22,7 +22,7 @@ from tests.ui.inspect.inspect_page_driver import (
 from workbench.core import edits
 from workbench.core.project import Snapshot, Split, State
 from workbench.inference.events import EvaluationDone
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
@@ -155,10 +155,11 @@ def test_a_look_at_those_held_out_is_at_the_images_that_judged_the_run(
         seen.append(truth)
         yield from ()
 
-    monkeypatch.setattr("workbench.training.data_leakage.held_out", lambda run, all: judged if run == folder else all)
+    held_out = "workbench.training.checks.data_leakage.held_out"
+    monkeypatch.setattr(held_out, lambda run, all: judged if run == folder else all)
     predictor = SimpleNamespace(labels=("cell",))
     monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file, **_: predictor)
-    monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
+    monkeypatch.setattr("workbench.inference.evaluating.evaluate.evaluate_run", evaluated)
     for of in (folder, None):
         list(
             evaluation_job.evaluate_split(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from workbench.core.bootstrap import MetricDifference
+from workbench.core.evaluation.bootstrap import MetricDifference
 from workbench.ui.inspect.compare import comparer
 from workbench.ui.inspect.compare.intervals import Intervals
 from workbench.ui.session import Session

@@ -32,12 +32,12 @@ from tests.ui.test_accessible import controls, nameless, unreachable
 from workbench.core import edits
 from workbench.core.detections import Candidates
 from workbench.core.former_names import SAID
-from workbench.core.image_table import ImageTable
 from workbench.core.project import Label, Snapshot, Split, State
-from workbench.inference import scoring
+from workbench.core.storage.image_table import ImageTable
+from workbench.inference.evaluating import scoring
+from workbench.inference.evaluating.scoring import ScoringRules
 from workbench.inference.events import EvaluationDone
-from workbench.inference.scoring import ScoringRules
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui.inspect import evaluation_job, rematcher
 from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
@@ -170,7 +170,7 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
     monkeypatch.setattr(
         "workbench.inference.predict.Predictor.open", lambda file, **_: SimpleNamespace(labels=("cell",))
     )
-    monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
+    monkeypatch.setattr("workbench.inference.evaluating.evaluate.evaluate_run", evaluated)
     for split, is_chosen in ((Split.TEST, True), (Split.VALIDATION, False)):
         *_, found = evaluation_job.evaluate_split(
             EvaluationRequest(folder, folder / "best.safetensors", snapshot, split)

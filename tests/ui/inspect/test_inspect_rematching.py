@@ -23,7 +23,7 @@ from tests.ui.inspect.inspect_page_driver import (
 )
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.matching import Confidence, Counts, Matching
+from workbench.core.evaluation.matching import Confidence, Counts, Matching
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage

@@ -30,10 +30,10 @@ from tests.ui.inspect.inspect_page_driver import (  # noqa: F401 (fixtures)
     text,
 )
 from workbench.core import edits
+from workbench.core.evaluation.sliders import Sliders
 from workbench.core.project import Image, Label
-from workbench.core.sliders import Sliders
-from workbench.inference import operating_point
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating import operating_point
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.ui.inspect.images_table import BOXES, FRAMED, ImagesTable
 from workbench.ui.inspect.labels_table import LEAST, LabelsTable
 from workbench.ui.inspect.page import InspectPage

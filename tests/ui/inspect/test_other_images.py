@@ -26,10 +26,10 @@ from workbench import plugins
 from workbench.core.detections import Detections, NmsKind
 from workbench.core.edits import AddLabels, ChangeLabel
 from workbench.core.project import FormerName, Label
-from workbench.inference import operating_point
-from workbench.inference.operating_point import OperatingPoint
-from workbench.training import runs
-from workbench.training.checkpoint import CheckpointHeader, save_detector
+from workbench.inference.evaluating import operating_point
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.training.checkpoints.checkpoint import CheckpointHeader, save_detector
+from workbench.training.records import runs
 from workbench.ui.images import pictures
 from workbench.ui.images.view_transform import ViewTransform
 from workbench.ui.inspect.other_images import picture, results_job

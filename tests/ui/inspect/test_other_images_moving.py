@@ -10,11 +10,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
-from tests.inference.test_webcam import WithCameras
+from tests.inference.pictures.test_webcam import WithCameras
 from tests.ui.inspect.other_images_driver import boxes, clip, folder, grey, network, opened, session, window, words
 from tests.ui.window_driver import find
-from workbench.inference import webcam
-from workbench.training import runs
+from workbench.inference.pictures import webcam
+from workbench.training.records import runs
 from workbench.ui.inspect.other_images.window import OtherImagesWindow
 from workbench.ui.inspect.other_images.worker import OpenRequest as OpenSource
 

@@ -18,10 +18,10 @@ from pytestqt.qtbot import QtBot
 from tests.core.test_metrics import found_of
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
 from workbench.core.project import Box, Label, State
-from workbench.inference import review_decisions
-from workbench.inference.review import Prediction, ReviewItem, ReviewKind
+from workbench.inference.evaluating import review_decisions
+from workbench.inference.evaluating.review import Prediction, ReviewItem, ReviewKind
 from workbench.ui import keys
 from workbench.ui.commands import BY_NAME
 from workbench.ui.inspect.review.bars import TIGHT, DecisionBar

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 
 from tests.ui.inspect import test_review as driver
 from workbench.core import edits
-from workbench.inference.review import ReviewKind
+from workbench.inference.evaluating.review import ReviewKind
 
 bench, session = driver.bench, driver.session  # fixtures
 

@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox, QProgr
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, when_asked
-from workbench.core import backups, edits, mirror, mirror_reader
+from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
+from workbench.core.storage import backups, mirror, mirror_reader
 from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 from workbench.ui.job import Job

@@ -22,10 +22,12 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
-from workbench.core import edits, folder_reader, image_records, new_project, table_cache
+from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.image_table import ImageTable
+from workbench.core.folders import folder_reader, image_records, new_project
 from workbench.core.project import Box, Image, Label, State
+from workbench.core.storage import table_cache
+from workbench.core.storage.image_table import ImageTable
 from workbench.core.store import Store
 from workbench.ui.images import thumbnails
 from workbench.ui.images.images_model import Filter, ImagesModel, Order

@@ -13,9 +13,10 @@ from PySide6.QtWidgets import QInputDialog, QLabel, QPushButton, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, boxes_on_disk, find
-from workbench.core import backups, edits
+from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
+from workbench.core.storage import backups
 from workbench.errors import WorkbenchError
 from workbench.ui.project import project_opener, recent
 from workbench.ui.project.older_copies import ABOUT, CHOOSE, OlderCopiesWindow, restore_copy

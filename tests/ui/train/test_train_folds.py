@@ -35,8 +35,8 @@ from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
-from workbench.training import record
 from workbench.training.events import Control, Event
+from workbench.training.records import record
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage

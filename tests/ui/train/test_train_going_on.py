@@ -27,8 +27,8 @@ from tests.ui.train.train_page_driver import (
 )
 from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
-from workbench.training import runs
 from workbench.training.events import Control, Event
+from workbench.training.records import runs
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage

@@ -34,8 +34,8 @@ from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import Box, State
 from workbench.errors import WorkbenchError
-from workbench.training import tensorboard_log
 from workbench.training.events import Event
+from workbench.training.records import tensorboard_log
 from workbench.training.request import RunRequest
 from workbench.ui import preferences
 from workbench.ui.session import Session

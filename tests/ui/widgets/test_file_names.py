@@ -6,7 +6,7 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from workbench.core.name_forms import forms, short
+from workbench.core.folders.name_forms import forms, short
 from workbench.ui.widgets.file_names import NamedLine, cut_name, in_two_lines
 
 

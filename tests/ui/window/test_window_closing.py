@@ -16,9 +16,9 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, when_asked
 from workbench.core import edits
-from workbench.core.backups import Backup
 from workbench.core.document import Document
 from workbench.core.project import Label
+from workbench.core.storage.backups import Backup
 from workbench.ui.job import Job
 from workbench.ui.project import project_opener, training_question
 from workbench.ui.project.older_copies import restore_copy

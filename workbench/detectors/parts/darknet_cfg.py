@@ -1,6 +1,6 @@
 """The text of Darknet's .cfg files: reads and writes sections of options, and says which options are supported.
 
-`plugins/darknet_cfg.py` builds a detector from one, `inference/darknet_cfg.py` writes the cfg of a detector.
+`plugins/darknet_cfg.py` builds a detector from one, `inference/exporting/darknet_cfg.py` writes the cfg of a detector.
 """
 
 from __future__ import annotations

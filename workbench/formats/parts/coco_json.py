@@ -8,8 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from workbench.core import strict_json
 from workbench.core.formatting import count, named
+from workbench.core.parsing import strict_json
 from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import Id, ReadBox

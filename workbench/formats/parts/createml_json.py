@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.core import strict_json
 from workbench.core.formatting import visible
+from workbench.core.parsing import strict_json
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.core.parsing.strict_xml import Element
 from workbench.core.project import FLAGS, XYXY
-from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.corners import SANE, order_corners, remarks, rotated_bounds

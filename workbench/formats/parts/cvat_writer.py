@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from workbench.core.parsing.strict_xml import ILLEGAL
 from workbench.core.project import FLAGS, Snapshot, Split, State
-from workbench.core.strict_xml import ILLEGAL
 from workbench.formats.parts.cvat_shapes import CORNERS, OWN, USUAL, free_attributes, mark_of
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.layout import from_extra

@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from workbench.core import strict_xml
 from workbench.core.formatting import visible
+from workbench.core.parsing import strict_xml
+from workbench.core.parsing.strict_xml import Element
 from workbench.core.project import State
-from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.corners import SANE

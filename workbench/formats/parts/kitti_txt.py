@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workbench.core import strict_text
+from workbench.core.parsing import strict_text
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox

@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from workbench.core import strict_json
 from workbench.core.files import IMAGE_SUFFIXES
-from workbench.core.image_lookup import to_posix
+from workbench.core.folders.image_lookup import to_posix
+from workbench.core.parsing import strict_json
 from workbench.core.project import FLAGS, Split, State
 from workbench.errors import Refused
 from workbench.formats.parts.json_values import is_clean, key_shown, short

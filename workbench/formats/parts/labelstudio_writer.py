@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from workbench.core.parsing.strict_xml import ILLEGAL
 from workbench.core.project import FINISHED, FLAGS, Snapshot, Split, State
-from workbench.core.strict_xml import ILLEGAL
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.labelstudio_results import RESULT_KEYS
 from workbench.formats.parts.layout import SPLIT_NAMES, from_extra

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.core.files import inner_parts, natural_keys, safe_name
-from workbench.core.image_lookup import leads_out
+from workbench.core.folders.image_lookup import leads_out
 from workbench.core.project import FINISHED, Image, Snapshot, Split
 from workbench.errors import Refused, WorkbenchError
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from workbench.core import images as image_files
+from workbench.core.folders.image_lookup import is_portable, leads_out, to_posix
 from workbench.core.formatting import count
-from workbench.core.image_lookup import is_portable, leads_out, to_posix
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
 from workbench.errors import Refused, WorkbenchError

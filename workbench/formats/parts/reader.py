@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from workbench.core import strict_json
-from workbench.core.image_lookup import ImageLookup, MatchKind
+from workbench.core.folders.image_lookup import ImageLookup, MatchKind
+from workbench.core.parsing import strict_json
 from workbench.core.project import Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, ReadSettings

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.core.image_lookup import ImageLookup, links_leading_out
+from workbench.core.folders.image_lookup import ImageLookup, links_leading_out
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, Remark
 from workbench.formats.parts import reading_progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from workbench.core import strict_text
+from workbench.core.parsing import strict_text
 from workbench.errors import Refused
 
 SIZE_LIMIT = 1 << 20  # bytes; Open Images' map of 601 labels has 60 KB

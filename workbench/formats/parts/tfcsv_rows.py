@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from workbench.core import strict_text
+from workbench.core.parsing import strict_text
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox

@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
-from workbench.core import boxes, strict_xml
+from workbench.core import boxes
+from workbench.core.parsing import strict_xml
+from workbench.core.parsing.strict_xml import Element
 from workbench.core.project import XYXY, Snapshot, State
-from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.corners import SANE, order_corners, rotated_bounds

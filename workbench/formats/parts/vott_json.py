@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.core import strict_json
+from workbench.core.parsing import strict_json
 from workbench.core.project import FLAGS, XYXY, Snapshot, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox

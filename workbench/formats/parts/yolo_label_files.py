@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES
-from workbench.core.image_lookup import to_nfc
+from workbench.core.folders.image_lookup import to_nfc
 from workbench.formats.parts.layout import files_below
 from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, folder_spellings, is_label_file
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.core import strict_text, strict_yaml
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside
-from workbench.core.image_lookup import ImageLookup, is_portable, to_posix
+from workbench.core.folders.image_lookup import ImageLookup, is_portable, to_posix
+from workbench.core.parsing import strict_text, strict_yaml
 from workbench.core.project import Split
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats.parts.layout import (

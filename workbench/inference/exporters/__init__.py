@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from workbench.core.nms import DIOU_POWERS, TITLES
 from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
-from workbench.inference import example_lines as lines
+from workbench.inference.exporting import example_lines as lines
 from workbench.registry import OWN, Registry, class_text, missing_attributes
 from workbench.settings import setting
 

@@ -46,7 +46,7 @@ class DarknetWeights:
 
     def _described(self, source: Source) -> tuple[str, str]:
         """The cfg, or the reason why there is none."""
-        from workbench.inference import darknet_cfg
+        from workbench.inference.exporting import darknet_cfg
 
         try:
             return darknet_cfg.text(source.detector, source.card), ""

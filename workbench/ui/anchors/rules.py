@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.core.resize import FitMode
 from workbench.errors import WorkbenchError
-from workbench.inference.model_files import FROM_CFG
+from workbench.inference.suggesting.model_files import FROM_CFG
 from workbench.ui.anchors.computation import Boxes
 
 if TYPE_CHECKING:

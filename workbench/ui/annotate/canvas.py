@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
 
 from workbench.core.project import XYXY, Box, Label
-from workbench.inference.suggest import Suggestion
+from workbench.inference.suggesting.suggest import Suggestion
 from workbench.ui.annotate import canvas_painter, geometry, gestures, hit_testing
 from workbench.ui.annotate.gestures import DrawGesture, DrawingAids, Gesture, MoveGesture, NudgeGesture, ResizeGesture
 from workbench.ui.annotate.nudging import ARROWS, ArrowKeys, ends_nudge, nudged

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QSize, Qt, Slot
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
-from workbench.core.name_forms import short
+from workbench.core.folders.name_forms import short
 from workbench.errors import WorkbenchError
 from workbench.ui.actions import make_action
 from workbench.ui.annotate.adjustments_menu import AdjustmentsMenu

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import Qt
 
 from workbench.core.project import XYXY, Box
-from workbench.inference.suggest import Suggestion
+from workbench.inference.suggesting.suggest import Suggestion
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 

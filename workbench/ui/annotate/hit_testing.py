@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 
 from workbench.core.project import Box
-from workbench.inference.suggest import Suggestion
+from workbench.inference.suggesting.suggest import Suggestion
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 

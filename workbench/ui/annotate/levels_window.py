@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.intensity_window import IntensityWindow
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.job import Job

@@ -12,10 +12,10 @@ from workbench.core.formatting import duration, share
 from workbench.core.labelling_progress import labelling_progress
 from workbench.errors import WorkbenchError
 from workbench.inference.events import EvaluationProgress
-from workbench.training import next_training
 from workbench.training.events import Evaluated, Failed, Finished, Progress
-from workbench.training.next_training import NextTraining, NextTrainingRequest
-from workbench.training.runs import RunInfo
+from workbench.training.records import next_training
+from workbench.training.records.next_training import NextTraining, NextTrainingRequest
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.actions import tell_key
 from workbench.ui.background import Background

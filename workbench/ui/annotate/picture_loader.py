@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core import formatting, pyramid
+from workbench.core import formatting
+from workbench.core.decoding import pyramid
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.files import stamp as stamp_of
-from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background
 from workbench.ui.images import pictures
@@ -25,7 +26,7 @@ from workbench.ui.images.tiles import Tiles
 from workbench.ui.job import Job, Work
 
 if TYPE_CHECKING:
-    from workbench.core.pyramid_builder import PyramidBuilder
+    from workbench.core.decoding.pyramid_builder import PyramidBuilder
 
 MEMORY = 384 << 20
 """Bytes of pictures kept: six of 12 megapixels with their half-size copies."""
@@ -228,7 +229,7 @@ class TileCutter(QObject):
     def _start(self) -> None:
         if self._job is not None or self._next is None or self._closed:
             return
-        from workbench.core.pyramid_builder import PyramidBuilder
+        from workbench.core.decoding.pyramid_builder import PyramidBuilder
 
         self._request, self._next = self._next, None
         assert self._request.cache is not None

@@ -15,12 +15,12 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.formatting import count
 from workbench.core.former_names import other_names
 from workbench.errors import WorkbenchError
-from workbench.inference import suggest
-from workbench.inference.model_files import PreparedModel
-from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.inference.suggesting import suggest
+from workbench.inference.suggesting.model_files import PreparedModel
+from workbench.inference.suggesting.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
 from workbench.training import folds
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import tell_key
 from workbench.ui.annotate.canvas import Canvas

@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from workbench.inference import model_files
-from workbench.inference.model_files import PreparedModel
+from workbench.inference.suggesting import model_files
+from workbench.inference.suggesting.model_files import PreparedModel
 from workbench.ui import preferences
 from workbench.ui.background import Background
 from workbench.ui.widgets.file_dialogs import ask_for_file

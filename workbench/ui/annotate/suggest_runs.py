@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point, saved_evaluation
-from workbench.inference.operating_point import OperatingPoint
-from workbench.training import runs
-from workbench.training.runs import RunInfo
+from workbench.inference.evaluating import operating_point, saved_evaluation
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.training.records import runs
+from workbench.training.records.runs import RunInfo
 
 
 @dataclass(frozen=True, slots=True)

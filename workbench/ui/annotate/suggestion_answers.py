@@ -13,7 +13,7 @@ from workbench.core.boxes import iou
 from workbench.core.project import XYXY, Box
 
 if TYPE_CHECKING:
-    from workbench.inference.suggest import Suggestion
+    from workbench.inference.suggesting.suggest import Suggestion
 
 SAME = 0.5
 """IoU from which another suggestion counts as the refused one."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core.name_forms import short
+from workbench.core.folders.name_forms import short
 from workbench.core.project import XYXY, Box
-from workbench.inference.suggest import Suggestion
+from workbench.inference.suggesting.suggest import Suggestion
 from workbench.ui.actions import with_keys
 from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.canvas import Canvas

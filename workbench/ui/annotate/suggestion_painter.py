@@ -12,7 +12,7 @@ from workbench.ui.annotate.gestures import ResizeGesture
 from workbench.ui.images.boxes_painter import name_plate
 
 if TYPE_CHECKING:
-    from workbench.inference.suggest import Suggestion
+    from workbench.inference.suggesting.suggest import Suggestion
     from workbench.ui.annotate.canvas import Canvas
 
 

@@ -14,11 +14,12 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPo
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from workbench.core import box_rows, edits
+from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.box_criteria import BoxCriteria
-from workbench.core.box_rows import NO_ROWS, BoxOrder, BoxRows
 from workbench.core.label_keys import label_keys
+from workbench.core.storage import box_rows
+from workbench.core.storage.box_criteria import BoxCriteria
+from workbench.core.storage.box_rows import NO_ROWS, BoxOrder, BoxRows
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key

@@ -11,8 +11,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from workbench.core.box_rows import NO_ROWS, BoxRows
 from workbench.core.project import XYXY
+from workbench.core.storage.box_rows import NO_ROWS, BoxRows
 from workbench.ui import theme
 from workbench.ui.images.crop_painter import on_tile, paint_crop
 from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around

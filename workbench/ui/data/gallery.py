@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
 
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.formatting import count
 from workbench.core.project import Split, State
+from workbench.core.storage.box_criteria import ANY_BOX, BoxCriteria
 from workbench.ui import theme
 from workbench.ui.actions import make_action
 from workbench.ui.data.box_gallery import BoxGallery

@@ -27,7 +27,7 @@ from workbench import health
 from workbench.core import formatting
 from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
-from workbench.core.image_table import ImageTable
+from workbench.core.storage.image_table import ImageTable
 from workbench.health import REPAIRS, FilesExamined, Health, HealthFinding
 from workbench.ui import theme
 from workbench.ui.data.statistics_view import StatisticsView

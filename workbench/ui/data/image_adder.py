@@ -67,7 +67,7 @@ class ImageAdder(QObject):
 
     @Slot()
     def choose_video(self) -> None:
-        from workbench.core import video  # imports cv2, which the window does not wait for
+        from workbench.core.decoding import video  # imports cv2, which the window does not wait for
 
         if not self._session.may_change():
             return

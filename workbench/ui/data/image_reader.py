@@ -36,7 +36,7 @@ def describe_images(
     WorkbenchError if it has no image at all.
     """
     from workbench.core.files import SkippedFiles, natural_key, walk_images
-    from workbench.core.image_records import ImageDescriber
+    from workbench.core.folders.image_records import ImageDescriber
 
     yield JobProgress(0, 0)
     left_out = SkippedFiles()
@@ -59,7 +59,7 @@ def extract_frames(file: Path, project: Path, every: int, job: Job) -> Iterator[
 
     Refused if there is none.
     """
-    from workbench.core import video
+    from workbench.core.decoding import video
 
     folder, images, remark = video.folder_of(project, file), [], ""
     for event in video.extract(file, folder, every):

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import plugins
-from workbench.core import archives
+from workbench.core.parsing import archives
 from workbench.errors import WorkbenchError
 from workbench.exchange import ChangedSide, apply_import
 from workbench.ui import theme

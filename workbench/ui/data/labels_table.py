@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits, formatting, label_lists
-from workbench.core.box_criteria import BoxCriteria
 from workbench.core.files import natural_key
 from workbench.core.label_keys import keeping_keys
 from workbench.core.project import Label
+from workbench.core.storage.box_criteria import BoxCriteria
 from workbench.errors import WorkbenchError
 from workbench.ui import new_labels, theme
 from workbench.ui.actions import escape_mnemonics

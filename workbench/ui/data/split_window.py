@@ -25,9 +25,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import fingerprint, formatting, splits
+from workbench.core import formatting, splits
+from workbench.core.decoding import fingerprint
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.edits import Edit, SetSplit, walk
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Snapshot, Split
 from workbench.core.splits import PARTS
 from workbench.errors import WorkbenchError

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.image_table import ImageTable
 from workbench.core.project import Split, State
+from workbench.core.storage.image_table import ImageTable
 from workbench.ui import theme
 from workbench.ui.images import unread_images
 from workbench.ui.images.images_model import Filter

@@ -25,9 +25,9 @@ from workbench.core import formatting
 from workbench.errors import WorkbenchError
 from workbench.inference.events import ExportDone, Exported, ExportProgress, NotExported
 from workbench.inference.exporters import ExportSettings
-from workbench.inference.model_card import suggested_settings
+from workbench.inference.exporting.model_card import suggested_settings
 from workbench.training import folds
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.export import work

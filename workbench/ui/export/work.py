@@ -10,7 +10,7 @@ from workbench.core.document import snapshot_of
 from workbench.core.project import Snapshot, Split
 from workbench.inference.events import ExportEvent
 from workbench.inference.exporters import ExportSettings
-from workbench.inference.verification_images import choose_images
+from workbench.inference.exporting.verification_images import choose_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def load() -> Iterator[FormatsLoaded | UnfitFormats]:
 
 
 def export(request: ExportRequest) -> Iterator[ExportEvent]:
-    from workbench.inference import export as exporting
+    from workbench.inference.exporting import export as exporting
 
     yield from exporting.export(
         request.checkpoint, request.folder, request.formats, request.images, request.settings, request.snapshot

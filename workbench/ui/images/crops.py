@@ -13,9 +13,9 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
+from workbench.core.decoding.image_cache import ImageCache
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.files import stamp
-from workbench.core.image_cache import ImageCache
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import XYXY
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background

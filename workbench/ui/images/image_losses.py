@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.formatting import count
-from workbench.core.image_table import ImageTable
-from workbench.training import image_losses, present_images
+from workbench.core.storage.image_table import ImageTable
+from workbench.training.monitoring import image_losses
+from workbench.training.records import present_images
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 
@@ -182,8 +183,8 @@ def _newest(folder: Path) -> Path | None:
 
 def _evaluated(folder: Path) -> float:
     """When it was evaluated, in seconds since 1970."""
-    from workbench.training import runs
     from workbench.training.events import Evaluated
+    from workbench.training.records import runs
 
     return max((event.time for event in runs.outline(folder) if isinstance(event, Evaluated)), default=0.0)
 

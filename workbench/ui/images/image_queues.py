@@ -15,10 +15,11 @@ from workbench.core.formatting import count
 from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
-from workbench.inference import image_queue
 from workbench.inference.events import EvaluationProgress, Skipped
-from workbench.inference.image_queue import LabellingQueue, RankingRequest
-from workbench.training import folds, runs
+from workbench.inference.suggesting import image_queue
+from workbench.inference.suggesting.image_queue import LabellingQueue, RankingRequest
+from workbench.training import folds
+from workbench.training.records import runs
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 

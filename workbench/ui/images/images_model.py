@@ -14,14 +14,14 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QImage
 
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, SetNote, walk
 from workbench.core.formatting import count
 from workbench.core.image_queue import QueueOrder
-from workbench.core.image_table import IdRows
 from workbench.core.project import FINISHED, FLAGS, Image, Split, State
-from workbench.inference.image_queue import LabellingQueue
+from workbench.core.storage.box_criteria import ANY_BOX, BoxCriteria
+from workbench.core.storage.image_table import IdRows
+from workbench.inference.suggesting.image_queue import LabellingQueue
 from workbench.ui.images import image_losses, image_queues, unread_images
 from workbench.ui.images.image_losses import Losses
 from workbench.ui.images.thumbnails import Thumbnails

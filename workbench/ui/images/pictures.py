@@ -13,9 +13,9 @@ import numpy as np
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
-from workbench.core import pyramid as pyramids
-from workbench.core.intensity_window import IntensityWindow
-from workbench.core.pyramid import Pyramid, TilePosition
+from workbench.core.decoding import pyramid as pyramids
+from workbench.core.decoding.intensity_window import IntensityWindow
+from workbench.core.decoding.pyramid import Pyramid, TilePosition
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _halved(bgrx: np.ndarray) -> tuple[QImage, ...]:
     """The pixels and their halved copies, until one paints fast and Qt can paint it whole."""
     import cv2
 
-    from workbench.core import pixels
+    from workbench.core.decoding import pixels
 
     levels = [wrapped(bgrx)]
     while min(bgrx.shape[:2]) >= 2 * SMALLEST or max(bgrx.shape[:2]) > RASTER:

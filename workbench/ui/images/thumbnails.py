@@ -19,8 +19,8 @@ from workbench.ui.session import Session
 
 if TYPE_CHECKING:
     from workbench.core.applied_edit import AppliedEdit
+    from workbench.core.decoding.intensity_window import IntensityWindow
     from workbench.core.images import ImageInfo
-    from workbench.core.intensity_window import IntensityWindow
     from workbench.core.project import Image
 
 FILE = "thumbnails.sqlite"
@@ -181,7 +181,7 @@ def _make(request: object) -> QImage:
 
 def _of_huge(request: _ThumbnailRequest, about: ImageInfo) -> QImage:
     """From its tiles, if there are any; else an empty area of its shape: the image is only too large for this."""
-    from workbench.core import pyramid
+    from workbench.core.decoding import pyramid
     from workbench.ui.images.pictures import wrapped
 
     found = pyramid.find(request.file, about, request.window, request.cache.parent)

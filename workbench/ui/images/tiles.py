@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
-from workbench.core.pyramid import Pyramid, TilePosition
+from workbench.core.decoding.pyramid import Pyramid, TilePosition
 from workbench.ui.background import Background
 
 MEMORY = 256 << 20

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core import edits, formatting
+from workbench.core.decoding.refusals import not_readable
 from workbench.core.project import FINISHED, State
-from workbench.core.refusals import not_readable
 from workbench.errors import Refused, WorkbenchError
 from workbench.ui.session import Session
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.greedy_matching import Rows
-from workbench.core.matching import Matching
+from workbench.core.evaluation.greedy_matching import Rows
+from workbench.core.evaluation.matching import Matching
 
 _NO_ROWS = np.zeros(0, np.int64)
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.average_precision import RECALLS, accumulate, average_precision
-from workbench.core.calibration import FLOOR, calibration
-from workbench.core.confidence import Tally, confidence_curves
-from workbench.core.greedy_matching import Rows
-from workbench.core.size_ranges import SIDES, ap_by_size, mean_of_known
+from workbench.core.evaluation.average_precision import RECALLS, accumulate, average_precision
+from workbench.core.evaluation.calibration import FLOOR, calibration
+from workbench.core.evaluation.confidence import Tally, confidence_curves
+from workbench.core.evaluation.greedy_matching import Rows
+from workbench.core.evaluation.size_ranges import SIDES, ap_by_size, mean_of_known
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.state import OVERLAP, InspectState
 

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout
 
 from workbench.core import formatting
-from workbench.core.confusion import Confusion, confusion
+from workbench.core.evaluation.confusion import Confusion, confusion
 from workbench.ui import theme
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.confused_labels import ConfusedLabelsTable
@@ -43,7 +43,7 @@ class ConfusionModel(QAbstractTableModel):
         self._take(np.zeros((1, 1), np.int64))
 
     def show_table(self, names: tuple[str, ...], table: np.ndarray) -> None:
-        """table (C + 1, C + 1), as core.confusion returns it."""
+        """table (C + 1, C + 1), as core.evaluation.confusion returns it."""
         if names == self._names and names:
             self._take(table)
             last = self.index(self.rowCount() - 1, self.columnCount() - 1)

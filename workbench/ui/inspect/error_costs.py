@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import formatting
-from workbench.core.tide import ERROR_KINDS, ErrorKind, TideErrors, tide
+from workbench.core.evaluation.tide import ERROR_KINDS, ErrorKind, TideErrors, tide
 from workbench.ui import theme
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.state import InspectState

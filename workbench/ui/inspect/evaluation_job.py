@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from workbench.core.detections import Candidates, NmsKind
 from workbench.core.document import snapshot_of
+from workbench.core.evaluation.matching import ANY_AREA, Matching
+from workbench.core.evaluation.sliders import Sliders
 from workbench.core.formatting import count
-from workbench.core.matching import ANY_AREA, Matching
 from workbench.core.project import FINISHED, Snapshot, Split
-from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache, operating_point, saved_evaluation, scoring
+from workbench.inference.evaluating import candidate_cache, operating_point, saved_evaluation, scoring
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.inference.evaluating.scoring import ScoringRules
 from workbench.inference.events import EvaluationProgress, FoldScore, ListingProgress, Skipped
-from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.scoring import ScoringRules
 from workbench.ui.job_progress import JobProgress
 
 ABOUT = 0.9  # of some images: those that can't be read, and all but one of equal ones, have no candidates
@@ -172,10 +172,10 @@ def evaluate_pending(
 def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | EvaluationResult]:
     """Yields progress, then EvaluationResult. Closing early keeps the candidates found so far beside the run."""
     from workbench import plugins
-    from workbench.inference.evaluate import evaluate_run
-    from workbench.inference.evaluate_folds import evaluate_folds
+    from workbench.inference.evaluating.evaluate import evaluate_run
+    from workbench.inference.evaluating.evaluate_folds import evaluate_folds
     from workbench.inference.predict import Predictor
-    from workbench.training import data_leakage
+    from workbench.training.checks import data_leakage
 
     plugins.loaded()
     snapshot = data_leakage.held_out(request.held_out_of, request.snapshot) if request.held_out_of else request.snapshot

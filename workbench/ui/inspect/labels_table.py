@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.confidence import Tally
+from workbench.core.evaluation.confidence import Tally
 from workbench.core.files import natural_key
 from workbench.core.formatting import count, share
 from workbench.ui import theme

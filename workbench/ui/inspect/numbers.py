@@ -8,10 +8,10 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from workbench.core.average_precision import average_precision
+from workbench.core.evaluation.average_precision import average_precision
+from workbench.core.evaluation.size_ranges import mean_of_known
 from workbench.core.formatting import count, share
-from workbench.core.size_ranges import mean_of_known
-from workbench.inference import fold_remarks
+from workbench.inference.evaluating import fold_remarks
 from workbench.ui import theme
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.labels_table import PRECISION, RECALL, LabelsTable

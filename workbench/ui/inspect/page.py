@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.files import stamp
-from workbench.inference.operating_point import OperatingPoint
-from workbench.training.runs import RunInfo
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.box_selection import BoxSelection

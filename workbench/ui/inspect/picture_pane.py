@@ -9,11 +9,11 @@ import numpy as np
 from PySide6.QtCore import QSizeF, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.detections import Candidates
+from workbench.core.evaluation.matching import Confidence, Matching
+from workbench.core.evaluation.sliders import Sliders
 from workbench.core.formatting import count
-from workbench.core.intensity_window import IntensityWindow
-from workbench.core.matching import Confidence, Matching
-from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background

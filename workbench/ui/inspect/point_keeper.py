@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.former_names import current_names
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating import operating_point
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
 

@@ -9,11 +9,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
+from workbench.core.evaluation.matching import GroundTruth
 from workbench.core.formatting import count
 from workbench.core.former_names import SAID
-from workbench.core.matching import GroundTruth
 from workbench.core.project import Image, Snapshot, Split
-from workbench.inference import review_decisions
+from workbench.inference.evaluating import review_decisions
 from workbench.ui.background import Background
 from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
 from workbench.ui.inspect.state import rematch

@@ -9,9 +9,9 @@ from functools import partial
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
-from workbench.core.matching import Matching
+from workbench.core.evaluation.matching import Matching
 from workbench.errors import WorkbenchError
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.inspect.confusion import ConfusionTab

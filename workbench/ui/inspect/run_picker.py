@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
-from workbench.core.image_table import ImageTable
 from workbench.core.project import Split
-from workbench.training.runs import RunInfo
+from workbench.core.storage.image_table import ImageTable
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect.evaluation_job import PendingRequest
 from workbench.ui.trained_runs import list_checkpoints, list_runs, place_of

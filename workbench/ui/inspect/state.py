@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.average_precision import average_precision
-from workbench.core.confidence import Tally, tally
-from workbench.core.greedy_matching import MatchedPairs, Rows
-from workbench.core.matching import Matching
+from workbench.core.evaluation.average_precision import average_precision
+from workbench.core.evaluation.confidence import Tally, tally
+from workbench.core.evaluation.greedy_matching import MatchedPairs, Rows
+from workbench.core.evaluation.matching import Matching
 from workbench.core.nms import TITLES
-from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
 
 Doubles = NDArray[np.float64]

@@ -19,8 +19,8 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import show_whole_words
 
 if TYPE_CHECKING:
-    from workbench.core import backups, mirror
     from workbench.core.applied_edit import AppliedEdit
+    from workbench.core.storage import backups, mirror
 
 T = TypeVar("T")
 AT_ONCE = 5000
@@ -32,7 +32,7 @@ CHECK_EVERY = 30_000
 
 
 class AutoBackup(QObject):
-    """Backs up the open project when that is due (core.backups), and keeps its text current (core.mirror).
+    """Backs up the open project when that is due (backups), and keeps its text current (mirror).
 
     Call `close` before its owner is deleted.
     """
@@ -59,7 +59,7 @@ class AutoBackup(QObject):
             self._work.ask([BackupRequest(self._folder, text=True, parts=self._outdated)])
         self._folder, self._outdated = None, frozenset()
         if document is not None and not document.read_only:
-            from workbench.core import mirror
+            from workbench.core.storage import mirror
 
             current = document.store.read(lambda connection: mirror.is_current(document.folder, connection))
             self._folder, self._outdated = document.folder, frozenset() if current else None
@@ -74,7 +74,7 @@ class AutoBackup(QObject):
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
-        from workbench.core import mirror
+        from workbench.core.storage import mirror
 
         if self._outdated is not None:
             # -1: no such part exists, but writing any part writes labels and settings
@@ -87,7 +87,7 @@ class AutoBackup(QObject):
     @Slot()
     def check(self) -> None:
         """Start what is due, also beside a training: it takes hours, in which people label on."""
-        from workbench.core import backups, mirror
+        from workbench.core.storage import backups, mirror
 
         document = self._session.document
         if document is None or self._folder is None or not self._work.is_idle():
@@ -142,7 +142,7 @@ class BackupRequest:
 
 
 def _write_backup(request: object) -> object:
-    from workbench.core import backups, mirror
+    from workbench.core.storage import backups, mirror
 
     assert isinstance(request, BackupRequest)
     if request.text:
@@ -155,7 +155,7 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
 
     WorkbenchError if that could not be done.
     """
-    from workbench.core import backups
+    from workbench.core.storage import backups
     from workbench.core.store import FILE
 
     owner = QApplication.activeWindow()  # found before the waiting dialog is active, which takes its children along

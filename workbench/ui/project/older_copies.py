@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import backups
-from workbench.core.backups import Backup, CopyContents
 from workbench.core.document import Document
+from workbench.core.storage import backups
+from workbench.core.storage.backups import Backup, CopyContents
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background

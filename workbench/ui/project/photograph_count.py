@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.core import formatting
-from workbench.core.drawn_pictures import is_drawn
 from workbench.core.files import IMAGE_SUFFIXES, is_of_system
+from workbench.core.folders.drawn_pictures import is_drawn
 from workbench.errors import WorkbenchError
 
 MOST = 10_000

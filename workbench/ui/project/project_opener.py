@@ -24,7 +24,7 @@ from workbench.ui.session import Session, project_of
 
 if TYPE_CHECKING:  # later: the window is painted before NumPy is imported
     from workbench.core.document import Document
-    from workbench.core.new_project import ProjectOpened
+    from workbench.core.folders.new_project import ProjectOpened
 
 ENDED = object()
 """Event of a job that ended while its other events were waiting."""
@@ -166,7 +166,7 @@ class ProjectOpener(QObject):
 
     @Slot()
     def _handle_waiting(self) -> None:
-        from workbench.core import new_project
+        from workbench.core.folders import new_project
 
         while self._waiting:
             asked = bool(QApplication.activeModalWidget() or QApplication.activePopupWidget())
@@ -178,7 +178,7 @@ class ProjectOpener(QObject):
 
     def _handle(self, job: Job, event: object) -> None:
         """Handle an event; it may be older than the last opening of a project."""
-        from workbench.core import new_project
+        from workbench.core.folders import new_project
 
         shown = self._session.document
         if event is ENDED:
@@ -271,7 +271,7 @@ class ProjectOpener(QObject):
 
     def _measure(self, title: str, dates: bool) -> None:
         """Read in a job what is still unknown about the project's images."""
-        from workbench.core.new_project import resume_reading
+        from workbench.core.folders.new_project import resume_reading
 
         document = self._session.document
         if document is not None and not document.read_only:
@@ -316,7 +316,7 @@ class ProjectOpener(QObject):
     def _show(self, document: Document, job: Job | None = None, filling: bool = False) -> None:
         """`job` has opened it; with `filling` it goes on to read names and headers."""
         if document.images().problems:
-            from workbench.core.image_check import block_marked
+            from workbench.core.decoding.image_check import block_marked
 
             block_marked(document)
         self._session.open(document, keep=job)
@@ -347,7 +347,7 @@ def _file_size(folder: Path) -> int:
 
 
 def _make_project(folder: Path, photographs: Path, name: str, job: Job) -> Iterator[object]:
-    from workbench.core.new_project import new_project  # runs in the job's thread: importing takes 10 ms
+    from workbench.core.folders.new_project import new_project  # runs in the job's thread: importing takes 10 ms
 
     yield from new_project(folder, photographs, name, job.stop.is_set)
 
@@ -358,10 +358,10 @@ def _open_project(folder: Path) -> Iterator[ProjectOpened | DamageFound]:
     Every page of its file is checked before; in the background if the file is just as it was closed (its cache
     tells), because then only the disk itself can have damaged it.
     """
-    from workbench.core import backups, store_check, table_cache
-    from workbench.core.contents import CACHE
     from workbench.core.document import Document
-    from workbench.core.new_project import ProjectOpened
+    from workbench.core.folders.new_project import ProjectOpened
+    from workbench.core.storage import backups, store_check, table_cache
+    from workbench.core.storage.contents import CACHE
     from workbench.core.store import FILE
 
     here = project_of(folder) or folder

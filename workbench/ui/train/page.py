@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget
 from workbench.core.former_names import colours
 from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.job import Job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 
 ANOTHER_TRAINS = "A training is running: wait until it ends, or stop it."
 QUEUE_INSTEAD = "A training is running: Train next puts this one into the queue."

@@ -112,7 +112,7 @@ def load() -> Iterator[Loaded | JobProgress]:
 
 
 def _published(name: str, weights: Pretrained | None) -> PublishedWeights | None:
-    from workbench.training import published_weights
+    from workbench.training.checkpoints import published_weights
 
     if weights is None:
         return None
@@ -122,7 +122,7 @@ def _published(name: str, weights: Pretrained | None) -> PublishedWeights | None
 
 def fetch(weights: PublishedWeights) -> Iterator[JobProgress]:
     """Download a published file; closing early leaves nothing behind."""
-    from workbench.training import published_weights
+    from workbench.training.checkpoints import published_weights
 
     for event in published_weights.download(published_weights.for_detector(weights.detector)):
         yield JobProgress(event.done, event.total, "")
@@ -143,7 +143,7 @@ def network_cost(request: tuple[str, DetectorSettings, tuple[str, ...]]) -> Netw
 
 def import_weights(request: WeightsImportRequest) -> Iterator[str]:
     """Yields the name of the run made from the weights."""
-    from workbench.training import weights
+    from workbench.training.checkpoints import weights
 
     yield weights.import_run(request.file, request.recipe, request.labels, request.folder).name
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from workbench.core.name_forms import DOTS, SEPARATORS, forms
+from workbench.core.folders.name_forms import DOTS, SEPARATORS, forms
 from workbench.ui.widgets.elided import ElidedLabel
 
 _NARROW = 18

@@ -30,8 +30,8 @@ from workbench.ui.widgets.elided import ElidedLabel
 
 if TYPE_CHECKING:
     from workbench.core.applied_edit import AppliedEdit
-    from workbench.core.file_changes import FileChanges
-    from workbench.core.image_table import ImageTable
+    from workbench.core.folders.file_changes import FileChanges
+    from workbench.core.storage.image_table import ImageTable
 
 EVERY = 60.0
 """Seconds between automatic checks, and before the first one: a project being opened has enough to read."""
@@ -145,7 +145,7 @@ class FileChangesBar(QFrame):
             if request.by_user:
                 self._session.report_error(found)
             return
-        from workbench.core.file_changes import FileChanges
+        from workbench.core.folders.file_changes import FileChanges
 
         assert isinstance(found, FileChanges)
         unread_images.of(self._session).files_gone(found.gone)
@@ -190,7 +190,8 @@ class FileChangesBar(QFrame):
     def _edited(self, applied: AppliedEdit) -> None:
         """The images have changed since the check; those that the user has removed are not offered again."""
         document = self._session.document
-        from workbench.core import edits, file_changes
+        from workbench.core import edits
+        from workbench.core.folders import file_changes
 
         parts = list(edits.walk(applied.edit))
         left = {
@@ -222,7 +223,7 @@ class FileChangesBar(QFrame):
         document, found = self._session.document, self._found
         if document is None or found is None:
             return
-        from workbench.core import file_changes
+        from workbench.core.folders import file_changes
 
         edit = file_changes.rename_edit(document, found.renamed)
         number = len(edit.touches())
@@ -248,7 +249,7 @@ class FileChangesBar(QFrame):
         document, found = self._session.document, self._found
         self._forget()
         if document is not None and found is not None and not document.read_only:
-            from workbench.core import file_changes
+            from workbench.core.folders import file_changes
 
             file_changes.decline(document.cache_folder, found.offered)
 
@@ -266,7 +267,7 @@ def _words_of_renamed(found: FileChanges, names: Mapping[int, str]) -> str:
 
 def _check(request: _CheckRequest) -> FileChanges:
     """Runs in a thread."""
-    from workbench.core import file_changes
+    from workbench.core.folders import file_changes
 
     def last_seen(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
         return thumbnails.last_seen(request.cache / thumbnails.FILE, files)

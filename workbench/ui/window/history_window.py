@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import history
-from workbench.core.history import HistoryEntry
+from workbench.core.storage import history
+from workbench.core.storage.history import HistoryEntry
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.session import Session

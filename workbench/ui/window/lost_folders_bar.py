@@ -19,7 +19,7 @@ from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.file_dialogs import ask_for_folder
 
 if TYPE_CHECKING:
-    from workbench.core.lost_folders import LostFolder
+    from workbench.core.folders.lost_folders import LostFolder
 
 
 AGAIN = 5000
@@ -92,7 +92,7 @@ class LostFoldersBar(QFrame):
         document = self._session.document
         if document is None or document.folder != request[0] or not isinstance(gone, frozenset):
             return
-        from workbench.core import lost_folders
+        from workbench.core.folders import lost_folders
 
         back = {one.root for one in self._lost}.difference(gone)
         self._lost = lost_folders.find_lost_folders(document, gone)
@@ -127,7 +127,7 @@ class LostFoldersBar(QFrame):
         document = self._session.document
         if document is None or not self._lost:
             return
-        from workbench.core import lost_folders
+        from workbench.core.folders import lost_folders
 
         try:
             sentence = lost_folders.move(document, self._lost[0], folder)
@@ -142,6 +142,6 @@ class LostFoldersBar(QFrame):
 
 def _gone(request: tuple[Path, tuple[tuple[int, Path], ...]]) -> frozenset[int]:
     """The ids of the missing folders."""
-    from workbench.core import lost_folders
+    from workbench.core.folders import lost_folders
 
     return lost_folders.missing_roots(dict(request[1]))

@@ -59,7 +59,8 @@ class ProjectCommands(QObject):
     @Slot()
     def rename(self) -> None:
         """Ask for another name; the folder keeps its own."""
-        from workbench.core import contents, edits, formatting
+        from workbench.core import edits, formatting
+        from workbench.core.storage import contents
 
         document = self._session.document
         if document is None or not self._session.may_change():

@@ -15,13 +15,13 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QTableWidget, QWidge
 from pytestqt.qtbot import QtBot
 from safetensors.numpy import save_file
 
-from tests.training.test_runs import STARTED, leave
+from tests.training.records.test_runs import STARTED, leave
 from tests.ui.train.train_page_driver import label_all, session
 from tests.ui.window_driver import find
 from workbench.core.project import FormerName, Label
-from workbench.training import run_actions, runs
+from workbench.training.checkpoints.header import KEY, CheckpointHeader
 from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
-from workbench.training.header import KEY, CheckpointHeader
+from workbench.training.records import run_actions, runs
 from workbench.ui import theme
 from workbench.ui.plots.plot import Plot
 from workbench.ui.session import Session

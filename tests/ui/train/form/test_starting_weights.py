@@ -30,7 +30,7 @@ from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
 from workbench.core.project import Image
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training.records import runs
 from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session

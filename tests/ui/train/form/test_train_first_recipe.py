@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 from pytestqt.wait_signal import SignalBlocker
 
-from tests.training.test_runs import STARTED, leave
+from tests.training.records.test_runs import STARTED, leave
 from tests.ui.train.form.test_starting_weights import choose
 from tests.ui.train.preflight.preflight_driver import combo, typed
 from tests.ui.train.runs.run_list_driver import ENDED
@@ -19,7 +19,8 @@ from tests.ui.window_driver import find, shown_page
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE, State
-from workbench.training import recipes, record, runs
+from workbench.training import recipes
+from workbench.training.records import record, runs
 from workbench.training.request import RunRequest
 from workbench.ui.job import Job
 from workbench.ui.session import Session

@@ -19,9 +19,9 @@ from workbench import settings
 from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.training import recipes
-from workbench.training.checkpoint import CheckpointHeader, save_detector
+from workbench.training.checkpoints.checkpoint import CheckpointHeader, save_detector
 from workbench.training.recipes import Recipe
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui.session import Session
 from workbench.ui.train.form import recipe_about

@@ -17,8 +17,8 @@ from workbench.core.detections import Detections
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
-from workbench.training import watched_images
 from workbench.training.events import Evaluated, Started
+from workbench.training.monitoring import watched_images
 from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.train.live.batch_window import BatchWindow

@@ -101,8 +101,10 @@ class Trained:
 
     def __init__(self, session: Session, scratch: Path, mosaic: float, tiles: int = 0) -> None:
         from workbench import detectors
-        from workbench.training import data, image_views, prepare, recipes, record, schedule
+        from workbench.training import prepare, recipes, schedule
+        from workbench.training.batches import data, image_views
         from workbench.training.events import Control
+        from workbench.training.records import record
         from workbench.training.request import RunRequest
 
         assert session.document is not None
@@ -128,7 +130,8 @@ class Trained:
 
     def check(self, tile: Tile, step: int) -> None:
         """That the tile is what the network got."""
-        from workbench.training import augment, schedule
+        from workbench.training import schedule
+        from workbench.training.batches import augment
 
         side = schedule.input_side(self.settings, step, self.plan.steps, 64)
         calm = schedule.is_calm(self.settings, step, self.plan.steps)

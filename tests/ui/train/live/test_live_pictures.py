@@ -36,8 +36,9 @@ from tests.ui.train.train_page_driver import FakeTraining
 from tests.ui.window_driver import find, shown_page
 from workbench.core import edits
 from workbench.core.project import Box
-from workbench.training import recipes, record
+from workbench.training import recipes
 from workbench.training.events import Evaluated, Finished
+from workbench.training.records import record
 from workbench.training.request import RunRequest
 from workbench.ui.images.box_names import COVERED
 from workbench.ui.images.pictures import Picture

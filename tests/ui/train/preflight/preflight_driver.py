@@ -11,12 +11,12 @@ import pytest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.training.test_estimate import MEASURED, made
+from tests.training.checks.test_estimate import MEASURED, made
 from tests.ui.train.train_page_driver import FakeTraining, label_all, ready
 from tests.ui.window_driver import shown_page
 from workbench.errors import WorkbenchError
-from workbench.training.estimate import Estimate
-from workbench.training.findings import INFO, STOPS, WARNING, Finding
+from workbench.training.checks.estimate import Estimate
+from workbench.training.checks.findings import INFO, STOPS, WARNING, Finding
 from workbench.ui.session import Session
 from workbench.ui.train import page
 from workbench.ui.train.page import TrainPage

@@ -26,7 +26,7 @@ from tests.ui.train.train_page_driver import button, past_run, press, session, t
 from workbench.core import edits
 from workbench.core.project import State
 from workbench.training import recipes
-from workbench.training.findings import WARNING, Finding
+from workbench.training.checks.findings import WARNING, Finding
 from workbench.ui import theme
 from workbench.ui.images import unread_images
 from workbench.ui.session import Session

@@ -13,7 +13,7 @@ from tests.ui.train.train_page_driver import button, label_all, press, session, 
 from workbench.core.child_process import ChildEnded
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
-from workbench.training.estimate import Estimate
+from workbench.training.checks.estimate import Estimate
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.preflight import preflight_work

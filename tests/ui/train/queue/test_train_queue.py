@@ -40,7 +40,7 @@ from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.formatting import count
 from workbench.core.project import State
-from workbench.training.findings import WARNING
+from workbench.training.checks.findings import WARNING
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train import training_job

@@ -41,7 +41,7 @@ from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
-from workbench.training import queue_file
+from workbench.training.records import queue_file
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.queue.queue_list import EPOCHS, START, STATE

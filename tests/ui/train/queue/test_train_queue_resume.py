@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.training.test_runs import PROGRESS, STARTED, leave
+from tests.training.records.test_runs import PROGRESS, STARTED, leave
 from tests.ui.train.queue.train_queue_driver import (
     end_with_evaluation,
     heard,
@@ -37,9 +37,9 @@ from tests.ui.train.train_page_driver import (
 )
 from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
-from workbench.training import run_actions
 from workbench.training.events import Control, Event
-from workbench.training.record import EventLog
+from workbench.training.records import run_actions
+from workbench.training.records.record import EventLog
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage

@@ -13,7 +13,7 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.training import queue_file, runs
+from workbench.training.records import queue_file, runs
 from workbench.ui.window.main_window import MainWindow
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from tests.ui.train.train_page_driver import (
 )
 from tests.ui.window_driver import find
 from workbench.core.project import AnchorSet
-from workbench.training import queue_file
+from workbench.training.records import queue_file
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.queue.queue_list import NAME

@@ -14,10 +14,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMainWindow, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.training.test_runs import PROGRESS, STARTED, leave
+from tests.training.records.test_runs import PROGRESS, STARTED, leave
 from tests.ui.window_driver import find
-from workbench.training import runs
 from workbench.training.events import Evaluated, Finished
+from workbench.training.records import runs
 from workbench.ui.session import Session
 from workbench.ui.train.form.setup_panel import SetupPanel
 from workbench.ui.train.runs.run_actions import RunActions

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSpinBox
 from tests.ui.train.runs.run_list_driver import Bench, bench
 from tests.ui.train.train_page_driver import press, session, text
 from tests.ui.window_driver import find
-from workbench.training import extension
+from workbench.training.records import extension
 from workbench.ui.train.runs.extend_window import ExtendWindow, sentences
 
 __all__ = ["bench", "session"]  # fixtures

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from workbench.training.checkpoints.saving import TrainingProgress
 from workbench.training.events import Evaluated, Event, Finished, Message, Paused, Progress, Saved, Started
-from workbench.training.saving import TrainingProgress
 from workbench.ui.train.plots import series
 from workbench.ui.train.plots.series import MOST_POINTS, Series
 from workbench.ui.train.runs.history import history_of, log_line

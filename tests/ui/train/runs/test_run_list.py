@@ -13,15 +13,15 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
-from tests.training.test_runs import STARTED, leave
+from tests.training.records.test_runs import STARTED, leave
 from tests.ui.test_held_keys import hold
 from tests.ui.train.runs.run_list_driver import Bench, bench
 from tests.ui.train.train_page_driver import label_all, press, session, text
 from tests.ui.window_driver import find
 from workbench.core.formatting import size
-from workbench.core.lock import Lock
+from workbench.core.storage.lock import Lock
 from workbench.registry import Registry
-from workbench.training import run_actions, runs
+from workbench.training.records import run_actions, runs
 from workbench.ui.train import titles
 from workbench.ui.train.runs.runs_table import AP, AP50, DATA, DETECTOR, LEAST_NAME, MOST_NAME, NAME, NOTE, STATE
 from workbench.ui.train.runs.runs_table import STARTED as STARTED_COLUMN

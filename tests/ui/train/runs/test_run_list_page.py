@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.training.test_runs import STARTED, leave
+from tests.training.records.test_runs import STARTED, leave
 from tests.ui.annotate.label_page_project import labelled
 from tests.ui.inspect.inspect_page_driver import make_run
 from tests.ui.train.runs.run_list_driver import ENDED
@@ -18,7 +18,8 @@ from tests.ui.train.train_page_driver import FakeTraining, label_all, press, rea
 from tests.ui.window_driver import Open, find, shown_page
 from workbench.core import edits
 from workbench.core.project import AnchorSet
-from workbench.training import recipes, record, runs
+from workbench.training import recipes
+from workbench.training.records import record, runs
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.form.setup_panel import SetupPanel

@@ -6,7 +6,7 @@ import pytest
 
 from tests.ui.train.runs.run_list_driver import Bench, bench
 from tests.ui.train.train_page_driver import session
-from workbench.training import run_actions, runs
+from workbench.training.records import run_actions, runs
 from workbench.ui.train.runs.run_work import RunListRequest, list_runs
 
 __all__ = ["bench", "session"]  # fixtures

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.train.train_page_driver import button, label_all, page, progress, session, training
 from tests.ui.window_driver import find
-from workbench.core.lock import Lock
+from workbench.core.storage.lock import Lock
 from workbench.training import events
 from workbench.training.events import Evaluated, Event, Finished, Started
 from workbench.ui.session import Session

@@ -14,7 +14,7 @@ from tests.ui.widgets.test_tab_order import reached
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.project import Label
-from workbench.training import runs
+from workbench.training.records import runs
 from workbench.ui.train.runs.weights_window import HINT, WeightsWindow
 from workbench.ui.window.main_window import MainWindow
 

@@ -27,7 +27,8 @@ from pytestqt.qtbot import QtBot
 from tests.ui.train.trainer_view.trainer_view_driver import FakeWorker, labelled, settle, weights_of
 from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
-from workbench.training import recipes, record, runs
+from workbench.training import recipes
+from workbench.training.records import record, runs
 from workbench.training.request import RunRequest
 from workbench.ui.commands import BY_NAME
 from workbench.ui.train.form.start_from import StartFrom

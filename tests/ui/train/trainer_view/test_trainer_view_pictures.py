@@ -24,7 +24,7 @@ from tests.ui.train.trainer_view.trainer_view_driver import (
     recipe,
 )
 from tests.ui.window_driver import find
-from workbench.training import box_colours
+from workbench.training.trainer_view import box_colours
 from workbench.ui import theme
 from workbench.ui.train.trainer_view import picture as seen_picture
 from workbench.ui.train.trainer_view.boxes_table import BoxesTable, size

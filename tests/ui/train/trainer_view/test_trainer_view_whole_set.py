@@ -30,7 +30,7 @@ Count = Any
 
 def coverage(name: str, title: str, images: tuple[int, ...], missed: int = 2) -> Any:
     """One medium box of the first label is missed in the first image, `missed` of the second in the others."""
-    from workbench.training.box_coverage import Coverage
+    from workbench.training.trainer_view.box_coverage import Coverage
 
     boxes = [(images[0], 0, 1), *((image, 1, 0) for image in images[1:] for _ in range(missed // len(images[1:])))]
     total = np.array([[0, 3, 0], [1_400, 1, 0]])
@@ -40,7 +40,7 @@ def coverage(name: str, title: str, images: tuple[int, ...], missed: int = 2) ->
 
 
 def problem(name: str, title: str) -> Any:
-    from workbench.training.box_coverage import Coverage
+    from workbench.training.trainer_view.box_coverage import Coverage
 
     nothing = np.zeros((2, 3), np.int64)
     return Coverage(name, title, 0, nothing, nothing, problem="Choose a .cfg file first.")
@@ -200,7 +200,7 @@ def endless(open_view: Opened, monkeypatch: pytest.MonkeyPatch) -> tuple[Session
     begun: list[int] = []
 
     def count(_folder: object, _recipe: object, names: tuple[str, ...], _files: object, job: Any) -> Iterator[Any]:
-        from workbench.training.box_coverage import CoverageProgress
+        from workbench.training.trainer_view.box_coverage import CoverageProgress
 
         begun.append(len(begun))
         yield coverage(names[0], "YOLOv1", (1, 2), 1)

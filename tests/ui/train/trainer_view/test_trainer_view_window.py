@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from tests.training.test_runs import STARTED, leave
+from tests.training.records.test_runs import STARTED, leave
 from tests.ui.test_accessible import nameless, unreachable
 from tests.ui.train.trainer_view.trainer_view_driver import (
     Opened,
@@ -26,7 +26,7 @@ from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import State
 from workbench.errors import WorkbenchError
-from workbench.training import run_actions
+from workbench.training.records import run_actions
 from workbench.ui import keys, theme
 from workbench.ui.train.trainer_view.boxes_table import BoxesTable
 from workbench.ui.train.trainer_view.picture import AssignmentPicture

@@ -17,7 +17,7 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.training import recipes
 from workbench.training.recipes import Recipe
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.images.pictures import picture
 from workbench.ui.session import Session

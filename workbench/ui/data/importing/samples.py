@@ -13,8 +13,8 @@ from PySide6.QtCore import QSizeF, Qt, Signal, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core import formatting
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.document import Document
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
 from workbench.ui import theme

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import exchange, formats
-from workbench.core import archives
 from workbench.core.document import Document
+from workbench.core.parsing import archives
 from workbench.errors import WorkbenchError
 from workbench.exchange import ImportPlan, ImportReport, ImportSettings
 from workbench.exchange.importing import replan

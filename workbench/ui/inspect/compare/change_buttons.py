@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
-from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, RunComparison
+from workbench.core.evaluation.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, RunComparison
 from workbench.ui import theme
 from workbench.ui.widgets.elided import ElidedLabel
 

@@ -9,10 +9,10 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import bootstrap
-from workbench.core.bootstrap import MetricDifference
-from workbench.core.matching import Matching
-from workbench.core.run_comparison import (
+from workbench.core.evaluation import bootstrap
+from workbench.core.evaluation.bootstrap import MetricDifference
+from workbench.core.evaluation.matching import Matching
+from workbench.core.evaluation.run_comparison import (
     FALSE_ALARM_KINDS,
     MEASURES,
     NONE,
@@ -24,10 +24,10 @@ from workbench.core.run_comparison import (
     RunDetections,
     compare,
 )
-from workbench.core.sliders import Sliders
-from workbench.inference import pairing
-from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.pairing import Pair
+from workbench.core.evaluation.sliders import Sliders
+from workbench.inference.evaluating import pairing
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.inference.evaluating.pairing import Pair
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
 from workbench.ui.inspect.state import InspectState, point_settings

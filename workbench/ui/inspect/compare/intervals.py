@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from workbench.core.bootstrap import DRAWS, LEAST, LEVEL, MetricDifference
+from workbench.core.evaluation.bootstrap import DRAWS, LEAST, LEVEL, MetricDifference
+from workbench.core.evaluation.matching import Matching
+from workbench.core.evaluation.run_comparison import Measure
 from workbench.core.formatting import percent
-from workbench.core.matching import Matching
-from workbench.core.run_comparison import Measure
 from workbench.ui.inspect.compare import comparer
 from workbench.ui.inspect.compare.comparer import Comparison
 from workbench.ui.job import Job

@@ -10,7 +10,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.training import folds
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator

@@ -11,10 +11,10 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core import nms
+from workbench.core.evaluation.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
 from workbench.core.formatting import count, named
-from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
-from workbench.inference.operating_point import OperatingPoint
-from workbench.training.runs import RunInfo
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect.compare.change_buttons import ChangeButtons
 from workbench.ui.inspect.compare.comparer import Comparer, Comparison, ComparisonRequest

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from workbench.core.bootstrap import LEAST, MetricDifference
-from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
+from workbench.core.evaluation.bootstrap import LEAST, MetricDifference
+from workbench.core.evaluation.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
 from workbench.ui import theme
 from workbench.ui.inspect.compare.comparer import Comparison
 from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table

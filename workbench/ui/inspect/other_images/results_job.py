@@ -10,8 +10,8 @@ from workbench.core import formatting
 from workbench.core.files import safe_name
 from workbench.core.former_names import FormerNames
 from workbench.errors import WorkbenchError
+from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.inference.events import ListingProgress, Predicted, PredictionsSaved, Resumed, Skipped, WritingProgress
-from workbench.inference.operating_point import OperatingPoint
 from workbench.ui.job_progress import JobProgress
 
 
@@ -43,7 +43,7 @@ def write_results(request: PredictionRequest) -> Iterator[JobProgress | Predicti
     """Yields progress, then PredictionsWritten. Closed early, it continues when the same is requested again."""
     from workbench import plugins
     from workbench.inference import prediction_job
-    from workbench.inference.listing import Shard
+    from workbench.inference.pictures.listing import Shard
     from workbench.inference.predict import Predictor
     from workbench.inference.predict_files import PredictionSettings, predict_files, spec_of
 

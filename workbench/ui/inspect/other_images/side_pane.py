@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVB
 from workbench.core import formatting
 from workbench.core.detections import NmsKind
 from workbench.errors import WorkbenchError
-from workbench.inference.operating_point import OperatingPoint
-from workbench.training.header import read_header
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.training.checkpoints.header import read_header
 from workbench.ui import theme
 from workbench.ui.inspect.detection_controls import DetectionControls
 from workbench.ui.inspect.evaluation_job import Nms

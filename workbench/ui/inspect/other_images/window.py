@@ -14,13 +14,13 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import formatting
+from workbench.core.decoding.video import VIDEO_SUFFIXES
 from workbench.core.former_names import FormerNames, current_names
 from workbench.core.project import Label
-from workbench.core.video import VIDEO_SUFFIXES
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point, saved_evaluation
-from workbench.inference.operating_point import OperatingPoint
-from workbench.training.runs import RunInfo
+from workbench.inference.evaluating import operating_point, saved_evaluation
+from workbench.inference.evaluating.operating_point import OperatingPoint
+from workbench.training.records.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.background import Background

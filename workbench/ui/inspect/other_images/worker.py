@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.core import images
+from workbench.core.decoding.intensity_window import IntensityWindow
+from workbench.core.decoding.video import is_video, printable
 from workbench.core.detections import Candidates, NmsKind
 from workbench.core.files import scan_images, stamp
 from workbench.core.former_names import FormerNames
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
 from workbench.core.tiling import candidates_in_tiles
-from workbench.core.video import is_video, printable
 from workbench.errors import WorkbenchError
 from workbench.ui.images import pictures
 from workbench.ui.images.pictures import Picture
 
 if TYPE_CHECKING:
+    from workbench.inference.pictures.video_reader import VideoReader
+    from workbench.inference.pictures.webcam import Webcam
     from workbench.inference.predict import Precision, Predictor
-    from workbench.inference.video_reader import VideoReader
-    from workbench.inference.webcam import Webcam
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class DetectionWorker:
         return name, images.read(path / name if path.is_dir() else path, window), 0.0
 
     def _live(self, source: PictureSource) -> Webcam:
-        from workbench.inference.webcam import Webcam
+        from workbench.inference.pictures.webcam import Webcam
 
         if self._camera is None or self._camera[0] is not source:
             self.close()
@@ -188,7 +188,7 @@ class DetectionWorker:
         return self._camera[1]
 
     def _frames(self, source: PictureSource, file: Path) -> VideoReader:
-        from workbench.inference.video_reader import VideoReader
+        from workbench.inference.pictures.video_reader import VideoReader
 
         if self._reader is None or self._reader[0] is not source:
             self.close()
@@ -207,7 +207,7 @@ def _open_source(request: OpenRequest) -> PictureSource:
             raise WorkbenchError(f"There is no image in {path}. Choose another folder.")
         return PictureSource(request, title, names)
     if is_video(path):
-        from workbench.inference.video_reader import VideoReader
+        from workbench.inference.pictures.video_reader import VideoReader
 
         reader = VideoReader(path)
         reader.close()

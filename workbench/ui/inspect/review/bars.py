@@ -9,9 +9,9 @@ from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.project import Label
-from workbench.inference import review_decisions
-from workbench.inference.review import PLURAL, ReviewItem, ReviewKind, ReviewOrder
-from workbench.inference.review_decisions import Decision
+from workbench.inference.evaluating import review_decisions
+from workbench.inference.evaluating.review import PLURAL, ReviewItem, ReviewKind, ReviewOrder
+from workbench.inference.evaluating.review_decisions import Decision
 from workbench.ui import keys, theme
 from workbench.ui.actions import key_text
 from workbench.ui.inspect.picture import sample

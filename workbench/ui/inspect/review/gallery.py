@@ -11,12 +11,12 @@ from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.matching import Confidence, Matching
+from workbench.core.evaluation.matching import Confidence, Matching
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
-from workbench.inference import review, review_decisions
-from workbench.inference.review import ReviewItem
-from workbench.inference.review_decisions import Decision, Memory
+from workbench.inference.evaluating import review, review_decisions
+from workbench.inference.evaluating.review import ReviewItem
+from workbench.inference.evaluating.review_decisions import Decision, Memory
 from workbench.ui import keys
 from workbench.ui.actions import key_text, make_action
 from workbench.ui.background import Background

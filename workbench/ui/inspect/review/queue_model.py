@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from workbench.core.project import Snapshot
-from workbench.inference import review, review_decisions
-from workbench.inference.review import ReviewItem, ReviewKind, ReviewOrder
-from workbench.inference.review_decisions import Memory
+from workbench.inference.evaluating import review, review_decisions
+from workbench.inference.evaluating.review import ReviewItem, ReviewKind, ReviewOrder
+from workbench.inference.evaluating.review_decisions import Memory
 from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around
 
 ARROW = " → "  # from the label to what was predicted

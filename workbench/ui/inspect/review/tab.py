@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QVBoxLayout
 
-from workbench.inference.review import ReviewItem
+from workbench.inference.evaluating.review import ReviewItem
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.review.gallery import ReviewGallery
 from workbench.ui.inspect.state import InspectState

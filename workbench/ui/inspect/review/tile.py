@@ -7,8 +7,8 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from workbench.core.name_forms import forms
-from workbench.inference.review import ReviewItem
+from workbench.core.folders.name_forms import forms
+from workbench.inference.evaluating.review import ReviewItem
 from workbench.ui import theme
 from workbench.ui.colours import DARK
 from workbench.ui.images.crop_painter import on_tile, paint_crop

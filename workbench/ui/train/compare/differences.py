@@ -10,8 +10,8 @@ from typing import Any
 from workbench import settings
 from workbench.core.formatting import share
 from workbench.core.former_names import FormerNames, current_label_names
+from workbench.training.checkpoints.header import former_in
 from workbench.training.differences import form_text
-from workbench.training.header import former_in
 from workbench.training.settings import TrainingSettings
 from workbench.ui.train.compare.run_reader import ComparedRun
 from workbench.ui.train.titles import detector_title

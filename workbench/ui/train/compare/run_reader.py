@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import WorkbenchError
-from workbench.training import run_recipe, runs
+from workbench.training.checkpoints.header import CheckpointHeader, read_header
 from workbench.training.events import Evaluated, Finished, Started
-from workbench.training.header import CheckpointHeader, read_header
-from workbench.training.runs import RECIPE, RunInfo
+from workbench.training.records import run_recipe, runs
+from workbench.training.records.runs import RECIPE, RunInfo
 from workbench.ui.train.plots.series import Floats
 from workbench.ui.train.runs.history import RunHistory
 

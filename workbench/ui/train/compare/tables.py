@@ -10,7 +10,7 @@ from PySide6.QtGui import QIcon, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from workbench.core.formatting import duration, share
-from workbench.training import runs
+from workbench.training.records import runs
 from workbench.ui import theme
 from workbench.ui.icons import swatch
 from workbench.ui.train.compare.differences import NONE, LabelScores, RunDifference, best_of

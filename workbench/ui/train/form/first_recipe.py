@@ -16,7 +16,7 @@ from workbench.core.project import FIRST_RECIPE
 from workbench.errors import WorkbenchError
 from workbench.training import folds, recipes
 from workbench.training.recipes import DEFAULT, FEW, FEW_IMAGES, Recipe
-from workbench.training.runs import RECIPE, RunInfo, began_from
+from workbench.training.records.runs import RECIPE, RunInfo, began_from
 from workbench.training.settings import TrainingSettings
 from workbench.ui.job import Job
 from workbench.ui.session import Session

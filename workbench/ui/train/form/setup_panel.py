@@ -21,13 +21,13 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import settings
-from workbench.core.contents import Contents
 from workbench.core.former_names import current_names
+from workbench.core.storage.contents import Contents
 from workbench.errors import WorkbenchError
 from workbench.training import fine_tuning
 from workbench.training.differences import Difference, differences, form_text
 from workbench.training.recipes import LENGTH, Recipe
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui import theme
 from workbench.ui.train.form import form_order

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core import formatting
 from workbench.errors import WorkbenchError
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui.train.work import PublishedWeights
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.file_dialogs import ask_for_file

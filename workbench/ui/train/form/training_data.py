@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from workbench.core.document import Document
 from workbench.core.formatting import count
-from workbench.core.image_table import ImageTable
 from workbench.core.project import Split
 from workbench.core.resize import base_mode
+from workbench.core.storage.image_table import ImageTable
 from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
 from workbench.training import schedule

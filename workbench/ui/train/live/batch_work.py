@@ -13,12 +13,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
 from workbench.errors import WorkbenchError
-from workbench.training.file_index import FileIndex
+from workbench.training.batches.file_index import FileIndex
 from workbench.ui.images.pictures import to_qimage
 
 if TYPE_CHECKING:  # torch with it
-    from workbench.training.network_input import InputSequence, NetworkInput
     from workbench.training.request import RunRequest
+    from workbench.training.trainer_view.network_input import InputSequence, NetworkInput
 
 SIDE = 320
 """A picture's maximum side in pixels: a tile shows no more, and a batch may have a few hundred."""
@@ -89,7 +89,7 @@ class BatchWorker:
         return self._tile(request)
 
     def _begin(self, request: BatchPlanRequest) -> BatchPlan:
-        from workbench.training import record
+        from workbench.training.records import record
 
         self._planned = self._request = self._sequence = None
         if not (request.folder / record.DATA).exists():
@@ -109,7 +109,7 @@ class BatchWorker:
 
     def _make_sequence(self) -> InputSequence:
         """With what is known about the files so far."""
-        from workbench.training import network_input
+        from workbench.training.trainer_view import network_input
 
         assert self._request is not None
         return network_input.make_input_sequence(self._request.snapshot, self._request.recipe, self._files)
@@ -122,7 +122,7 @@ class BatchWorker:
             self._files.read(file, sequence.snapshot.window)
 
     def _tile(self, request: TileRequest) -> Tile:
-        from workbench.training.network_input import FileChanged
+        from workbench.training.trainer_view.network_input import FileChanged
 
         if self._planned is None or self._sequence is None or self._planned.folder != request.folder:
             raise WorkbenchError("Another run was chosen meanwhile.")

@@ -24,10 +24,10 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.formatting import share
 from workbench.core.former_names import by_name, current_names
 from workbench.errors import WorkbenchError
+from workbench.training.checkpoints.header import former_in
 from workbench.training.events import Evaluated
-from workbench.training.header import former_in
-from workbench.training.watched_images import WatchedDetections
-from workbench.training.watched_images import WatchedImage as Found
+from workbench.training.monitoring.watched_images import WatchedDetections
+from workbench.training.monitoring.watched_images import WatchedImage as Found
 from workbench.ui import preferences, theme
 from workbench.ui.background import Background
 from workbench.ui.images.pictures import Picture

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.core.image_table import ImageTable
-from workbench.core.intensity_window import IntensityWindow
+from workbench.core.decoding.intensity_window import IntensityWindow
+from workbench.core.storage.image_table import ImageTable
 from workbench.errors import WorkbenchError
-from workbench.training import present_images, watched_images
-from workbench.training.watched_images import WatchedDetections
+from workbench.training.monitoring import watched_images
+from workbench.training.monitoring.watched_images import WatchedDetections
+from workbench.training.records import present_images
 from workbench.ui.images import pictures
 from workbench.ui.images.pictures import Picture
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core.formatting import count
-from workbench.training.findings import INFO, STOPS, WARNING, Finding
+from workbench.training.checks.findings import INFO, STOPS, WARNING, Finding
 from workbench.ui import theme
 
 ICONS = {

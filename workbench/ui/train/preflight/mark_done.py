@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QPushButton
 from workbench.core import edits
 from workbench.core.formatting import count
 from workbench.core.project import State
-from workbench.training.findings import WARNING, Finding
+from workbench.training.checks.findings import WARNING, Finding
 from workbench.ui.images import unread_images
 from workbench.ui.session import Session
 

@@ -17,8 +17,8 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
-from workbench.training.estimate import Estimate
-from workbench.training.findings import STOPS, WARNING, Finding
+from workbench.training.checks.estimate import Estimate
+from workbench.training.checks.findings import STOPS, WARNING, Finding
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.job import Job

@@ -17,8 +17,8 @@ from workbench.core.child_process import ChildEnded, ChildProcess
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
-from workbench.training.estimate import Estimate
-from workbench.training.findings import Finding
+from workbench.training.checks.estimate import Estimate
+from workbench.training.checks.findings import Finding
 from workbench.training.recipes import Recipe
 
 
@@ -33,7 +33,7 @@ class PreflightRequest:
 
 
 def check_training(request: PreflightRequest) -> tuple[Finding, ...]:
-    from workbench.training.preflight import preflight
+    from workbench.training.checks.preflight import preflight
 
     with Document.open(request.folder, read_only=True, check=False) as document:
         snapshot, anchors = document.snapshot(), document.anchors()
@@ -64,7 +64,7 @@ def _serve() -> None:
     request = child_side.receive()
     try:
         from workbench import plugins
-        from workbench.training import cost_measurement
+        from workbench.training.checks import cost_measurement
 
         plugins.loaded()
         with Document.open(Path(request["folder"]), read_only=True, check=False) as document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
-from workbench.training.training_queue import Hold, TrainingQueue
+from workbench.training.records.training_queue import Hold, TrainingQueue
 from workbench.ui import theme
 from workbench.ui.actions import make_action
 from workbench.ui.widgets.buttons import push_button

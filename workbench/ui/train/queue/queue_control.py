@@ -15,11 +15,12 @@ from PySide6.QtWidgets import QTabWidget
 from workbench.core.document import Document
 from workbench.core.formatting import count
 from workbench.errors import ReadOnly, WorkbenchError
-from workbench.training import folds, queue_file, recipes, runs
-from workbench.training.queue_file import QueuedTraining
+from workbench.training import folds, recipes
+from workbench.training.records import queue_file, runs
+from workbench.training.records.queue_file import QueuedTraining
+from workbench.training.records.run_actions import Fork, existing
+from workbench.training.records.training_queue import Hold, TrainingQueue
 from workbench.training.request import DeferredRunRequest
-from workbench.training.run_actions import Fork, existing
-from workbench.training.training_queue import Hold, TrainingQueue
 from workbench.ui.job import Job
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session

@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
 from workbench import settings
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
-from workbench.training.queue_file import QueuedTraining
-from workbench.training.runs import weights_name
+from workbench.training.records.queue_file import QueuedTraining
+from workbench.training.records.runs import weights_name
+from workbench.training.records.training_queue import TrainingQueue
 from workbench.training.settings import TrainingSettings
-from workbench.training.training_queue import TrainingQueue
 from workbench.ui import theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.held_keys import HeldKeys

@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.formatting import count
-from workbench.training.extension import Extension, FinishedRun
+from workbench.training.records.extension import Extension, FinishedRun
 from workbench.ui import theme
 from workbench.ui.widgets.spin_boxes import spin_box
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.core.formatting import count, share
-from workbench.training import runs
 from workbench.training.events import (
     Evaluated,
     Event,
@@ -22,6 +21,7 @@ from workbench.training.events import (
     Saved,
     Started,
 )
+from workbench.training.records import runs
 from workbench.ui.train.plots.series import Floats, Series
 
 _TERM = "term "  # prefix of the names of loss terms, which the detector chooses

@@ -11,10 +11,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 from workbench.core import edits
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
-from workbench.training import extension, run_actions
-from workbench.training.extension import FinishedRun
-from workbench.training.run_actions import KEPT_DAYS, DeletedRun, Fork
-from workbench.training.runs import EVENTS, RunInfo
+from workbench.training.records import extension, run_actions
+from workbench.training.records.extension import FinishedRun
+from workbench.training.records.run_actions import KEPT_DAYS, DeletedRun, Fork
+from workbench.training.records.runs import EVENTS, RunInfo
 from workbench.ui.actions import with_keys
 from workbench.ui.background import Background
 from workbench.ui.page_undo import WidgetUndoStack

@@ -12,9 +12,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from workbench.training import runs
 from workbench.training.events import Evaluated, Event
-from workbench.training.runs import RunInfo
+from workbench.training.records import runs
+from workbench.training.records.runs import RunInfo
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.train.runs.history import RunHistory

@@ -11,8 +11,8 @@ from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from workbench.core import formatting
-from workbench.training.run_actions import KEPT_DAYS, DeletedRun
-from workbench.training.runs import RunInfo, format_time
+from workbench.training.records.run_actions import KEPT_DAYS, DeletedRun
+from workbench.training.records.runs import RunInfo, format_time
 from workbench.ui import actions, theme
 from workbench.ui.commands import BY_NAME
 from workbench.ui.held_keys import HeldKeys

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.document import Document
-from workbench.training import run_actions, runs
-from workbench.training.run_actions import DeletedRun
-from workbench.training.runs import RunInfo
+from workbench.training.records import run_actions, runs
+from workbench.training.records.run_actions import DeletedRun
+from workbench.training.records.runs import RunInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 
 from workbench.core.files import natural_key
 from workbench.core.formatting import count, share
-from workbench.training import runs
-from workbench.training.runs import RunInfo
+from workbench.training.records import runs
+from workbench.training.records.runs import RunInfo
 from workbench.training.settings import FEW_JUDGES
 from workbench.ui.train.runs.evaluation_size import few_images_note, is_few
 from workbench.ui.train.titles import detector_title

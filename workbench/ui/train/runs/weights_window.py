@@ -24,7 +24,7 @@ from workbench.core.edits import AddLabels
 from workbench.core.formatting import count
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference.model_files import FROM_CFG
+from workbench.inference.suggesting.model_files import FROM_CFG
 from workbench.training import recipes
 from workbench.ui import theme
 from workbench.ui.job import Job
@@ -266,7 +266,7 @@ class WeightsWindow(QDialog):
             self._words.setText(error.sentence)
 
     def _request(self, folder: Path, own: list[str]) -> WeightsImportRequest:
-        from workbench.training import weights
+        from workbench.training.checkpoints import weights
 
         file, names = typed_path(self._path.text()), typed_path(self._names.text())
         if file is None:

@@ -1,11 +1,11 @@
-"""The colours of boxes on the screen, as chosen by training/box_colours.py; the same for two detectors."""
+"""The colours of boxes on the screen, as chosen by training/trainer_view/box_colours.py; the same for two detectors."""
 
 from __future__ import annotations
 
 from PySide6.QtGui import QColor
 
-from workbench.training import box_colours
-from workbench.training.box_colours import IGNORED, INKS, MISSED
+from workbench.training.trainer_view import box_colours
+from workbench.training.trainer_view.box_colours import IGNORED, INKS, MISSED
 from workbench.ui.train.trainer_view.requests import AssignmentResult
 
 __all__ = ["IGNORED", "INKS", "colour_indices", "colour_of", "matching_colour_indices", "missed_colour"]

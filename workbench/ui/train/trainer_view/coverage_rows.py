@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QTreeWidgetItem
 
 from workbench.core.formatting import count, percent
 from workbench.core.metrics import SIZES
-from workbench.inference.model_files import FROM_CFG
+from workbench.inference.suggesting.model_files import FROM_CFG
 from workbench.ui import theme
 
 if TYPE_CHECKING:
-    from workbench.training.box_coverage import Coverage
+    from workbench.training.trainer_view.box_coverage import Coverage
 
 COLUMNS = ("Detector", "Input px", "Boxes", "Not learnt", "Share", *(size.capitalize() for size in SIZES))
 PX, BOXES, MISSED, SHARE, FIRST_SIZE = 1, 2, 3, 4, 5

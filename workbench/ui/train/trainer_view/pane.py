@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSplitter, QVBox
 
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.train.trainer_view.boxes_table import BoxesTable
 from workbench.ui.train.trainer_view.level_switches import LevelSwitches

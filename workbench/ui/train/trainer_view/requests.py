@@ -15,7 +15,7 @@ from workbench.core.project import XYXY
 from workbench.core.snapshot_views import FULLEST
 from workbench.errors import WorkbenchError
 from workbench.training.recipes import Recipe
-from workbench.training.runs import RunInfo
+from workbench.training.records.runs import RunInfo
 from workbench.ui.images.pictures import Picture
 from workbench.ui.train.work import Loaded
 

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.formatting import percent
+from workbench.training.batches.file_index import FileIndex
 from workbench.training.events import Control
-from workbench.training.file_index import FileIndex
 from workbench.training.recipes import Recipe
 from workbench.ui import theme
 from workbench.ui.job import Job
@@ -31,7 +31,7 @@ from workbench.ui.train.trainer_view.coverage_rows import COLUMNS, CoverageRow, 
 from workbench.ui.widgets.sort_header import SortHeader
 
 if TYPE_CHECKING:
-    from workbench.training.box_coverage import Coverage
+    from workbench.training.trainer_view.box_coverage import Coverage
 
 _ABOUT = (
     "Boxes of the training images, without augmentation, that no cell, anchor or point is assigned to, so that they"

@@ -14,7 +14,8 @@ from PySide6.QtGui import QHideEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
-from workbench.training import differences, runs
+from workbench.training import differences
+from workbench.training.records import runs
 from workbench.training.settings import TrainingSettings
 from workbench.ui import keys, preferences, theme
 from workbench.ui.actions import make_action

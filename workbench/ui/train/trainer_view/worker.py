@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.document import Document
 from workbench.core.files import stamp
-from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training.batches.file_index import FileIndex, FileInfo
 from workbench.training.events import Control
-from workbench.training.file_index import FileIndex, FileInfo
 from workbench.training.recipes import Recipe
+from workbench.training.records import runs
 from workbench.ui.images.pictures import picture
 from workbench.ui.train import work as loading
 from workbench.ui.train.trainer_view.requests import (
@@ -40,9 +40,9 @@ from workbench.ui.train.work import Loaded
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
-    from workbench.training.box_coverage import Coverage, CoverageProgress
-    from workbench.training.input_assignment import InputAssignment
-    from workbench.training.network_input import InputSequence, NetworkInput
+    from workbench.training.trainer_view.box_coverage import Coverage, CoverageProgress
+    from workbench.training.trainer_view.input_assignment import InputAssignment
+    from workbench.training.trainer_view.network_input import InputSequence, NetworkInput
 
 KEPT = 2  # networks, as many as are shown: large ones fill the memory
 MOMENT = 0.05  # seconds of reading files at a time: how long a request may have to wait
@@ -174,8 +174,8 @@ class TrainerViewWorker:
     # --- an assignment ---
 
     def _assign(self, request: AssignmentRequest) -> AssignmentResult:
-        from workbench.training.input_assignment import assign_input
         from workbench.training.stop_mode import StopMode, Stopped
+        from workbench.training.trainer_view.input_assignment import assign_input
 
         snapshot, anchors = self._project(request)
         recipe, anchors = _recipe_and_anchors(request, anchors)
@@ -205,7 +205,7 @@ class TrainerViewWorker:
 
     def _sample(self, request: AssignmentRequest, snapshot: Snapshot, recipe: Recipe) -> tuple[NetworkInput, str, int]:
         """The image, why it is not trained on, and if so the id of the next one that is."""
-        from workbench.training.network_input import FileChanged, make_input_sequence, unaugmented_input
+        from workbench.training.trainer_view.network_input import FileChanged, make_input_sequence, unaugmented_input
 
         exclusion_reason, next_trained = "", 0
         image = next((one for one in snapshot.images if one.id == request.image), None)
@@ -244,7 +244,7 @@ def _weights_stamp(weights: Weights) -> tuple[int, int] | None:
 def _recipe_and_anchors(request: AssignmentRequest, anchors: AnchorSet | None) -> tuple[Recipe, AnchorSet | None]:
     """The recipe for the requested detector; with a run's weights, the network and the anchors that it had."""
     from workbench import detectors, settings
-    from workbench.training.header import read_header
+    from workbench.training.checkpoints.header import read_header
 
     if not isinstance(request.weights, Path):
         return request.recipe, anchors
@@ -256,7 +256,7 @@ def _recipe_and_anchors(request: AssignmentRequest, anchors: AnchorSet | None) -
 
 
 def _build_detector(recipe: Recipe, snapshot: Snapshot, anchors: AnchorSet | None, weights: Weights) -> Detector:
-    from workbench.training.input_assignment import build_detector
+    from workbench.training.trainer_view.input_assignment import build_detector
 
     labels = tuple(label.name for label in snapshot.labels)
     if not labels:
@@ -344,8 +344,8 @@ def count_coverage(
 ) -> Iterator[Coverage | CoverageProgress]:  # fmt: skip
     """For the whole set, until `control` stops it. Without a recipe, by the first preset."""
     from workbench.training import recipes
-    from workbench.training.box_coverage import count_coverage
     from workbench.training.stop_mode import Stopped
+    from workbench.training.trainer_view.box_coverage import count_coverage
 
     with Document.open(folder, read_only=True, check=False) as document:
         snapshot, anchors = document.snapshot(), document.anchors()

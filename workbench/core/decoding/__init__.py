@@ -1,0 +1,1 @@
+"""How `core.images` reads image files and videos: formats, damage, limits, huge images in tiles."""

@@ -1,0 +1,1 @@
+"""How detections are compared with labels: matching, precision, recall, AP, errors, comparison of runs."""

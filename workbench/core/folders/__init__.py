@@ -1,0 +1,1 @@
+"""Folders of photographs: found, read into a project, moved, renamed, lost."""

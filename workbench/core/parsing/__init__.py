@@ -1,0 +1,1 @@
+"""Readers of files from elsewhere, stricter than their formats: JSON, XML, YAML, text, zip."""

@@ -1,0 +1,1 @@
+"""The project's SQLite file from inside: journal, snapshots, backups, and its copy as text."""

@@ -1,0 +1,1 @@
+"""Runs measured on a split: candidates kept, scored, compared, reviewed, and used at a confidence."""

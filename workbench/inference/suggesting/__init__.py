@@ -1,0 +1,1 @@
+"""What a trained network suggests: boxes, and the images to label next."""

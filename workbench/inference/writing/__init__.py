@@ -1,0 +1,1 @@
+"""Predictions as files: text, JSON, pictures and videos with boxes."""

@@ -1,0 +1,1 @@
+"""Weights and saved states: written, read without running code, taken from elsewhere."""

@@ -1,0 +1,1 @@
+"""Where a training is computed: device, precision, memory, threads, several cards or machines."""

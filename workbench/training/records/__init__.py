@@ -1,0 +1,1 @@
+"""Runs as folders, and what is done with them: list, extend, queue, delete."""

@@ -1,0 +1,1 @@
+"""An image exactly as a training sees it, and what a detector learns from it."""
