@@ -16,6 +16,9 @@ console.py show long jobs, tables and sentences on the console. plugins.py loads
 single files, which import api.py only; registry.py lists a family's members. settings.py turns one field into a form
 row, a flag, a TOML key and a line of documentation.
 
+Each of core/, training/ and inference/ has its nouns and verbs at the top, and below them a package for what these are
+made of, such as core/storage/ (the file from inside) or training/batches/; a package's first line says what is in it.
+
 All of this is plain Python without Qt. cli/ and ui/ are two thin layers on top: the window and the command line
 iterate the same generators.
 

@@ -28,7 +28,7 @@ from workbench.inference.predict import Predictor
 FAMILY = "detectors"
 PX = 64
 WITH_NMS = "torchscript"
-WHOLE = ("yolov2-tiny",)  # yolov3-tiny in inference/test_verification.py, yolov4-tiny in test_exported.py
+WHOLE = ("yolov2-tiny",)  # yolov3-tiny in inference/exporting/test_verification.py, yolov4-tiny in test_exported.py
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,7 +14,7 @@ from workbench.inference.exporters import onnx_file
 
 @contextlib.contextmanager
 def quick_exporters() -> Iterator[pytest.MonkeyPatch]:
-    """Without the ONNX exporter's own optimising, a third of its time, which inference/test_exported.py has.
+    """Without the ONNX exporter's own optimising, a third of its time, which inference/exporting/test_exported.py has.
 
     Also without torch.export's look whether its file has a canonical form, a fifth of its time, which changes nothing
     in the file, and without its trace, an eighth, which is written as pytest asks for all messages.
