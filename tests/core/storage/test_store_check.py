@@ -17,7 +17,7 @@ from workbench.core.storage import file_checksum, store_check, table_cache
 from workbench.core.store import FILE
 from workbench.errors import Damaged
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 WRITES = """
 import sqlite3, sys
 try:

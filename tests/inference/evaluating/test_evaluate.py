@@ -377,7 +377,10 @@ def test_images_of_more_than_8_bits_are_read_as_in_training(
 def test_nothing_that_the_window_imports_at_its_start_loads_torch() -> None:
     code = (
         "import sys\n"
-        "from workbench.inference import candidate_cache, draw, events, exporters, scoring, sources\n"
+        "from workbench.inference import events, exporters\n"
+        "from workbench.inference.evaluating import candidate_cache, scoring\n"
+        "from workbench.inference.pictures import sources\n"
+        "from workbench.inference.writing import draw\n"
         "exporters.load_all()\n"
         "assert 'torch' not in sys.modules"
     )

@@ -67,7 +67,7 @@ def test_tensors_are_found_wherever_they_are() -> None:
 
 def test_the_state_of_the_largest_network_is_not_too_large_to_be_opened(tmp_path: Path) -> None:
     """YOLOv1, fine-tuned by the preset of that name, could be stopped, but neither resumed nor extended."""
-    of_each = json.loads((Path(__file__).parents[1] / "benchmarks" / "choosing.json").read_text())
+    of_each = json.loads((Path(__file__).parents[2] / "benchmarks" / "choosing.json").read_text())
     weights = max(one.get("weights", 0) for one in of_each.values())
     state = (2 + max(MOMENTS.values())) * NUMBER * weights  # with the average
     for size in (state, 10 * state):
