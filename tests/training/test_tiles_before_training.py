@@ -13,9 +13,7 @@ from tests.training.run_results import MakeRequest
 from tests.training.tiled import TILES, recipe, wide, wide_photographs
 from workbench.core.project import Image, Label, Snapshot, State
 from workbench.errors import WorkbenchError
-from workbench.training import (
-    run,
-)
+from workbench.training import run
 from workbench.training.checks.cost_measurement import estimate
 from workbench.training.checks.findings import STOPS
 from workbench.training.checks.preflight import preflight

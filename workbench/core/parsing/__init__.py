@@ -1,1 +1,1 @@
-"""Readers of files from elsewhere, stricter than their formats: JSON, XML, YAML, text, zip."""
+"""Readers stricter than the formats: JSON, XML, YAML, text and zip from elsewhere, and our own NumPy archives."""

@@ -1,1 +1,1 @@
-"""The project's SQLite file from inside: journal, snapshots, backups, and its copy as text."""
+"""The project's SQLite file from inside: journal, lock, snapshots, backups, and its copy as text."""

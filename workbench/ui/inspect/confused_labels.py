@@ -36,7 +36,7 @@ class ConfusedLabelsModel(TableModel):
         self._cells = np.zeros((0, 2), np.int64)  # (n, 2) the matrix cell of each row
 
     def show_table(self, names: tuple[str, ...], table: np.ndarray) -> None:
-        """table (C + 1, C + 1), as confusion returns it; equally frequent pairs stay in the matrix's order."""
+        """table (C + 1, C + 1) of core.evaluation.confusion; equally frequent pairs stay in the matrix's order."""
         labels = table[: len(names), : len(names)]
         found = np.argwhere((labels > 0) & ~np.eye(len(labels), dtype=bool))
         order = np.argsort(-labels[found[:, 0], found[:, 1]], kind="stable")[:LONGEST]

@@ -32,7 +32,7 @@ CHECK_EVERY = 30_000
 
 
 class AutoBackup(QObject):
-    """Backs up the open project when that is due (backups), and keeps its text current (mirror).
+    """Backs up the open project when that is due, and keeps its text current (core.storage: backups, mirror).
 
     Call `close` before its owner is deleted.
     """
