@@ -23,8 +23,7 @@ from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Pretrained
 from workbench.errors import WorkbenchError
 from workbench.inference.exporters import KEY, Card
-from workbench.inference.exporting import onnx_model
-from workbench.inference.suggesting import model_files
+from workbench.inference.suggesting import model_files, onnx_model
 from workbench.inference.suggesting.model_files import prepare_model
 from workbench.inference.suggesting.suggest import SuggestionRequest, SuggestionWorker
 from workbench.training import recipes

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from workbench.core.formatting import count
 from workbench.errors import Refused
-from workbench.inference.exporting import onnx_model
+from workbench.inference.suggesting import onnx_model
 
 if TYPE_CHECKING:
     from torch import Tensor

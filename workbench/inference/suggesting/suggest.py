@@ -20,8 +20,8 @@ from workbench.errors import WorkbenchError
 from workbench.training.checkpoints.header import trained_labels
 
 if TYPE_CHECKING:
-    from workbench.inference.exporting.onnx_model import OnnxModel
     from workbench.inference.predict import Predictor
+    from workbench.inference.suggesting.onnx_model import OnnxModel
 
 KEPT = 64  # images whose candidates are remembered
 SAME = 0.5  # IoU with a box of the same label from which an object counts as labelled
@@ -110,7 +110,7 @@ class SuggestionWorker:
 def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[NmsKind, float], tuple[Label, ...]]:
     """The network, its authors' NMS, and its labels if they have a project's ids."""
     if file.suffix == ".onnx":
-        from workbench.inference.exporting.onnx_model import OnnxModel
+        from workbench.inference.suggesting.onnx_model import OnnxModel
 
         model = OnnxModel(file)
         return model, model.published_nms, ()
