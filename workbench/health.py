@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import box_faults, edits, formatting, images, similar_names
+from workbench.core import box_faults, edits, formatting, images, similar_names, windows_files
 from workbench.core import boxes as geometry
 from workbench.core.decoding import jpeg
 from workbench.core.decoding.fingerprint import fingerprint, near_groups
 from workbench.core.decoding.image_files import read_file
 from workbench.core.document import Document
 from workbench.core.edits import Edit
-from workbench.core.folders import lost_folders, windows_files
+from workbench.core.folders import lost_folders
 from workbench.core.images import ImageInfo
 from workbench.core.project import FINISHED, Box, Image, Label, Snapshot, Split, State
 from workbench.core.splits import PARTS, random_split

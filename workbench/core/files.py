@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from workbench.core.folders import macos_privacy
+from workbench.core import macos_privacy
 from workbench.core.folders.drawn_pictures import is_drawn
-from workbench.core.folders.windows_files import is_in_use, is_too_long, retry_while_in_use
 from workbench.core.formatting import visible
+from workbench.core.windows_files import is_in_use, is_too_long, retry_while_in_use
 from workbench.errors import WorkbenchError
 
 IMAGE_SUFFIXES = frozenset((

@@ -23,8 +23,8 @@ from typing import Any
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_path, atomic_write, inner_parts, resolve_inside, stamp, sync_all
 from workbench.core.folders.file_changes import EXPORTED
-from workbench.core.folders.windows_files import retry_while_in_use
 from workbench.core.project import Snapshot
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.formats.parts.report import Report
 

@@ -16,8 +16,8 @@ from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.edits import Edit
-from workbench.core.folders.windows_files import retry_while_in_use
 from workbench.core.project import Label, Snapshot
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.exchange.export_folder import photographs_below
 from workbench.exchange.exporting import ExportReport, export_labels

@@ -24,7 +24,7 @@ from workbench.core.child_process import ChildEnded, ChildProcess
 from workbench.core.decoding import pyramid
 from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.files import atomic_path
-from workbench.core.folders.windows_files import retry_while_in_use
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import Refused, WorkbenchError
 
 QUALITY = 90

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from workbench.core import macos_privacy, windows_files
 from workbench.core.decoding import heic
-from workbench.core.folders import macos_privacy, windows_files
 
 # First bytes -> what the file is. Compared ignoring case, after leading white space.
 _LOOKS_LIKE = (

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.files import atomic_write, safe_name, sync_all
-from workbench.core.folders.windows_files import retry_while_in_use
 from workbench.core.formatting import visible
 from workbench.core.parsing import strict_json, zip_names
 from workbench.core.parsing.zip_reader import LIMITS, Limits, ZipReader, open_zip
 from workbench.core.parsing.zip_reader import UnpackingStopped as UnpackingStopped
 from workbench.core.storage.lock import Lock
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import Refused, WorkbenchError
 
 FOLDER = "imports"

@@ -21,7 +21,7 @@ from typing import Any
 
 from workbench.core.detections import Detections
 from workbench.core.files import sync_all
-from workbench.core.folders.windows_files import retry_while_in_use
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.inference.pictures.sources import Frame, Position
 

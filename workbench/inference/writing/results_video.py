@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from workbench.core.decoding import video as videos
 from workbench.core.detections import Detections
 from workbench.core.files import atomic_path, unfinished_prefix
-from workbench.core.folders.windows_files import retry_while_in_use
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.inference.writing.draw import draw_detections
 from workbench.inference.writing.result_parts import ResultRow

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.core.files import atomic_write, safe_name
-from workbench.core.folders.windows_files import retry_while_in_use
 from workbench.core.storage.lock import Lock
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.training.records import record
 from workbench.training.records.runs import EVENTS, FORMER, NOTE, RECIPE, TRASH, former_names, known_by

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from workbench.core import files
+from workbench.core import files, windows_files
 from workbench.core.decoding import refusals
-from workbench.core.folders import windows_files
-from workbench.core.folders.windows_files import retry_while_in_use
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 
 DENIED, SHARING, MAPPED = 5, 32, 1224  # Windows' numbers
