@@ -274,6 +274,21 @@ def test_a_line_that_could_not_be_completed_does_not_spoil_the_next(
     assert [type(event) for event in runs.read_events(folder)] == [Started, Failed]
 
 
+def test_a_record_on_a_share_that_went_away_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size was asked for before each event, and that error was called one of the program."""
+
+    def gone(*_: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    log = EventLog(leave(tmp_path / "a", STARTED))
+    with monkeypatch.context() as patch:
+        for name in ("write", "fstat", "ftruncate"):
+            patch.setattr(os, name, gone)
+        with pytest.raises(WorkbenchError, match="could not be written: Stale file handle"):
+            log.add(PROGRESS)
+    log.close()
+
+
 def test_hidden_folders_are_no_runs(tmp_path: Path) -> None:
     leave(tmp_path / ".trash", STARTED)
     assert runs.runs(tmp_path) == ()

@@ -59,14 +59,13 @@ class EventLog:
     def add(self, event: AnyEvent) -> AnyEvent:
         """Append the event with the current time; returns it with that time."""
         event = dataclasses.replace(event, time=time.time())
-        before = os.fstat(self._handle).st_size
+        line = rest = (events.to_json(event) + "\n").encode()
         try:
-            line = (events.to_json(event) + "\n").encode()
-            while line:  # of what has no room on a full disk the system writes a part, and does not complain
-                line = line[os.write(self._handle, line) :]
+            while rest:  # of what has no room on a full disk the system writes a part, and does not complain
+                rest = rest[os.write(self._handle, rest) :]
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._handle, before)  # the next event would be glued to that part, and both be lost
+            with contextlib.suppress(OSError):  # the next event would be glued to that part, and both be lost
+                os.ftruncate(self._handle, os.fstat(self._handle).st_size - (len(line) - len(rest)))
             raise WorkbenchError(
                 f"{self.file} could not be written: {error.strerror or error}. Make room and resume the run.", error
             ) from error
