@@ -83,13 +83,18 @@ def test_a_part_of_a_data_set_of_key_points_has_the_boxes_of_the_whole(tmp_path:
 
 
 def test_images_that_did_not_come_with_their_labels_are_told_once(tmp_path: Path) -> None:
-    """Each was listed, and its label file was without an image: 1,000 images counted as 2,000 without a file."""
-    text(tmp_path / "data.yaml", "names: [cat]\ntrain: images/train\n")
-    for name in "ab":
-        text(tmp_path / "labels" / "train" / f"{name}.txt", "0 0.5 0.5 0.5 0.5\n")
-    reading = yolo.read(tmp_path)
-    assert [image.name for image in reading.images] == ["a", "b"]
-    assert [remark.file for remark in reading.remarks if remark.level == "refused"] == ["a", "b"]
+    """Each was listed, and its label file was without an image; later, those of two splits counted once by their name,
+    and those that Label Studio names after uploads were called missing although they were found.
+    """
+    text(tmp_path / "data.yaml", "names: [cat]\ntrain: images/train\nval: images/val\n")
+    files = [f"labels/{name}.txt" for name in ("train/a", "train/b", "train/torn", "val/a")]
+    for name in (*files, "labels/val/0a1b2c3d-c.txt"):
+        text(tmp_path / name, "0 0.5 0.5\n" if "torn" in name else "0 0.5 0.5 0.5 0.5\n")
+    uploaded = picture(tmp_path / "photographs" / "c.jpg")
+    reading = yolo.read(tmp_path, [tmp_path / "photographs"])
+    assert [image.file for image in reading.images] == [uploaded, None, None, None, None]
+    assert [image.name for image in reading.images[1:]] == [name.removesuffix(".txt") for name in files]
+    assert [remark.file for remark in reading.remarks if remark.level == "refused"] == files
 
 
 def test_a_link_to_nothing_beside_the_data_yaml_is_no_second_data_set(tmp_path: Path) -> None:

@@ -163,8 +163,7 @@ class _Reader:
             self.report.say("refused", name, sentence, kind="listed without a file")
             read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
         spoken = {file for _, file in pairs if file} | {label_files.of(self.root / name) for name in layout.listed}
-        spoken |= layout.unused
-        read += self.orphans({file for file in label_files.files if file not in spoken})
+        read += self.orphans({file for file in label_files.files if file not in spoken}, layout.unused)
         if not read:
             if layout.images:
                 why = "no image here has a label file; choose the parent folder, which holds the data.yaml or labels/"
@@ -283,11 +282,14 @@ class _Reader:
         sentence = f"{lines} a sixth number ({like}): it may be a confidence or a track id; it was kept, but not used."
         self.report.say("read", self.path.name, sentence)
 
-    def orphans(self, files: set[Path]) -> list[ReadImage]:
-        """Label files without an image: without its size the fractions mean nothing. Other texts are not mentioned."""
+    def orphans(self, files: set[Path], sure: set[Path]) -> list[ReadImage]:
+        """Label files without an image: without its size the fractions mean nothing. Other texts are not mentioned.
+
+        `sure`: label files whatever they look like.
+        """
         lost = []
         for file in sorted(files):
-            if seems(_looks_like_labels, file, unread=True):
+            if file in sure or seems(_looks_like_labels, file, unread=True):
                 name = display_name(file, self.root)
                 sentence = "There is no image for this label file; its boxes were left out."
                 self.report.say("refused", name, sentence)

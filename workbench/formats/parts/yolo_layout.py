@@ -42,7 +42,7 @@ _DEEPEST = 32  # folders of a path to look for; each is looked for, so thousands
 class YoloLayout:
     """What to read. `names` None: there is no list of names. `images`: with the split given for each, in order.
 
-    `listed`: images that a list names but that have no file; `unused`: their label files, where those named them.
+    `listed`: images that a list names but that have no file. `unused`: label files of a split whose images have none.
     """
 
     names: tuple[str, ...] | None = None
@@ -113,7 +113,7 @@ def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> Yo
                 report.say("repaired", name, f"'{entry.text}' is not there; '{found}' was used for {key}.", entry.line)
             _add(target, split, folder, lookup, layout, report)
     _add_unsplit(folder, lookup, layout, report)
-    if not layout.images and not layout.listed:
+    if not (layout.images or layout.listed or layout.unused):
         line = min((node.line for key in SPLIT_WORDS if (node := table.get(key))), default=1)
         raise Refused(name, "none of its train, val and test folders was found inside the data set's folder", line)
     return layout
@@ -242,7 +242,6 @@ def _add_labels(
         name = file.relative_to(target).with_suffix("").as_posix()
         found = lookup.find(name).file
         if found is None:
-            layout.listed.setdefault(name, split)
             layout.unused.add(file)
         else:
             _claim(found, split, layout, report)
