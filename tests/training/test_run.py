@@ -18,11 +18,12 @@ from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Raw
-from workbench.training import prepare, validate
+from workbench.training import loop, prepare, validate
 from workbench.training.batches import data, dataset_loading
 from workbench.training.checkpoints import checkpoint
-from workbench.training.events import Evaluated, Finished, Message, Progress, Saved, Started
+from workbench.training.events import Control, Evaluated, Finished, Message, Progress, Saved, Started
 from workbench.training.hardware import gpu
+from workbench.training.hardware.runtime import Runtime
 from workbench.training.records import record
 from workbench.training.run import train
 from workbench.training.settings import FEW_JUDGES
@@ -213,3 +214,19 @@ def test_a_run_says_and_keeps_where_its_anchors_came_from(request_of: MakeReques
     assert prepare.anchors_from(Toy(ToySettings(), 1), chosen) == [], "it has none"
     assert header.provenance["anchors from"] == chosen.source
     assert record.read_request(request.folder).anchors == chosen
+
+
+def test_a_stop_that_comes_while_the_processes_agree_is_that_of_the_next_step(request_of: MakeRequest) -> None:
+    """The one that it came to stopped alone, and the others waited for its part of the step."""
+    control, asked = Control(), list[int]()
+
+    class Several(Runtime):
+        def agree(self, value: int) -> int:
+            if not isinstance(value, bool):  # the question before each step
+                asked.append(value)
+                control.stop.set()
+            return value
+
+    *_, end = train(request_of(evaluate_every=0), control, Several())
+    assert isinstance(end, Finished)
+    assert (end.step, end.stopped, asked) == (1, True, [0, loop.STOP])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -199,10 +199,11 @@ class Training:
     def _steps_as_chosen(self, ahead: ThreadPoolExecutor) -> Iterator[Event]:
         next_batch = self._submit_batch(ahead)
         while self.progress.done < self.plan.steps and not self.early:
-            if self._requested_action() == PAUSE:
+            action = self._requested_action()
+            if action == PAUSE:
                 yield from self._read(everything=True)
-                yield from self._wait()
-            if self.control.stop.is_set():
+                action = yield from self._wait()
+            if action == STOP:  # not what this process alone knows by now: the others would wait for its next step
                 yield from self._read(everything=True)
                 break
             batch, done, micro = next_batch.result(), self.progress.done, self.stepper.micro
@@ -269,19 +270,22 @@ class Training:
             self.control.stop.set()
         return action
 
-    def _wait(self) -> Iterator[Event]:
-        """Saves first: a pause may last a night, in which the machine may fall asleep or its battery run out."""
+    def _wait(self) -> Generator[Event, None, int]:
+        """Return what is asked for after it. Saves first: a pause may last a night, in which the machine may fall
+        asleep or its battery run out.
+        """
         yield Paused(True, self.progress.done)
         if self.runtime.is_main:
             yield self._save_or_warn()
         self.awake.close()
         begun = time.monotonic()
-        while self._requested_action() == PAUSE:
+        while (action := self._requested_action()) == PAUSE:
             self.control.stop.wait(LOOK_EVERY)
         self.clock += time.monotonic() - begun
         self._keep_awake()
         self.meter.resume()
         yield Paused(False, self.progress.done)
+        return action
 
     # --- between epochs ---
 
