@@ -387,7 +387,9 @@ class Training:
     def _restore(self, state: State) -> None:
         resuming.check_plan(state, self.plan.steps, len(self.data.whole))
         saving.restore(state, self.stepper, self.average)
-        self.early = resuming.had_ended_early(state, self.settings)
+        if state.epochs not in (0, self.settings.epochs):  # of the run that this one extends: with its last epoch, all
+            self.progress.stale = 0  # patience may have been used up, and the longer one has its own
+        self.early = 0 < self.settings.patience <= self.progress.stale  # killed before it could end
         self.notes += resuming.notes(self.request, state, self.progress, self.settings, self.data, self.validation)
         self.meter.begin(self.progress.done)
         self.monitor.begin(self.progress.done)

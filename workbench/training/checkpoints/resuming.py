@@ -73,15 +73,6 @@ def check_plan(state: State, steps: int, images: int) -> None:
         )
 
 
-def had_ended_early(state: State, settings: TrainingSettings) -> bool:
-    """Whether the run was only killed before it could say so. `settings`: as the run has them now.
-
-    An extended run goes on though AP had not risen for as long when the first part of it was over, at its last epoch.
-    """
-    extended = state.epochs not in (0, settings.epochs)
-    return not extended and 0 < settings.patience <= state.stale
-
-
 def notes(
     request: RunRequest,
     state: State,
