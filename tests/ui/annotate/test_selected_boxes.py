@@ -174,3 +174,15 @@ def test_a_key_that_selects_boxes_shows_the_hidden_ones(
     assert hand.canvas.selected
     assert not hand.canvas.hidden
     assert not find(hand.window, QAction, "action-hide-boxes").isChecked()
+
+
+def test_a_box_that_undo_brings_back_shows_the_hidden_ones(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """It came back unseen, and nothing was said."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_Delete)
+    hand.key(Qt.Key.Key_H, CTRL)
+    assert hand.canvas.hidden
+    hand.window.session.undo_last()
+    assert names(labelled) == ["cell"]
+    assert not hand.canvas.hidden

@@ -208,6 +208,8 @@ class AnnotatePage(Page):
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
+        if self.canvas.hidden and any(box.image == self._shown for box in applied.added_boxes):
+            self._hide.trigger()  # also undo makes nothing out of sight
         if self._shown in applied.images or applied.labels_changed:
             self._show_boxes()
         if applied.changes("window") or self._shown in applied.added_image_ids:
