@@ -130,6 +130,15 @@ def test_a_resumed_training_that_was_stopped_before_its_first_step_did_not_stop_
     assert training_end.is_end_of_evaluation(history_of(story)) == is_end
 
 
+def test_a_resumed_training_that_was_stopped_while_it_read_its_images_did_not_stop_with_an_evaluation() -> None:
+    """It ends without having begun; what the run did before counted."""
+    ended = Finished(10, 1, True, 0.2, 9.0, "")
+    history = history_of([STARTED, seen(1.0), evaluated(1), ended])
+    history.await_start()
+    history.add(ended)
+    assert not training_end.is_end_of_evaluation(history)
+
+
 # --- what is told ---
 
 

@@ -50,7 +50,7 @@ def is_end_of_evaluation(history: RunHistory) -> bool:
     stopped before it was resumed.
     """
     ended, evaluations = history.ended, history.evaluations
-    if not isinstance(ended, Finished) or not evaluations or history.started is None:
+    if not isinstance(ended, Finished) or not evaluations or history.started is None or history.stage is Stage.READING:
         return False
     is_former = 0 < ended.step == history.started.resumed_step
     return evaluations[-1].step == ended.step and not is_former
