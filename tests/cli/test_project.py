@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,25 @@ def test_of_images_that_are_there_already_none_is_opened_again(
     assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "all")]) == console.DONE
     monkeypatch.setattr(ImageDescriber, "__call__", lambda *_: pytest.fail("it is known"))
     assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all")]) == console.DONE
+
+
+def test_an_image_whose_header_alone_is_whole_is_called_unreadable_until_it_is_copied_anew(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Its damage was found when it was shown; to look again, only its header was read."""
+    file = tmp_path / "all" / "a.jpg"
+    picture(file, 400, 300)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-200])
+    with Document.create(tmp_path / "p", tmp_path / "all") as document:
+        (image,) = document.images()
+        assert (image.problem, image.width > 0) == ("", True)
+        document.update_headers([replace(image, problem="it is cut off")])
+    for content, unreadable in ((file.read_bytes(), 1), (whole, 0)):
+        file.write_bytes(content)
+        capsys.readouterr()
+        assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all"), "--json"]) == console.DONE
+        assert said(capsys) == {"images": 1, "added": 0, "unreadable": unreadable}
 
 
 def test_a_damaged_image_that_was_copied_anew_is_not_called_unreadable(tmp_path: Path, capsys: Capture) -> None:

@@ -44,8 +44,7 @@ def add_images(
                 added += len(document.add_described(folder, found))
         given = {os.path.abspath(folder / name) for folder, names in named.items() for name in names}
         noted = [(one, document.file(one)) for one in document.images() if one.problem]
-        again = [describe_one(file, one.path, 0) for one, file in noted if os.fspath(file) in given]
-        bad = [image for image in again if image.problem]  # those that were copied anew since are not
+        bad = [one for one, file in noted if os.fspath(file) in given and not _is_mended(file, describe_one)]
     if others:
         say(f"{formatting.count(len(others), 'file')} left out, not named like images: {others[0]}")
     if left_out.sentence:
@@ -59,6 +58,19 @@ def _new(document: Document, folder: Path, names: list[str]) -> list[str]:
     """Those of the folder's images that the project lacks: of a hundred thousand files only these are opened."""
     known = roots.locate(folder, document.folder, document.roots(), document.images()).known
     return roots.new_files(folder, names, known)
+
+
+def _is_mended(file: Path, describe_one: ImageDescriber) -> bool:
+    """Whether a file that was damaged has been copied anew since: its header alone does not tell."""
+    from workbench.core import images
+
+    if describe_one(file, file.name, 0).problem:
+        return False
+    try:
+        images.read(file)
+    except WorkbenchError:
+        return False
+    return True
 
 
 @app.command(name="add-video")
