@@ -291,6 +291,17 @@ def test_weights_that_do_not_fit_are_refused_in_the_window(
     assert not window.session.document.labels()
 
 
+def test_import_can_be_pressed_once_that_does_something(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    """Pressed just when PyTorch was loaded, it did nothing."""
+    window = open_window(project, "data")
+    window.session.weights_import_requested.emit()
+    opened = find(window, WeightsWindow, "weights-window")
+    *_, loaded = work.load()
+    opened._reported(loaded)  # its job has not ended yet
+    assert not find(opened, QPushButton, "weights-apply").isEnabled()
+    qtbot.waitUntil(find(opened, QPushButton, "weights-apply").isEnabled, timeout=60_000)
+
+
 def test_what_is_imported_is_told_and_its_labels_are_added_though_the_window_was_closed(
     qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

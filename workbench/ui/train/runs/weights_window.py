@@ -139,7 +139,6 @@ class WeightsWindow(QDialog):
         self._words.setText(HINT)
         self._detector_chosen()
         self._guess()
-        self._apply.setEnabled(True)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
