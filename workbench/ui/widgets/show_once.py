@@ -9,10 +9,9 @@ from PySide6.QtWidgets import QWidget
 
 
 def show_once(parent: QWidget, kind: type[QWidget], make_it: Callable[[], QWidget]) -> None:
-    """Show a new one in the place of one that is open; it is deleted when closed."""
+    """Show a new one in the place of one that is open; it is deleted when closed, which it may put off to finish."""
     for open_one in parent.findChildren(kind):
         open_one.close()
-        open_one.deleteLater()
     dialog = make_it()
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.show()

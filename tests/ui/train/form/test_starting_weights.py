@@ -322,11 +322,13 @@ def test_what_is_imported_is_told_and_its_labels_are_added_though_the_window_was
     qtbot.mouseClick(find(opened, QPushButton, "weights-apply"), Qt.MouseButton.LeftButton)
     opened.close()
     assert not opened.isVisible()
+    window.session.weights_import_requested.emit()  # for other weights, meanwhile
     going_on.set()
     qtbot.waitUntil(lambda: said == ["Imported as run 'theirs'."])
     assert window.session.document is not None
     assert [label.name for label in window.session.document.labels()] == ["cat"]
-    qtbot.waitUntil(lambda: window.findChild(WeightsWindow) is None)
+    qtbot.waitUntil(lambda: len(window.findChildren(WeightsWindow)) == 1)
+    qtbot.waitUntil(find(window, QPushButton, "weights-apply").isEnabled)
 
 
 def test_the_train_page_says_how_large_the_network_is_and_explains_the_choice(
