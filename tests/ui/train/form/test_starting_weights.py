@@ -327,6 +327,7 @@ def test_what_is_imported_is_told_and_its_labels_are_added_though_the_window_was
     qtbot.waitUntil(lambda: said == ["Imported as run 'theirs'."])
     assert window.session.document is not None
     assert [label.name for label in window.session.document.labels()] == ["cat"]
+    assert window.session.page == "data", "who closed it works on elsewhere"
     qtbot.waitUntil(lambda: len(window.findChildren(WeightsWindow)) == 1)
     qtbot.waitUntil(find(window, QPushButton, "weights-apply").isEnabled)
 

@@ -298,8 +298,9 @@ class WeightsWindow(QDialog):
             message += " The project has none of its labels, so Inspect can't compare yet: add those you need."
         self._session.inform(message)
         self._session.runs_changed.emit()
-        self._session.page_requested.emit("inspect")
-        self._session.run_requested.emit(run)
+        if self.isVisible():  # else its user works on elsewhere
+            self._session.page_requested.emit("inspect")
+            self._session.run_requested.emit(run)
         self.close()
 
 
