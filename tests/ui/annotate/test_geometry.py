@@ -11,8 +11,8 @@ from workbench.core.label_keys import label_keys
 from workbench.core.project import LABEL_COLOURS, Label
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
+from workbench.ui.digit_keys import digit_of
 from workbench.ui.images.view_transform import ViewTransform, fitted, kept_inside
-from workbench.ui.label_keys import digit_of
 
 BOX = (10.0, 20.0, 50.0, 60.0)
 

@@ -34,10 +34,10 @@ from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.requested_boxes import RequestedBoxes
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.suggest_bar import SuggestBar
+from workbench.ui.digit_keys import digit_of
 from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images import thumbnails, unread_images
 from workbench.ui.images.pictures import Picture
-from workbench.ui.label_keys import digit_of
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.widgets import window_geometry

@@ -26,9 +26,9 @@ from workbench.ui.actions import make_action, tell_key
 from workbench.ui.background import Background
 from workbench.ui.data.box_entries import add_box_entries, relabel, split_off
 from workbench.ui.data.box_tiles import BoxTileDelegate, BoxTilesModel, tile_size
+from workbench.ui.digit_keys import digit_of
 from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images.crops import Crops
-from workbench.ui.label_keys import digit_of
 from workbench.ui.session import Session
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Combo, Menu, MenuKeyFilter

@@ -9,8 +9,8 @@ from PySide6.QtGui import QKeyEvent
 
 from workbench.core.label_keys import DIGITS
 
-# The row of digits by native key codes: in layouts with letters or signs there
-# without Shift (AZERTY, Czech), these keys still choose labels
+# The row of digits by native key codes: in layouts with letters or signs there without Shift (AZERTY, Czech), these
+# keys still choose labels
 _EVDEV, _WINDOWS = range(10, 20), range(2, 12)
 _MAC = (18, 19, 20, 21, 23, 22, 26, 28, 25, 29)
 
