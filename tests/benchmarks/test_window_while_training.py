@@ -112,9 +112,13 @@ def shown_canvas(qtbot: QtBot) -> Canvas:
 
 
 def painting(qtbot: QtBot, canvas: Canvas) -> float:
-    """Milliseconds within which 95 of 100 paintings are done."""
+    """Milliseconds within which 95 of 100 paintings are done.
+
+    Some two in a hundred lose a time slice to the training: of a hundred paintings the 95th is now and then one of
+    these, of a thousand it is not.
+    """
     taken = []
-    for _ in range(100):
+    for _ in range(1000 if FULL else 100):
         qtbot.wait(10)
         begun = time.perf_counter()
         canvas.repaint()
