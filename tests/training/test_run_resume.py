@@ -19,7 +19,7 @@ from workbench.core.folders import lost_folders
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import schedule, validate
-from workbench.training.checkpoints import checkpoint
+from workbench.training.checkpoints import checkpoint, write_retries
 from workbench.training.events import (
     Control,
     Evaluated,
@@ -147,6 +147,7 @@ def test_a_full_disk_at_the_end_is_told_and_keeps_the_last_checkpoint(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr(write_retries, "WAITS", (0.0, 0.0))
     end = list(resume(request.folder))[-1]
     assert isinstance(end, Failed)
     assert "disk is full" in end.sentence
@@ -167,6 +168,7 @@ def test_weights_are_kept_where_the_disk_has_no_room_for_the_state(
         raise WorkbenchError("The disk is full.")
 
     monkeypatch.setattr(checkpoint, "save_state", full)
+    monkeypatch.setattr(write_retries, "WAITS", (0.0, 0.0))
     end = list(train(request))[-1]
     assert isinstance(end, Failed)
     assert "disk is full" in end.sentence

@@ -25,6 +25,7 @@ from workbench.training.checkpoints import checkpoint, resuming, saving, weights
 from workbench.training.checkpoints.checkpoint import BEST, STATE, CheckpointHeader, State
 from workbench.training.checkpoints.save_schedule import SaveSchedule
 from workbench.training.checkpoints.saving import TrainingProgress
+from workbench.training.checkpoints.write_retries import WriteRetries
 from workbench.training.checks import preflight_copies
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Saved, Started
@@ -46,9 +47,9 @@ class Training:
     """One training: iterate events()."""
 
     def __init__(
-        self, request: RunRequest, control: Control, log: record.EventLog | record.NoLog, runtime: Runtime
+        self, request: RunRequest, control: Control, log: record.AnyLog, runtime: Runtime, retries: WriteRetries
     ) -> None:
-        self.request, self.control, self.log, self.runtime = request, control, log, runtime
+        self.request, self.control, self.log, self.runtime, self.retries = request, control, log, runtime, retries
         self.recipe, self.settings = request.recipe, request.recipe.training
         most = max(machine.usable_cores() // runtime.local_world_size, 1)
         self.threads = min(self.settings.threads or most, most)
@@ -177,6 +178,7 @@ class Training:
             finally:
                 cause = sys.exception()
                 self.abandoned = isinstance(cause, GeneratorExit | KeyboardInterrupt)
+                self.retries.waits = not self.abandoned
                 closing = self._closing_events()
                 if cause is not None:  # nobody receives events any more, but they are still recorded
                     for event in closing if self.abandoned else closing[:-1]:
@@ -229,7 +231,7 @@ class Training:
             elif self.saves.within_epoch(self.progress.done):
                 yield from self._read(everything=True)
                 if self.runtime.is_main:
-                    yield self._save_last()
+                    yield from self._save_last()
 
     def _read(self, everything: bool = False) -> Iterator[Event]:
         """Process the steps whose numbers have arrived; `everything`: all that were queued."""
@@ -271,9 +273,7 @@ class Training:
         return action
 
     def _wait(self) -> Generator[Event, None, int]:
-        """Return what is asked for after it. Saves first: a pause may last a night, in which the machine may fall
-        asleep or its battery run out.
-        """
+        """Return what is asked for after it. Saves first: in a pause that lasts a night a battery may run out."""
         yield Paused(True, self.progress.done)
         if self.runtime.is_main:
             yield self._save_or_warn()
@@ -297,7 +297,7 @@ class Training:
         if evaluates:
             yield from self._evaluate()
         if saves or (evaluates and self.saves.after_epoch()):
-            yield self._save_last()
+            yield from self._save_last()
 
     def _pending_evaluation(self) -> Iterator[Event]:
         """An evaluation cut short by a stop, so that a resumed run has the same ones; or that of the first weights."""
@@ -324,7 +324,8 @@ class Training:
             self.progress.best, self.progress.best_ap50 = value, scores.ap50
             better = value >= self.progress.kept
             if self.runtime.is_main and better:
-                saved = saving.save_weights(self.request.folder / BEST, self.average, self._header())
+                file, about = self.request.folder / BEST, self._header()
+                saved = yield from self.retries.tries(lambda: saving.save_weights(file, self.average, about))
         self.early = 0 < self.settings.patience <= self.progress.stale
         yield from self.monitor.record_evaluation(self.average.detector, scores, epoch, self.progress.done)
         self.meter.rest()
@@ -345,7 +346,7 @@ class Training:
         """Read what is unread, save, and yield the last events."""
         read, failed = self._read_quietly()
         stopped = self.progress.done < self.plan.steps and not self.early
-        saved = [self._save_last()] if self.runtime.is_main else []
+        saved = list(self._save_last()) if self.runtime.is_main else []
         if self.request.goes_on and self.runtime.is_main:
             read += fine_tuning.remarks(self.request.folder, self.settings.best_by)
         return [*read, *saved, failed or self._finished(self.plan.epoch(self.progress.done), stopped=stopped)]
@@ -363,16 +364,19 @@ class Training:
             return read, Failed(error.sentence, error.cause)
         return read, None
 
-    def _save_last(self) -> Saved | Message:
+    def _save_last(self) -> Iterator[Event]:
         """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged."""
+        yield (yield from self.retries.tries(self._save))
+
+    def _save(self) -> Saved | Message:
         self.saves.begin()
         about, seconds = self._header(), self._seconds()
         return saving.save_last(self.request.folder, self.stepper, self.average, self.progress, about, seconds)
 
     def _save_or_warn(self) -> Saved | Message:
-        """_save_last(), or a warning if that fails: who pauses because the disk is full makes room meanwhile."""
+        """For a pause: a warning at once if it fails, as who pauses because the disk is full makes room meanwhile."""
         try:
-            return self._save_last()
+            return self._save()
         except WorkbenchError as error:
             return Message("warning", error.sentence)
 

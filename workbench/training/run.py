@@ -17,6 +17,7 @@ import torch
 from workbench.core.files import remove_unfinished
 from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
+from workbench.training.checkpoints.write_retries import WriteRetries
 from workbench.training.events import Control, Event, Failed
 from workbench.training.hardware import gpu, machine
 from workbench.training.hardware.launch import train_together
@@ -41,8 +42,9 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
     if processes > 1:
         yield from train_together(request, control, processes)
         return
-    with _opened(request.folder, runtime) as log:
-        training = Training(request, control, log, runtime)
+    retries = WriteRetries(control)
+    with _opened(request.folder, runtime, retries) as log:
+        training = Training(request, control, log, runtime, retries)
         with machine.threads_each(runtime.threads):
             steps = training.events()
             try:
@@ -76,7 +78,7 @@ def _processes(request: RunRequest) -> int:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path, runtime: Runtime) -> Iterator[record.EventLog | record.NoLog]:
+def _opened(folder: Path, runtime: Runtime, retries: WriteRetries) -> Iterator[record.AnyLog]:
     """The record of a run, whose folder is made and used by one training at a time; only the main process writes there.
 
     WorkbenchError if another program has the folder or it can't be made.
@@ -93,7 +95,7 @@ def _opened(folder: Path, runtime: Runtime) -> Iterator[record.EventLog | record
         if not lock.held:
             raise WorkbenchError(lock.why(f"the run {folder.name}"))
         remove_unfinished(folder)
-        with contextlib.closing(record.EventLog(folder)) as log:
+        with contextlib.closing(record.EventLog(folder, retries)) as log:
             yield log
     finally:
         lock.release()

@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from workbench.core.project import AnchorSet, FormerName, Image, Label, Snapshot
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import events, hold_out, recipes
 from workbench.training.checkpoints import header
+from workbench.training.checkpoints.write_retries import WriteRetries
 from workbench.training.events import Event
 from workbench.training.records.runs import ABOUT, EVENTS, NAMELESS, RECIPE, data_time, owner, start_of
 from workbench.training.request import RunRequest
@@ -41,38 +42,63 @@ AnyEvent = TypeVar("AnyEvent", bound=Event)
 class EventLog:
     """Appends events to events.jsonl, one write per line: a killed process leaves only complete lines."""
 
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / EVENTS
-        try:
-            self._handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-        except OSError as error:
-            raise WorkbenchError(f"{self.file} could not be written: {error.strerror or error}.", error) from error
-        if not self._ends_with_line():
-            os.write(self._handle, b"\n")
+    def __init__(self, folder: Path, retries: WriteRetries | None = None) -> None:
+        """`retries`: of the training whose log it is; without, a line is tried once. WorkbenchError as of add()."""
+        self.file, self._retries = folder / EVENTS, retries
+        self._handle: int | None = None
+        with self._explained():
+            self._open()
 
-    def _ends_with_line(self) -> bool:
-        """False if a power cut left the last line incomplete."""
-        size = os.lseek(self._handle, 0, os.SEEK_END)
-        os.lseek(self._handle, max(size - 1, 0), os.SEEK_SET)
-        return size == 0 or os.read(self._handle, 1) == b"\n"
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._handle = handle = os.open(self.file, flags, 0o666)
+        if not _ends_with_line(handle):
+            os.write(handle, b"\n")
+        return handle
 
-    def add(self, event: AnyEvent) -> AnyEvent:
-        """Append the event with the current time; returns it with that time."""
-        event = dataclasses.replace(event, time=time.time())
-        line = rest = (events.to_json(event) + "\n").encode()
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            while rest:  # of what has no room on a full disk the system writes a part, and does not complain
-                rest = rest[os.write(self._handle, rest) :]
+            yield
         except OSError as error:
-            with contextlib.suppress(OSError):  # the next event would be glued to that part, and both be lost
-                os.ftruncate(self._handle, os.fstat(self._handle).st_size - (len(line) - len(rest)))
             raise WorkbenchError(
                 f"{self.file} could not be written: {error.strerror or error}. Make room and resume the run.", error
             ) from error
+
+    def add(self, event: AnyEvent) -> AnyEvent:
+        """Append the event with the current time; returns it with that time. WorkbenchError if it can't be written."""
+        event = dataclasses.replace(event, time=time.time())
+        line = (events.to_json(event) + "\n").encode()
+        if self._retries is None:
+            self._append(line)
+        else:
+            for _ in self._retries.tries(lambda: self._append(line)):
+                self.close()  # what was opened on a share that went away stays of no use
         return event
 
+    def _append(self, line: bytes) -> None:
+        with self._explained():
+            handle, rest = self._open() if self._handle is None else self._handle, line
+            try:
+                while rest:  # of what has no room on a full disk the system writes a part, and does not complain
+                    rest = rest[os.write(handle, rest) :]
+            except OSError:
+                with contextlib.suppress(OSError):  # the next event would be glued to that part, and both be lost
+                    os.ftruncate(handle, os.fstat(handle).st_size - (len(line) - len(rest)))
+                raise
+
     def close(self) -> None:
-        os.close(self._handle)
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with contextlib.suppress(OSError):  # of a share that went away
+                os.close(handle)
+
+
+def _ends_with_line(handle: int) -> bool:
+    """False if a power cut left the last line incomplete."""
+    size = os.lseek(handle, 0, os.SEEK_END)
+    os.lseek(handle, max(size - 1, 0), os.SEEK_SET)
+    return size == 0 or os.read(handle, 1) == b"\n"
 
 
 class NoLog:
@@ -80,6 +106,9 @@ class NoLog:
 
     def add(self, event: AnyEvent) -> AnyEvent:
         return event
+
+
+AnyLog = EventLog | NoLog
 
 
 def write_request(request: RunRequest, judged_by: str = "") -> None:
