@@ -49,8 +49,8 @@ MORE = {
 IDS = "--coco-ids ids.json"  # with the format that takes them
 STORY = (  # in an order in which they can be run; what is missing here must be in RUN_BY
     "--help", "new", "add-images", "add-video", "import", "export-labels", "autosync", "check", "labels", "undo",
-    "images", "split", "anchors", "estimate", "train", "seen", "runs", "evaluate", "point", "predict", "compare",
-    "import-weights", "weights", "detectors", "restore", "find-images",
+    "text", "images", "split", "anchors", "estimate", "train", "seen", "runs", "evaluate", "point", "predict",
+    "compare", "import-weights", "weights", "detectors", "restore", "find-images",
 )  # fmt: skip
 RUN_BY = {  # by the start of the command
     "PROJECT": "tests/promises/closing_child.py",

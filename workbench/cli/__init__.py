@@ -28,6 +28,7 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     runs,
     seen,
     splits,
+    text,
     training,
     undo,
     weights,

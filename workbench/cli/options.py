@@ -18,7 +18,7 @@ from workbench.console import say
 from workbench.core.detections import KINDS, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import FINISHED, Snapshot, Split
-from workbench.core.storage import backups, mirror
+from workbench.core.storage import backups, mirror, text_changes
 from workbench.core.store import FILE
 from workbench.errors import Misused, WorkbenchError
 
@@ -37,6 +37,7 @@ EXAMPLES = {
     "labels": "workbench labels cells --rename rbc 'red cell'",
     "images": "workbench images cells --state 'in work' --mark done",
     "undo": "workbench undo cells",
+    "text": "workbench text cells --take-over",
     "split": "workbench split cells --by similar --shares 80,10,10",
     "anchors": "workbench anchors cells --k 6 --size 320 --use",
     "seen": "workbench seen cells --image 1.jpg --out seen.png",
@@ -153,9 +154,12 @@ def project_of(folder: Path, *, write: bool = False, beside: bool = True) -> Ite
 
 
 def update_text(document: Document) -> None:
-    """Update the project's text if it lacks an edit."""
+    """Update the project's text if it lacks an edit; if another program has changed it, say so instead."""
     if not document.store.read(lambda connection: mirror.is_current(document.folder, connection)):
-        mirror.write(document.folder)
+        try:
+            text_changes.write(document.folder)
+        except text_changes.TextChanged as error:
+            say(f"{error.sentence} To decide about it: workbench text {shlex.quote(str(document.folder))}")
 
 
 def update_label_files(document: Document) -> None:

@@ -60,6 +60,9 @@ class Session(QObject):
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
     file_check_requested = Signal()  # search the folders for new, missing and renamed files
+    text_held = Signal(
+        bool
+    )  # git or another program changed the project's text: it is not written until that is settled
     reopen_requested = Signal(object)  # the folder of a project that is open for reading only: it may be free by now
     dates_requested = Signal()  # read the dates of images without one
     images_found = Signal(object)  # ids of images that were added or measured by a job of their own; None: any

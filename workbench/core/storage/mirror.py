@@ -22,6 +22,7 @@ from typing import Any
 from workbench.core.files import atomic_write, remove_unfinished
 from workbench.core.parsing import strict_json
 from workbench.core.project import FLAGS
+from workbench.core.storage import written_text
 from workbench.core.store import FILE, IN_FORCE, Store
 from workbench.errors import Refused
 
@@ -72,31 +73,37 @@ def _write(connection: sqlite3.Connection, folder: Path, blocks: Collection[int]
     """Write block by block, so that an edit waits for at most one; such an edit is not yet counted in the head."""
     last = connection.execute("SELECT max(id) FROM image").fetchone()[0] or 0
     there = range(block_of(last) + 1 if last else 0)
-    changed = sum(_renew(folder / _name(b), _block(connection, b)) for b in there if blocks is None or b in blocks)
-    for number, file in _block_files(folder):
+    changed = sum(
+        _renew(folder / block_name(b), read_block(connection, b)) for b in there if blocks is None or b in blocks
+    )
+    for number, file in block_files(folder):
         if number not in there:
             file.unlink(missing_ok=True)
             changed += 1
+    for name in {*written_text.recorded_names(folder)} - {HEAD, *map(block_name, there)}:
+        written_text.forget(folder / name)
     return changed + _renew(folder / HEAD, _head(connection, edits))
 
 
-def _name(block: int) -> str:
+def block_name(block: int) -> str:
     return f"{block:03d}.jsonl"
 
 
-def _block_files(folder: Path) -> list[tuple[int, Path]]:
+def block_files(folder: Path) -> list[tuple[int, Path]]:
     found = [(int(file.stem), file) for file in folder.glob("*.jsonl") if file.stem.isdecimal()]
     return sorted(found)
 
 
 def _renew(file: Path, text: str) -> bool:
     """Write the file if its content changed; returns whether it did."""
-    data = text.encode()
+    data, changed = text.encode(), True
     with contextlib.suppress(OSError):
-        if file.read_bytes() == data:
-            return False
-    atomic_write(file, data, sync=False)
-    return True
+        changed = file.read_bytes() != data
+    if changed:
+        atomic_write(file, data, sync=False)
+    if changed or not written_text.is_as_recorded(file, written_text.read_record(file)):
+        written_text.record(file, data)
+    return changed
 
 
 def _head(connection: sqlite3.Connection, edits: Sequence[int]) -> str:
@@ -135,7 +142,7 @@ def edits_in(connection: sqlite3.Connection) -> list[int]:
     return [int(value) for value in found]
 
 
-def _block(connection: sqlite3.Connection, block: int) -> str:
+def read_block(connection: sqlite3.Connection, block: int) -> str:
     """The text of a block, as the project is at one moment; an edit waits only while it is read."""
     span = (block * BLOCK + 1, (block + 1) * BLOCK)
     cursor = connection.cursor()
@@ -213,9 +220,15 @@ class MirrorInfo:
 
 
 def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
-    """Whether the text includes every edit of the project in `folder`, and where its images are."""
+    """Whether the text includes every edit of the project in `folder`, and where its images are.
+
+    Not if another program wrote its head: the edits of a colleague may be as many.
+    """
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        head = json.loads((folder / FOLDER / HEAD).read_bytes())
+        file = folder / FOLDER / HEAD
+        if not written_text.is_as_recorded(file, written_text.read_record(file)):
+            return False
+        head = json.loads(file.read_bytes())
         return bool(head["edits"] == edits_in(connection) and head["roots"] == _roots(connection))
     return False
 
@@ -241,7 +254,7 @@ def read_info(folder: Path) -> MirrorInfo:
 def blocks(folder: Path) -> Iterator[tuple[str, list[bytes], _Seal]]:
     """Name, lines and seal of each file. Refused if a file is not just as Workbench wrote it, or one is missing."""
     expected, found = read_head(folder)["images"], 0
-    for _, file in _block_files(folder / FOLDER):
+    for _, file in block_files(folder / FOLDER):
         shown = f"{FOLDER}/{file.name}"
         *lines, last = _bytes(file, shown).splitlines(keepends=True) or [b""]
         seal = _Seal.read(last)

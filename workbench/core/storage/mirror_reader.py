@@ -7,8 +7,9 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from math import isfinite
 from operator import itemgetter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, TypeVar
 
 from workbench.core.files import natural_keys
@@ -29,6 +30,8 @@ _TOGETHER = 50
 _ENDLESS = "SELECT id, image FROM box WHERE NOT max(abs(x0), abs(y0), abs(x1), abs(y1)) < 9e999"
 _STATES, _SPLITS = frozenset(map(str, State)), frozenset(map(str, Split))
 _ABOUT = itemgetter(*USUAL)
+_MOST = 1 << 53
+"""Ids beyond it are damage: each further one must be greater still."""
 _CACHE = 64_000
 """KiB of the file held in memory; otherwise pages are written again and again."""
 
@@ -123,17 +126,18 @@ def _insert(connection: sqlite3.Connection, into: tuple[str, str], rows: list[tu
 def _parse_lines(lines: list[bytes], shown: str) -> list[Any]:
     """The JSON values of all lines, parsed at once: one by one takes half as long again."""
     with contextlib.suppress(ValueError, RecursionError):
-        values = _decode((b"[" + b",".join(lines) + b"]").decode())
+        values = decode((b"[" + b",".join(lines) + b"]").decode())
         if isinstance(values, list) and len(values) == len(lines):
             return values
-    return [_at(lambda line: _decode(line.decode()), line, shown, number) for number, line in enumerate(lines, 1)]
+    return [_at(lambda line: decode(line.decode()), line, shown, number) for number, line in enumerate(lines, 1)]
 
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-_decode = json.JSONDecoder(parse_constant=_no_number).decode
+decode = json.JSONDecoder(parse_constant=_no_number).decode
+"""The value of a line; ValueError or RecursionError if it is no JSON, or has a number that is none."""
 
 
 def _at(make: Callable[[Any], T], value: Any, shown: str, number: int) -> T:
@@ -142,6 +146,29 @@ def _at(make: Callable[[Any], T], value: Any, shown: str, number: int) -> T:
         return make(value)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise Refused(shown, "this is not an image as Workbench writes it", number, cause=error) from error
+
+
+def check(record: Any) -> None:
+    """Whether the value of a line is an image with its boxes: KeyError, TypeError, ValueError or AttributeError if not.
+
+    What is built anew as a whole is checked by SQLite instead.
+    """
+    id, root, path, width, height, _, _, orientation, note, problem, date = _image_row(record)
+    numbers, texts, edges = [id, root, width, height, orientation], [path, note, problem], [date]
+    for rows in _box_rows(record):
+        for box, _, label, x0, y0, x1, y1, *more in rows:
+            numbers += [box, label]
+            edges += [x0, y0, x1, y1]
+            texts += more[-2:]
+    if not all(type(number) is int and 0 <= number < _MOST for number in numbers):
+        raise ValueError("an id or a size is not a whole number")
+    if not all(type(edge) in (int, float) and isfinite(edge) for edge in edges):
+        raise ValueError("a coordinate is not a number")
+    if not all(isinstance(text, str) and text.encode() is not None for text in texts):
+        raise TypeError("a text is something else")
+    place = PurePosixPath(path)
+    if not path or "\0" in path or place.is_absolute() or ".." in place.parts:
+        raise ValueError("its path leads out of its folder")
 
 
 def _image_row(record: Any) -> tuple[Any, ...]:

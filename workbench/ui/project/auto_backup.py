@@ -32,7 +32,7 @@ CHECK_EVERY = 30_000
 
 
 class AutoBackup(QObject):
-    """Backs up the open project when that is due, and keeps its text current (core.storage: backups, mirror).
+    """Backs up the open project when that is due, and keeps its text current (core.storage: backups, text_changes).
 
     Call `close` before its owner is deleted.
     """
@@ -45,11 +45,13 @@ class AutoBackup(QObject):
         self._failed_in: tuple[Path, int] | None = None  # the project and the hour of the last reported failure
         self._folder: Path | None = None  # of the open project, if it can be edited
         self._outdated: frozenset[int] | None = frozenset()  # parts of the text that lack an edit; None: perhaps all
+        self._is_text_held = False  # it has what another program wrote, and somebody has to decide about that
         self._clock = QTimer(self, interval=CHECK_EVERY)
         self._clock.timeout.connect(self.check)
         session.document_changed.connect(self._document_changed)
         session.edited.connect(self._edited)
         session.images_found.connect(self._found)
+        session.text_held.connect(self._hold_text)
 
     @Slot()
     def _document_changed(self) -> None:
@@ -57,7 +59,7 @@ class AutoBackup(QObject):
         self._look_at_all_if_busy()
         if self._folder is not None and self._outdated != frozenset():
             self._work.ask([BackupRequest(self._folder, text=True, parts=self._outdated)])
-        self._folder, self._outdated = None, frozenset()
+        self._folder, self._outdated, self._is_text_held = None, frozenset(), False
         if document is not None and not document.read_only:
             from workbench.core.storage import mirror
 
@@ -84,6 +86,10 @@ class AutoBackup(QObject):
     def _found(self, _images: object) -> None:
         self._outdated = None
 
+    @Slot(bool)
+    def _hold_text(self, is_held: bool) -> None:
+        self._is_text_held, self._outdated = is_held, None
+
     @Slot()
     def check(self) -> None:
         """Start what is due, also beside a training: it takes hours, in which people label on."""
@@ -95,7 +101,7 @@ class AutoBackup(QObject):
         if not all(job.is_training for job in self._session.jobs):
             return
         requests = []
-        if self._outdated != frozenset():
+        if self._outdated != frozenset() and not self._is_text_held:
             with contextlib.suppress(WorkbenchError):  # the disk is gone; it is tried again
                 edits = tuple(document.store.read(mirror.edits_in))
                 requests.append(BackupRequest(self._folder, text=True, parts=self._outdated, edits=edits))
@@ -110,6 +116,11 @@ class AutoBackup(QObject):
         assert isinstance(request, BackupRequest)
         if not isinstance(result, WorkbenchError) or request.folder != self._folder:
             return
+        from workbench.core.storage.text_changes import TextChanged
+
+        if isinstance(result, TextChanged):
+            self._session.text_held.emit(True)
+            return
         if request.text:
             self._outdated = None
         now = self._folder, datetime.now().hour
@@ -123,6 +134,8 @@ class AutoBackup(QObject):
         self._look_at_all_if_busy()
         self._work.close()
         document = self._session.document
+        if self._is_text_held:
+            return  # after the next opening it is asked again
         if document is not None and self._outdated is None and len(document.images()) > AT_ONCE:
             return
         if self._folder is not None and self._outdated != frozenset():
@@ -142,11 +155,11 @@ class BackupRequest:
 
 
 def _write_backup(request: object) -> object:
-    from workbench.core.storage import backups, mirror
+    from workbench.core.storage import backups, text_changes
 
     assert isinstance(request, BackupRequest)
     if request.text:
-        return mirror.write(request.folder, request.parts, request.edits)
+        return text_changes.write(request.folder, request.parts, request.edits)
     return backups.back_up(request.folder)
 
 

@@ -1,4 +1,4 @@
-"""The lines above all pages about the images' files: folders that moved, files added, removed or renamed."""
+"""The lines above all pages about images' files that moved, came, went or were renamed, and the project's text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from workbench.ui.session import Session
 from workbench.ui.window.file_changes_bar import FileChangesBar
 from workbench.ui.window.lost_folders_bar import LostFoldersBar
+from workbench.ui.window.text_changes_bar import TextChangesBar
 
 
 class FileBars(QWidget):
@@ -17,13 +18,13 @@ class FileBars(QWidget):
 
     def __init__(self, session: Session, reopen: Callable[[Path], object], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._lost, self._changes = LostFoldersBar(session, reopen), FileChangesBar(session)
+        self._bars = LostFoldersBar(session, reopen), TextChangesBar(session), FileChangesBar(session)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._lost)
-        column.addWidget(self._changes)
+        for bar in self._bars:
+            column.addWidget(bar)
 
     def close_down(self) -> None:
-        self._lost.close_down()
-        self._changes.close_down()
+        for bar in self._bars:
+            bar.close_down()

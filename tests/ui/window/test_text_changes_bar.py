@@ -1,0 +1,124 @@
+"""Labels that git brought into a project's text are told above every page, and taken over or left by one press."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.window_driver import Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import State
+from workbench.core.storage import mirror
+from workbench.ui.project.auto_backup import AutoBackup
+from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.window.main_window import MainWindow
+from workbench.ui.window.text_changes_bar import TextChangesBar
+
+
+def pull(project: Path, *ids: int) -> None:
+    """A colleague has marked these images done."""
+    other = project.with_name("other")
+    if not (project / "labels").exists():
+        mirror.write(project)
+    shutil.rmtree(other, ignore_errors=True)
+    shutil.copytree(project, other)
+    with Document.open(other) as document:
+        document.do(edits.SetState(ids, State.DONE))
+        mirror.write(other)
+    for file in (other / "labels").iterdir():
+        shutil.copyfile(file, project / "labels" / file.name)
+
+
+def bar(window: MainWindow) -> TextChangesBar:
+    return find(window, TextChangesBar, "text-changes")
+
+
+def press(window: MainWindow, name: str) -> None:
+    QTest.mouseClick(find(window, QPushButton, f"text-changes-{name}"), Qt.MouseButton.LeftButton)
+
+
+def states(window: MainWindow) -> list[State]:
+    assert window.session.document is not None
+    return [image.state for image in window.session.document.images()]
+
+
+def lines(project: Path) -> str:
+    return (project / "labels" / "000.jsonl").read_text()
+
+
+def test_labels_that_were_pulled_are_told_and_taken_over(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    pull(project, 1, 2)
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    assert "2 images are different there." in find(window, ElidedLabel, "text-changes-words").text()
+    window.session.do(edits.SetState((3,), State.VERIFIED))
+    backup = window.findChild(AutoBackup)
+    backup.check()
+    qtbot.waitUntil(backup._work.is_idle)
+    assert lines(project).count('"done"') == 2, "it is not written before someone decides"
+    press(window, "take")
+    qtbot.waitUntil(lambda: not bar(window).isVisible())
+    assert states(window) == [State.DONE, State.DONE, State.VERIFIED]
+    assert find(window, QLabel, "message-text").text() == "Taken over from the text: 2 images. Undo takes it back."
+    assert '"verified"' in lines(project)
+    window.session.undo()
+    assert states(window) == [State.UNLABELLED, State.UNLABELLED, State.VERIFIED]
+    backup.check()
+    qtbot.waitUntil(backup._work.is_idle)
+    assert '"done"' not in lines(project), "from then on the text follows the project again"
+
+
+def test_what_comes_while_the_project_is_open_is_seen_when_it_would_be_written(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project)
+    backup = window.findChild(AutoBackup)
+    backup.check()
+    qtbot.waitUntil(backup._work.is_idle)
+    qtbot.waitUntil(bar(window)._background.is_idle)
+    pull(project, 1)
+    window.session.do(edits.SetState((3,), State.VERIFIED))
+    backup.check()
+    qtbot.waitUntil(bar(window).isVisible)
+    press(window, "keep")
+    qtbot.waitUntil(lambda: not bar(window).isVisible())
+    assert '"done"' not in lines(project)
+    assert '"verified"' in lines(project)
+    (aside,) = project.glob("labels.replaced *")
+    assert aside.name in find(window, QLabel, "message-text").text()
+
+
+@pytest.mark.parametrize("answer", ["", "later"])
+def test_without_an_answer_it_is_asked_again_at_the_next_opening(
+    qtbot: QtBot, open_window: Open, project: Path, answer: str
+) -> None:
+    pull(project, 1)
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    if answer:
+        press(window, answer)
+        assert not bar(window).isVisible()
+    window.session.do(edits.SetState((2,), State.VERIFIED))
+    window.session.close()
+    window.open(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    assert '"done"' in lines(project)
+
+
+def test_a_conflict_of_git_is_told_and_cannot_be_taken_over(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    mirror.write(project)
+    (project / "labels" / "000.jsonl").write_text(f"<<<<<<< HEAD\n{lines(project)}")
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    assert "labels/000.jsonl:1: git could not merge" in find(window, ElidedLabel, "text-changes-words").text()
+    assert not find(window, QPushButton, "text-changes-take").isEnabled()
+    pull(project, 1)
+    bar(window)._look()
+    qtbot.waitUntil(find(window, QPushButton, "text-changes-take").isEnabled)

@@ -1,0 +1,268 @@
+"""What git or another program changed in the text of a project (mirror) since Workbench wrote it.
+
+Three states are compared, image by image: the text as it was written last (written_text), as it is now, and the
+project. An image that was changed in the text alone can be taken over (text_merge); one that was changed on both sides
+stays as the project has it. What only looks different, such as a size that was read on another machine, does not count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.core.formatting import count
+from workbench.core.storage import mirror, mirror_reader, written_text
+from workbench.core.store import FILE, Store
+from workbench.errors import Refused, WorkbenchError
+
+_CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
+_LABEL = {"id": int, "name": str, "colour": str, "key": str, "position": int}
+_COUNTS = ("state", "split", "note")
+"""What counts of an image besides its path and boxes."""
+_CHANGED = "The project's text in labels/ was changed by git or another program"
+_ASIDE = "labels.replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChange:
+    """An image of which the text has something else: `there` is its record in the text, `here` that of the project.
+    None: it has no such image. `both`: it was changed on both sides since the text was written.
+    """
+
+    id: int
+    there: dict[str, Any] | None
+    here: dict[str, Any] | None
+    both: bool = False
+    place: str = ""  # file:line
+
+
+@dataclass(frozen=True, slots=True)
+class TextChanges:
+    """What is different in the text. `problem`: why it can't be taken over, "" if it can.
+
+    `labels`: the lists of labels there, here and as last written (None: not known). `files`: hashes of the files.
+    """
+
+    images: tuple[ImageChange, ...] = ()
+    labels: tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]] | None] = ([], [], None)
+    labels_changed: bool = False
+    last_ids: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Ids of the project's images that are different there."""
+        return frozenset(one.id for one in self.images if one.here is not None)
+
+    @property
+    def both(self) -> int:
+        """How many images were changed here, too."""
+        return sum(one.both for one in self.images)
+
+    @property
+    def sentence(self) -> str:
+        if self.problem:
+            return f"{_CHANGED}, and can't be read: {self.problem}"
+        what = f"{count(len(self.images), 'image')} {'is' if len(self.images) == 1 else 'are'} different there"
+        if not self.images:
+            what = "its list of labels is different"
+        more = f", {self.both:,} of which {'was' if self.both == 1 else 'were'} changed here, too" if self.both else ""
+        return f"{_CHANGED}: {what}{more}."
+
+
+class TextChanged(WorkbenchError):
+    """The text was not written, because it would replace what another program has changed there."""
+
+
+def write(folder: Path, blocks: Collection[int] | None = None, edits: Sequence[int] = ()) -> int:
+    """As mirror.write. TextChanged, and nothing is written, if another program has changed the text."""
+    found = find(folder)
+    if found is not None:
+        raise TextChanged(f"{found.sentence} It was left as it is.")
+    return mirror.write(folder, blocks, edits)
+
+
+def find(folder: Path) -> TextChanges | None:
+    """What another program changed in the text of the project in `folder`; None if nothing that counts."""
+    text = folder / mirror.FOLDER
+    if not os.path.exists(text / mirror.HEAD):
+        return None  # it was deleted, as it may be
+    with Store(folder / FILE, read_only=True, check=False) as store:
+        return store.read(lambda connection: _find(connection, text))
+
+
+def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
+    files, kept = dict[str, bytes](), dict[str, written_text.WrittenFile | None]()
+    present = {mirror.HEAD: text / mirror.HEAD, **{file.name: file for _, file in mirror.block_files(text)}}
+    try:
+        for name, file in present.items():
+            kept[name] = written_text.read_record(file)
+            if not written_text.is_as_recorded(file, kept[name]):
+                files[name] = file.read_bytes()
+    except OSError:
+        return None  # the disk is gone, or git is at work; it is asked again before anything is written
+    gone = [name for name in written_text.recorded_names(text) if name not in present]
+    if not files and not gone:
+        return None
+    hashes = {name: written_text.sha256_of(data) for name, data in files.items()}
+    try:
+        head = _head(text)
+        images = [
+            change
+            for name, data in files.items()
+            if name != mirror.HEAD
+            for change in _block_changes(connection, name, data, kept[name])
+        ]
+        for name in gone if _is_complete(text, head, present) else ():
+            images += _block_changes(connection, name, b"", written_text.read_record(text / name))
+        of_head = kept[mirror.HEAD]
+        base = list(of_head.head["labels"]) if of_head is not None else None
+        here = [dict(row) for row in connection.execute("SELECT id, name, colour, key, position FROM label")]
+        labels_changed = base is not None and _is_other(head["labels"], base) and _is_other(head["labels"], here)
+    except Refused as refused:
+        if all(name == mirror.HEAD for name in files):
+            return None  # without changes of images it would be written as the project has it
+        return TextChanges(problem=refused.sentence, files=hashes)
+    if images or labels_changed:
+        last = {name: id for name, id in head.get("last ids", {}).items() if isinstance(id, int)}
+        return TextChanges(tuple(images), (head["labels"], here, base), labels_changed, last, files=hashes)
+    for name, data in files.items():
+        written_text.record(text / name, data)
+    return None
+
+
+def _is_other(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
+    return sorted(map(_plain, one)) != sorted(map(_plain, other))
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _head(text: Path) -> dict[str, Any]:
+    head = mirror.read_head(text.parent)
+    shown = f"{mirror.FOLDER}/{mirror.HEAD}"
+    labels = head["labels"]
+    if not isinstance(labels, list) or not isinstance(head.get("last ids", {}), dict):
+        raise Refused(shown, "this is not the head of a project as Workbench writes it")
+    for label in labels:
+        if not isinstance(label, dict) or {name: type(value) for name, value in label.items()} != _LABEL:
+            raise Refused(shown, "it has a label that is not as Workbench writes it")
+    return head
+
+
+def _is_complete(text: Path, head: dict[str, Any], present: Mapping[str, Path]) -> bool:
+    """Whether the images of a file that is gone are so on purpose: the head has no more than the other files."""
+    number = 0
+    for name, file in present.items():
+        if name != mirror.HEAD:
+            number += sum(1 for _ in _records(file.read_bytes(), f"{mirror.FOLDER}/{name}"))
+    return bool(number == head["images"])
+
+
+def _block_changes(
+    connection: sqlite3.Connection, name: str, data: bytes, kept: written_text.WrittenFile | None
+) -> Iterator[ImageChange]:
+    """The changes in one file. `kept`: as it was written, None if that is not known."""
+    shown = f"{mirror.FOLDER}/{name}"
+    there = {}
+    for number, line, record in _records(data, shown):
+        if record["id"] in there:
+            raise Refused(shown, f"it has the image {record['id']} twice; remove one of the lines", number)
+        there[record["id"]] = f"{shown}:{number}", written_text.hash_of_line(line), record
+    ours = mirror.read_block(connection, int(Path(name).stem)).encode()
+    here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in _records(ours, shown)}
+    base = kept.lines if kept is not None else {}
+    for id, (place, hashed, record) in there.items():
+        mine_hashed, mine = here.get(id, (None, None))
+        if hashed in (base.get(id), mine_hashed) or (mine is not None and _substance(mine) == _substance(record)):
+            continue
+        if mine is not None and place_of(mine) != place_of(record):
+            yield ImageChange(id, record, None, place=place)  # both sides gave this id to an image
+        elif mine is None:
+            yield ImageChange(id, record, None, id in base, place)
+        else:
+            yield ImageChange(
+                id, record, mine, kept is not None and _is_changed(mine, mine_hashed, base.get(id)), place
+            )
+    for id in base.keys() & here.keys() - there.keys():
+        yield ImageChange(id, None, here[id][1], base[id] != here[id][0])
+
+
+def place_of(record: dict[str, Any]) -> tuple[int, str]:
+    """Where the file of an image is: the id of its root, and its path from there."""
+    return record["root"], record["path"]
+
+
+def _is_changed(mine: dict[str, Any], hashed: str | None, base: str | None) -> bool:
+    """Whether a person changed this image of the project since the text was written, or labelled it if it is new."""
+    return hashed != base if base is not None else not is_blank(mine)
+
+
+def is_blank(record: dict[str, Any]) -> bool:
+    """Whether nobody has said anything of this image yet."""
+    return not record["boxes"] and all(record.get(name, mirror.USUAL[name]) == mirror.USUAL[name] for name in _COUNTS)
+
+
+def _substance(record: dict[str, Any]) -> object:
+    about = {**mirror.USUAL, **record}
+    boxes = sorted(map(_plain, record["boxes"]))
+    return (place_of(record), *(about[name] for name in _COUNTS), boxes)
+
+
+def _records(data: bytes, shown: str) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """Number, bytes and content of each line that has an image. Refused, with file and line, for any but the seal."""
+    for number, line in enumerate(data.splitlines(), 1):
+        if line.startswith(_CONFLICT):
+            reason = "git could not merge these lines. Choose one line for each image, and remove git's marks"
+            raise Refused(shown, reason, number)
+        try:
+            record = mirror_reader.decode(line.decode())
+            if isinstance(record, dict) and "sha256" in record and "id" not in record:
+                continue  # the seal, which does not match after a merge
+            mirror_reader.check(record)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise Refused(shown, "this is not an image as Workbench writes it", number, cause=error) from error
+        yield number, line, record
+
+
+def settle(folder: Path, found: TextChanges, *, aside: bool) -> Path | None:
+    """Write the text anew: what was found in it is in the project now, or is not wanted.
+
+    `aside`: a copy of the text is kept, whose folder is returned. Nothing is written and WorkbenchError is raised if
+    there is no room for it, TextChanged if the text was changed again since `found`.
+    """
+    text = folder / mirror.FOLDER
+    for name, hashed in found.files.items():
+        with contextlib.suppress(OSError):
+            if written_text.sha256_of((text / name).read_bytes()) != hashed:
+                raise TextChanged("The project's text in labels/ has just been changed again. Look at it once more.")
+    copy = _copy_aside(text) if aside else None
+    mirror.write(folder)
+    return copy
+
+
+def _copy_aside(text: Path) -> Path:
+    made = time.strftime("%Y-%m-%d %H.%M.%S")
+    copy, number = text.with_name(f"{_ASIDE} {made}"), 1
+    while copy.exists():  # made in the same second
+        number += 1
+        copy = text.with_name(f"{_ASIDE} {made} {number}")
+    unfinished = copy.with_name(f".{copy.name}.tmp")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(text, unfinished)
+        os.replace(unfinished, copy)
+    except OSError as error:
+        reason = error.strerror or "not all of it could be copied"
+        raise WorkbenchError(f"{copy} could not be made: {reason}. Make room there, then try again.", error) from error
+    return copy

@@ -1,0 +1,210 @@
+"""The line above all pages that says that git or another program changed the project's text, and asks what is to hold.
+
+It looks when a project is opened, when the window becomes active, and when the text could not be written for it. Until
+someone has decided, the text is left as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
+
+from workbench.errors import WorkbenchError
+from workbench.ui import theme
+from workbench.ui.background import Background
+from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import push_button
+from workbench.ui.widgets.elided import ElidedLabel
+
+if TYPE_CHECKING:
+    from workbench.core.storage.text_changes import TextChanges
+
+EVERY = 10.0
+"""Seconds between looks when the window becomes active: the time and size of a hundred files."""
+LOOK, TAKE_OVER, WRITE = "look", "take over", "write"
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """What is to be done for the project in `folder`. WRITE: the text, over what was `found`, of which with `aside` a
+    copy is kept; `told` is then to be said.
+    """
+
+    folder: Path
+    what: str
+    edits: tuple[int, ...] = ()  # mirror.edits_in when it was asked
+    found: TextChanges | None = None
+    aside: bool = False
+    told: str = ""
+
+
+class TextChangesBar(QFrame):
+    """Hidden while the text is as Workbench wrote it. Call `close_down` before its owner is deleted."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("text-changes")
+        self.setProperty("role", "card")
+        self._session = session
+        self._found: TextChanges | None = None
+        self._is_declined = False
+        self._looked_at = time.monotonic()
+        self._background = Background("Reading the project's text", _work, self)
+        self._background.done.connect(self._done)
+        sign = QLabel()
+        theme.set_pixmap(sign, "mdi6.file-document-alert-outline", 20, "warning")
+        self._words = ElidedLabel()
+        self._words.setObjectName("text-changes-words")
+        self._take = push_button(
+            "text-changes-take", "Take over", "Give these images the labels that the text has. Undo takes it back"
+        )
+        self._keep = push_button(
+            "text-changes-keep", "Keep mine", "Write the text as the project is; a copy of it as it is now is kept"
+        )
+        self._show = push_button("text-changes-show", "Show", "Show the images of which the text has something else")
+        self._later = push_button(
+            "text-changes-later", "Not now", "Leave the text as it is, and ask at the next opening"
+        )
+        self._take.clicked.connect(self._take_over)
+        self._keep.clicked.connect(self._keep_own)
+        self._show.clicked.connect(self._show_images)
+        self._later.clicked.connect(self._decline)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
+        row.setSpacing(theme.GRID)
+        row.addWidget(sign)
+        row.addWidget(self._words, 1)
+        for button in (self._take, self._keep, self._show, self._later):
+            row.addWidget(button)
+        self.hide()
+        session.document_changed.connect(self._document_changed)
+        session.text_held.connect(self._text_held)
+        application = QGuiApplication.instance()
+        assert isinstance(application, QGuiApplication)
+        application.applicationStateChanged.connect(self._state_changed)
+
+    def close_down(self) -> None:
+        self._background.close()
+
+    # --- looking ---
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self._found, self._is_declined = None, False
+        self.hide()
+        self._look()
+
+    @Slot(object)
+    def _state_changed(self, state: Qt.ApplicationState) -> None:
+        is_due = time.monotonic() - self._looked_at >= EVERY and self._background.is_idle()
+        if state == Qt.ApplicationState.ApplicationActive and is_due:
+            self._look()
+
+    @Slot(bool)
+    def _text_held(self, is_held: bool) -> None:
+        if is_held and self._found is None:
+            self._look()
+
+    def _look(self) -> None:
+        document = self._session.document
+        if document is not None and not document.read_only:
+            self._looked_at = time.monotonic()
+            self._background.ask([_Request(document.folder, LOOK)])
+
+    @Slot(object, object)
+    def _done(self, request: object, result: object) -> None:
+        document = self._session.document
+        assert isinstance(request, _Request)
+        if document is None or document.folder != request.folder:
+            return
+        if isinstance(result, WorkbenchError):
+            if request.what != LOOK:
+                self._session.report_error(result)
+                self._look()
+            return
+        if request.what == WRITE:
+            kept = f" A copy of the text as it was is in {result.name}." if isinstance(result, Path) else ""
+            self._session.inform(f"{request.told}{kept}")
+            result = None
+        self._show_found(result)  # type: ignore[arg-type]
+        if request.what == TAKE_OVER and self._found is not None:
+            self._merge(self._found, request.edits)
+
+    def _show_found(self, found: TextChanges | None) -> None:
+        was, self._found = self._found, found
+        if (was is None) != (found is None):
+            self._session.text_held.emit(found is not None)
+        if found is not None:
+            self._words.setText(found.sentence)
+            self._words.setToolTip(found.sentence)
+            self._take.setEnabled(not found.problem)
+            self._show.setVisible(bool(found.ids))
+        for button in (self._take, self._keep):
+            button.setVisible(found is not None)
+        self.setVisible(found is not None and not self._is_declined)
+
+    # --- the user's answers ---
+
+    @Slot()
+    def _take_over(self) -> None:
+        """Read it anew: either side may have been changed since."""
+        document = self._session.document
+        if document is not None:
+            from workbench.core.storage import mirror
+
+            edits = tuple(document.store.read(mirror.edits_in))
+            self._background.ask([_Request(document.folder, TAKE_OVER, edits)])
+
+    def _merge(self, found: TextChanges, edits: tuple[int, ...]) -> None:
+        document = self._session.document
+        assert document is not None
+        from workbench.core.storage import mirror, text_merge
+
+        if tuple(document.store.read(mirror.edits_in)) != edits:
+            self._take_over()
+            return
+        try:
+            merge = text_merge.merge(document, found)
+        except WorkbenchError as error:
+            self._session.report_error(error)
+            return
+        if merge.edit is None or self._session.do(merge.edit) is not None:
+            undo = " Undo takes it back." if merge.edit is not None else ""
+            self._write(found, aside=merge.left > 0, told=f"{merge.sentence}{undo}")
+
+    @Slot()
+    def _keep_own(self) -> None:
+        if self._found is not None:
+            self._write(self._found, aside=True, told="The text has the project's labels again.")
+
+    def _write(self, found: TextChanges, *, aside: bool, told: str) -> None:
+        document = self._session.document
+        assert document is not None
+        self._background.ask([_Request(document.folder, WRITE, (), found, aside, told)])
+
+    @Slot()
+    def _show_images(self) -> None:
+        if self._found is not None:
+            self._session.page_requested.emit("data")
+            self._session.images_requested.emit(self._found.ids, "of which the text has something else")
+
+    @Slot()
+    def _decline(self) -> None:
+        self._is_declined = True
+        self.hide()
+
+
+def _work(request: _Request) -> TextChanges | Path | None:
+    """Runs in a thread."""
+    from workbench.core.storage import text_changes
+
+    if request.what == WRITE:
+        assert request.found is not None
+        return text_changes.settle(request.folder, request.found, aside=request.aside)
+    return text_changes.find(request.folder)
