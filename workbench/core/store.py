@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from workbench.core.files import atomic_path, natural_key
-from workbench.core.storage import file_checksum, journal_index, rollback
+from workbench.core.storage import file_checksum, journal_index, old_edits, rollback
 from workbench.core.storage.store_errors import damaged, sentences
 from workbench.errors import ReadOnly, WorkbenchError
 
@@ -307,19 +307,19 @@ class Store:
         return json.loads(found[0]["value"]) if found else default
 
     def backup(self, file: Path) -> None:
-        """Copy the project as it is now into `file`, while it may be edited.
+        """Copy the project as it is now into `file`, without its oldest edits (old_edits), while it may be edited.
 
         WorkbenchError if any page is damaged; `file` is then unchanged.
         """
         with atomic_path(file) as temporary, self.copied() as copied, sentences(file):
-            target = sqlite3.connect(temporary)
-            try:
-                copied.connection.backup(target)
-                verdict = target.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            finally:
-                target.close()
+            verdict = copied.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise damaged(self.file, verdict)
+            if self.version == VERSION and old_edits.drop(copied.connection):
+                copied.connection.execute("VACUUM INTO ?", (str(temporary),))
+                return
+            with contextlib.closing(sqlite3.connect(temporary)) as target:
+                copied.connection.backup(target)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
