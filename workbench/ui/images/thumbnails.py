@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background
-from workbench.ui.images import unread_images
+from workbench.ui.images import thumbnail_cache, unread_images
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from workbench.core.decoding.intensity_window import IntensityWindow
     from workbench.core.images import ImageInfo
     from workbench.core.project import Image
-
-FILE = "thumbnails.sqlite"
-"""In the project's cache."""
 
 SIDE = 208
 """Length of the longer side in pixels: what the gallery shows, with some to spare for dense screens."""
@@ -82,7 +77,7 @@ class Thumbnails(QObject):
         if is_to_make and self._session.document is not None:
             self._unsure.discard(image.id)
             document = self._session.document
-            cache = document.cache_folder / FILE
+            cache = document.cache_folder / thumbnail_cache.FILE
             self._wanted[image.id] = _ThumbnailRequest(image.id, document.file(image), cache, document.window())
             self._wanted.move_to_end(image.id)
             self._collect.start()
@@ -175,7 +170,7 @@ def _make(request: object) -> QImage:
             return _of_huge(request, about)
         raise
     if key:
-        _store(request.cache, key, made)
+        thumbnail_cache.store(request.cache, request.file, key, _jpeg(made))
     return made
 
 
@@ -195,7 +190,9 @@ def _of_huge(request: _ThumbnailRequest, about: ImageInfo) -> QImage:
 
 
 def _key(file: Path, window: IntensityWindow | None) -> str:
-    """Changes when the file does; "" if the file can't be accessed (images.thumbnail has the words for that)."""
+    """The file's name, time and size, and how it is shown; "" if it can't be accessed (images.thumbnail has the words
+    for that).
+    """
     try:
         about = file.stat()
     except (OSError, ValueError):
@@ -204,51 +201,10 @@ def _key(file: Path, window: IntensityWindow | None) -> str:
     return f"{file}|{about.st_mtime_ns}|{about.st_size}|{SIDE}{shown}"
 
 
-# The cache may be deleted, locked or damaged at any time: every failure only means that thumbnails are made again.
-
-
 def _load(cache: Path, key: str) -> QImage | None:
-    import sqlite3  # after the window is painted
-
-    if not cache.is_file():
-        return None
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(cache, timeout=1)) as connection:
-        found = connection.execute("SELECT jpeg FROM thumbnail WHERE key = ?", (key,)).fetchone()
-        if found:
-            image = QImage.fromData(found[0])
-            return None if image.isNull() else image.convertToFormat(QImage.Format.Format_RGB32)
-    return None
-
-
-def _store(cache: Path, key: str, thumbnail: QImage) -> None:
-    import sqlite3
-
-    with contextlib.suppress(sqlite3.Error, OSError):
-        cache.parent.mkdir(exist_ok=True)
-        with contextlib.closing(sqlite3.connect(cache, timeout=1)) as connection, connection:
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("CREATE TABLE IF NOT EXISTS thumbnail (key TEXT PRIMARY KEY, jpeg BLOB NOT NULL)")
-            connection.execute("INSERT OR REPLACE INTO thumbnail VALUES (?, ?)", (key, _jpeg(thumbnail)))
-
-
-def last_seen(cache: Path, files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
-    """When these files were changed (ns) and their size in bytes, by their newest thumbnails; they may be gone now."""
-    import sqlite3
-
-    found: dict[Path, tuple[int, int]] = {}
-    if not cache.is_file():
-        return found
-    with contextlib.suppress(sqlite3.Error, ValueError), contextlib.closing(sqlite3.connect(cache)) as connection:
-        for file in files:
-            begin = f"{file}|"
-            keys = connection.execute(
-                "SELECT key FROM thumbnail WHERE key >= ? AND key < ?", (begin, f"{file}{chr(ord('|') + 1)}")
-            )
-            stamps = [tuple(map(int, key[len(begin) :].split("|")[:2])) for (key,) in keys]
-            if stamps:
-                time, size = max(stamps)
-                found[file] = time, size
-    return found
+    data = thumbnail_cache.load(cache, key)
+    image = QImage.fromData(data) if data is not None else QImage()
+    return None if image.isNull() else image.convertToFormat(QImage.Format.Format_RGB32)
 
 
 def _jpeg(thumbnail: QImage) -> bytes:

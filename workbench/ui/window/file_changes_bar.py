@@ -22,7 +22,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.data.image_adder import ImageAdder
-from workbench.ui.images import thumbnails, unread_images
+from workbench.ui.images import thumbnail_cache, unread_images
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import push_button
@@ -270,7 +270,7 @@ def _check(request: _CheckRequest) -> FileChanges:
     from workbench.core.folders import file_changes
 
     def last_seen(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
-        return thumbnails.last_seen(request.cache / thumbnails.FILE, files)
+        return thumbnail_cache.last_seen(request.cache / thumbnail_cache.FILE, files)
 
     found = file_changes.find_changes(request.project, request.folders, request.images, last_seen)
     return found if request.by_user else found.without(file_changes.declined(request.cache))
