@@ -101,6 +101,7 @@ def test_a_path_inside_is_followed_with_both_separators(tmp_path: Path, name: st
     [
         ("a/b:c", "a-b-c"),
         ("CON", "CON-"),
+        ("aux.tar", "aux-.tar"),
         (" ..x.. ", "x"),
         ("", "untitled"),
         ("grüße 🐈", "grüße 🐈"),

@@ -220,7 +220,7 @@ def safe_name(text: str, fallback: str = "untitled") -> str:
     text = text.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(". ")
     if not text:
         return fallback
-    return f"{text}-" if is_reserved(text) else text
+    return re.sub(r"^[^.]*", r"\g<0>-", text) if is_reserved(text) else text
 
 
 def check_name(folder: Path) -> None:

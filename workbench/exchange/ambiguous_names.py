@@ -23,6 +23,7 @@ from workbench import formats
 from workbench.core.document import Document
 from workbench.core.files import resolve_inside
 from workbench.core.folders.image_lookup import is_portable, to_posix
+from workbench.core.folders.portable_names import portable
 from workbench.core.formatting import count
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
@@ -157,7 +158,8 @@ def _likely_mistaken(snapshot: Snapshot, flat: bool) -> list[int]:
     ends: dict[int, tuple[int, int]] = {}
     kinds: dict[tuple[Split, bool], int] = {}
     for index, image in enumerate(snapshot.images):
-        *folders, name = image.path.casefold().split("/")[shared[image.root] :]
+        path = portable("/".join(image.path.split("/")[shared[image.root] :]))
+        *folders, name = path.casefold().split("/")
         stem = re.sub(r"(-[0-9]+)+$", "", _stem(name))
         if flat:
             families[stem].append(index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -15,11 +16,13 @@ import numpy as np
 from workbench.core.document import Document
 from workbench.core.folders.image_lookup import to_nfc, to_posix
 from workbench.core.folders.image_records import ImageDescriber
+from workbench.core.folders.portable_names import portable
 from workbench.core.formatting import count
 from workbench.core.project import FLAGS, XYXY, Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.exchange import pairing
 from workbench.exchange.ambiguous_names import AmbiguousNames, same_content
+from workbench.exchange.copies import Copies
 from workbench.formats import ReadImage, Reading
 from workbench.formats.parts import reading_progress
 from workbench.formats.parts.report import Report
@@ -150,7 +153,8 @@ class _ProjectImages:
         for image in document.images():
             file = document.file(image)
             self._by_file[self._resolved(file)] = image
-            self._by_name[to_nfc(image.name)].append((image, file))
+            for name in {image.name, *_exported_names(image.path)}:
+                self._by_name[to_nfc(name)].append((image, file))
         self._read: dict[str, list[Path]] = defaultdict(list)
         for read in reading.images:
             if read.file is not None:
@@ -171,12 +175,14 @@ class _ProjectImages:
             same = self._by_file.get(self._resolved(read.file))
             if same is not None:
                 return same
-            return self._copied(read.file)
+            return self._copied(read.file) or self._copies.original(read.file)
         name = to_nfc(to_posix(read.name))
         ending = [
             image
             for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())
-            if _ends(to_nfc(image.path), name) or name.endswith(f"/{to_nfc(self._told(image))}")
+            if _ends(to_nfc(image.path), name)
+            or _ends(to_nfc(portable(image.path)), name)
+            or name.endswith(f"/{to_nfc(self._told(image))}")
         ]
         return ending[0] if len(ending) == 1 else None
 
@@ -188,10 +194,11 @@ class _ProjectImages:
         """
         if self._by_ending is None:
             self._by_ending = defaultdict(list)
-            for image, file in itertools.chain.from_iterable(self._by_name.values()):
+            for image in self._by_file.values():
+                file = self._roots[image.root] / image.path
                 self._by_ending[_ending(file)].append((image, file))
                 if "/" in image.path:
-                    self._by_flat[to_nfc(image.path.replace("/", "_"))].append((image, file))
+                    self._by_flat[to_nfc(portable(image.path.replace("/", "_")))].append((image, file))
         name = to_nfc(copy.name)
         first = _AGAIN.sub("", name)  # a-2.png beside a.jpg is a.png
         named = [places.get(key, ()) for key in (name, first) for places in (self._by_name, self._by_flat)]
@@ -212,6 +219,11 @@ class _ProjectImages:
         others = self._read[to_nfc(copy.name) if shared == 1 else _ending(file)]
         near = [other for other in others if other != copy and _shared_end(other, file) >= shared]
         return not any(self._are_same(other, file) for other in near)
+
+    @functools.cached_property
+    def _copies(self) -> Copies:
+        read = itertools.chain.from_iterable(self._read.values())
+        return Copies({self._roots[image.root] / image.path: image for image in self._by_file.values()}, read)
 
     def _are_same(self, one: Path, other: Path) -> bool:
         return self._size(one) == self._size(other) and same_content(one, other)
@@ -249,6 +261,11 @@ class _Roots:
 def _ending(file: Path) -> str:
     """Its name and its folder's."""
     return to_nfc("/".join(file.parts[-2:]))
+
+
+def _exported_names(path: str) -> set[str]:
+    """What an export may call the file of an image: its folders decide whether a path is portable."""
+    return {portable(path).rsplit("/", 1)[-1], portable(path.rsplit("/", 1)[-1])}
 
 
 def _shared_end(one: Path, other: Path) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside, scan_images
+from workbench.core.folders.portable_names import portable
 from workbench.errors import WorkbenchError
 
 _IMAGE_FOLDERS = frozenset(("images", "image", "jpegimages", "imgs", "img"))
@@ -132,13 +133,14 @@ class ImageLookup:
                     continue
                 self._relative.setdefault(name, []).append(file)
                 usual = to_nfc(name).replace("\\", "/")  # of a zip from Windows, unpacked without making folders
-                if usual != name:
-                    self._composed.setdefault(usual, []).append(file)
+                exported = portable(usual)
+                for other in {usual, exported} - {name}:
+                    self._composed.setdefault(other, []).append(file)
                 if file not in seen:
                     seen.add(file)
                     self._files.append(file)
-                    parts = PurePosixPath(usual).parts
-                    self._by_stem.setdefault(_stem(parts[-1]).casefold(), []).append((parts, file))
+                    for parts in {PurePosixPath(usual).parts, PurePosixPath(exported).parts}:
+                        self._by_stem.setdefault(_stem(parts[-1]).casefold(), []).append((parts, file))
 
     @property
     def files(self) -> list[Path]:
@@ -200,6 +202,7 @@ class ImageLookup:
         if len(candidates) > 1:
             candidates = [c for c in candidates if c[1].is_relative_to(self.roots[0])] or candidates
         candidates = _best(candidates, lambda p: len(set(p[:-1]) & set(near)))
+        candidates = list({file: (p, file) for p, file in candidates}.values())  # one under both of its names
         if not candidates:
             return FileMatch(MatchKind.MISSING)
         if len(candidates) > 1:

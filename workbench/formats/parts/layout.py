@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workbench.core.files import inner_parts, natural_keys, safe_name
+from workbench.core.files import natural_keys
 from workbench.core.folders.image_lookup import leads_out
+from workbench.core.folders.portable_names import portable
 from workbench.core.project import FINISHED, Image, Snapshot, Split
-from workbench.errors import Refused, WorkbenchError
+from workbench.errors import Refused
 
 SPLIT_WORDS = {
     "train": Split.TRAIN,
@@ -118,7 +119,7 @@ def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
     shared = shared_folders(images)
     paths = []
     for image in images:
-        path = PurePosixPath(_portable("/".join(image.path.split("/")[shared[image.root] :])))
+        path = PurePosixPath(portable("/".join(image.path.split("/")[shared[image.root] :])))
         stem = own = path.with_suffix("").as_posix()
         key = own_key = _key(own)
         count = counts.get(own_key, 1)
@@ -167,18 +168,6 @@ def shared_folders(images: Sequence[Image]) -> dict[int, int]:
 
 def _key(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
-
-
-def _portable(path: str) -> str:
-    try:
-        inner_parts(path)
-        if not re.search(r"[\x00-\x1f\x7f]", path) and PurePosixPath(path).stem.strip() == PurePosixPath(path).stem:
-            return PurePosixPath(path).as_posix()
-    except WorkbenchError:
-        pass
-    *folders, name = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")] or ["image"]
-    stem, suffix = os.path.splitext(name)
-    return "/".join([*(safe_name(folder) for folder in folders), safe_name(stem, "image") + suffix])
 
 
 def from_extra(extra: str, format: str) -> Any:

@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from workbench.core import images as image_files
 from workbench.core.folders.image_lookup import is_portable, leads_out, to_posix
+from workbench.core.folders.portable_names import portable
 from workbench.core.formatting import count
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
@@ -66,7 +67,8 @@ class OpenImagesReader(DataSetReader):
         for root in self.lookup.roots:
             for file in (f for f in self.lookup.files if f.is_relative_to(root)):
                 self.paths.setdefault(to_posix(str(file.relative_to(root).with_suffix(""))), []).append(file)
-        self.stems = {_last(file.stem) for file in self.lookup.files}
+                exported = PurePosixPath(portable(file.relative_to(root).as_posix()))
+                self.stems |= {_last(file.stem), _last(exported.stem)}
         for file in tables["names"]:
             self.names = {**(self.table(file, parse_names) or {}), **self.names}
         for file in tables["images"]:

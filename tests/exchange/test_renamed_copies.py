@@ -1,0 +1,109 @@
+"""An export whose files had to be renamed, or were renamed by another program, is known when it comes back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_every_format import BUILT_IN
+from tests.formats.making import picture, text
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Split, State
+from workbench.exchange import ImportPlan, copies, export_labels, plan_import
+
+ODD = ("a:b.jpg", "con.jpg", "e .jpg", "aux/x.jpg", "fol./y.jpg", "k\x01l.jpg", "r/com1.jpg", "aux.b.jpg")
+"""Names that Windows can't hold."""
+DOUBLE = ("con.png", "q.jpg", "q.png", "q-2.jpg", "A.JPG", "a.jpg", "d/q.jpg")
+"""Names that share a stem, also after those above were changed."""
+
+
+def labelled(folder: Path, photographs: Path, names: tuple[str, ...]) -> Document:
+    """A project of these images, each of its own size with a box of its own."""
+    for number, name in enumerate(names):
+        picture(photographs / name, 60 + number, 50, grey=10 * number + 1)
+    document = Document.create(folder, images=photographs)
+    document.do(edits.AddLabels((Label(0, "cat"),)))
+    ids = tuple(image.id for image in document.images())
+    document.do(edits.AddBoxes(tuple(Box(0, id, 1, (1.0, 2.0, 9.0 + n, 9.0)) for n, id in enumerate(ids))))
+    document.do(edits.Batch((edits.SetState(ids, State.DONE), edits.SetSplit(ids, Split.TRAIN)), "done"))
+    return document
+
+
+def refused(plan: ImportPlan) -> list[str]:
+    return [remark.sentence for remark in plan.remarks if remark.level == "refused"]
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["", "moved"])
+@pytest.mark.parametrize("format", BUILT_IN)
+def test_images_that_an_export_renamed_are_the_projects_own(tmp_path: Path, format: str, moved: bool) -> None:
+    names = ODD + DOUBLE
+    with labelled(tmp_path / "p", tmp_path / "photographs", names) as document:
+        export_labels(document.snapshot(), format, tmp_path / "out", copy_images=True)
+        found = shutil.move(tmp_path / "out", tmp_path / "corrected") if moved else tmp_path / "out"
+        plan = plan_import(document, Path(found), format)
+    assert (plan.is_empty, plan.added, plan.alike, refused(plan)) == (True, 0, len(names), [])
+
+
+@pytest.mark.parametrize("format", BUILT_IN)
+def test_labels_alone_find_the_images_whose_names_an_export_changed(tmp_path: Path, format: str) -> None:
+    with labelled(tmp_path / "p", tmp_path / "photographs", ODD) as document:
+        export_labels(document.snapshot(), format, tmp_path / "out")
+        plan = plan_import(document, tmp_path / "out", format)
+    assert (plan.is_empty, plan.alike, plan.missing, refused(plan)) == (True, len(ODD), 0, [])
+
+
+def test_labels_alone_find_their_images_also_while_the_photographs_are_away(tmp_path: Path) -> None:
+    with labelled(tmp_path / "p", tmp_path / "photographs", ODD) as document:
+        export_labels(document.snapshot(), "coco", tmp_path / "out")
+        shutil.move(tmp_path / "photographs", tmp_path / "unplugged")
+        plan = plan_import(document, tmp_path / "out", "coco")
+    assert (plan.is_empty, plan.alike, plan.missing, refused(plan)) == (True, len(ODD), 0, [])
+
+
+def yolo_of(folder: Path, **images: Path) -> Path:
+    """A data set of copies of these images under these names, with a box in each."""
+    for name, file in images.items():
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / "images" / f"{name}{file.suffix}")
+        text(folder / "labels" / f"{name}.txt", "0 .5 .5 .2 .2\n")
+    text(folder / "data.yaml", "train: images\nnames: [cat]\n")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["1b2c3d4e-a_1", "6f1ed0__a 1", "22754d115fcc574462a81b9c0d253f0e"])
+def test_a_copy_that_another_program_renamed_is_the_picture_that_it_was_made_of(tmp_path: Path, name: str) -> None:
+    """As Label Studio's exports with images."""
+    with labelled(tmp_path / "p", tmp_path / "photographs", ("a 1.jpg", "b.jpg")) as document:
+        plan = plan_import(document, yolo_of(tmp_path / "set", **{name: tmp_path / "photographs" / "a 1.jpg"}), "yolo")
+    assert (plan.added, [one.image.path for one in plan.compared]) == (0, ["a 1.jpg"])
+    (told,) = (remark.sentence for remark in plan.remarks if "same picture" in remark.sentence)
+    assert told == "It is the same picture as 'a 1.jpg' of the project, so its labels go to that one."
+
+
+def test_of_two_copies_under_other_names_none_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    """Nor does one of two photographs of the project with the same content."""
+    with labelled(tmp_path / "p", tmp_path / "photographs", ("a.jpg", "b.jpg")) as document:
+        a, b = (tmp_path / "photographs" / name for name in ("a.jpg", "b.jpg"))
+        plan = plan_import(document, yolo_of(tmp_path / "set", x=a, y=a, z=b), "yolo")
+        assert sorted(one.image.path for one in plan.compared if one.image.id) == ["b.jpg"]
+        assert plan.added == 2
+        shutil.copyfile(b, tmp_path / "photographs" / "c.jpg")
+        document.add_folder(tmp_path / "photographs")
+        assert plan_import(document, tmp_path / "set", "yolo").added == 3
+
+
+def test_only_files_of_the_same_size_are_opened_to_compare_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(copies, "same_content", lambda one, other: compared.append(other.name))
+    with labelled(tmp_path / "p", tmp_path / "photographs", ("a.png", "b.png")) as document:
+        for name in "xy":
+            picture(tmp_path / "new" / f"{name}.png", 400, 300)
+            (tmp_path / "new" / f"{name}.png").write_bytes((tmp_path / "photographs" / "a.png").read_bytes() + b"x")
+        files = {name: tmp_path / "new" / f"{name}.png" for name in "xy"}
+        assert plan_import(document, yolo_of(tmp_path / "set", **files), "yolo").added == 2
+    assert sorted(compared) == ["x.png", "y.png"], "with each other, and with none of the project"
