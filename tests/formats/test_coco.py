@@ -106,7 +106,7 @@ def test_of_what_others_keep_with_a_box_what_is_small_is_kept_and_the_rest_is_to
     read = parse(annotations=[annotation(**keep, **large, attributes=keep | large)])
     own = json.loads(read.images[0].boxes[0].extra)
     assert own["coco"]["more"] == own["coco"]["attributes"] == keep
-    assert [sentence for _, sentence, kind in read.remarks if kind == "values too long to be kept"] == [
+    assert [sentence for _, sentence, kind in read.remarks if kind == "values not kept: too long"] == [
         f"annotations[0].{key} was not kept: it is too long."
         for key in ("body", "about", "attributes.body", "attributes.about")
     ]

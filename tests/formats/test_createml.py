@@ -196,8 +196,8 @@ def test_what_a_file_says_more_about_a_box_comes_back(tmp_path: Path) -> None:
     more = {"uniqueIdentifier": "4E6F", "confidence": 0.5}
     read = parse(record(annotation() | more | {"long": "x" * 5000}, weather="fog"))
     assert sorted(kind for _, _, kind in read.remarks) == [
+        "values not kept: too long",
         "values of images that a project has no place for",
-        "values too long to be kept",
     ]
     box = read.images[0].boxes[0]
     image = Image(1, "a.jpg", 40, 30, State.DONE)

@@ -9,6 +9,8 @@ from workbench.core.formatting import visible
 from workbench.errors import Refused
 from workbench.formats.parts.corners import SANE
 
+_UNWRITABLE = "no text or number that can be written"
+
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= SANE
@@ -21,17 +23,24 @@ def is_clean(text: str) -> bool:
 
 def is_small(value: Any) -> bool:
     """Whether a value can be kept: finite, clean, not nested too deep, and of less than 4,000 characters."""
-    return _is_finite(value, 6) and len(json.dumps(value)) < 4000
+    return not _fault(value)
 
 
-def _is_finite(value: Any, depth: int) -> bool:
-    if isinstance(value, dict):
-        return depth > 0 and all(is_clean(k) and _is_finite(v, depth - 1) for k, v in value.items())
-    if isinstance(value, list):
-        return depth > 0 and all(_is_finite(v, depth - 1) for v in value)
+def _fault(value: Any) -> str:
+    """What keeps a value from being kept, as what it "is"; "" if nothing does."""
+    return _oddity(value, 6) or ("" if len(json.dumps(value)) < 4000 else "too long")
+
+
+def _oddity(value: Any, depth: int) -> str:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        is_odd = isinstance(value, dict) and not all(map(is_clean, value))
+        found = next(filter(None, (_oddity(one, depth - 1) for one in inner)), "") if depth > 0 else "nested too deep"
+        return _UNWRITABLE if is_odd else found
     if isinstance(value, str):
-        return is_clean(value)
-    return value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**63)
+        return "" if is_clean(value) else _UNWRITABLE
+    is_plain = value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 2**63)
+    return "" if is_plain else _UNWRITABLE
 
 
 def sane(values: Any) -> dict[str, Any]:
@@ -41,16 +50,19 @@ def sane(values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if is_clean(key) and is_small(value)}
 
 
-def storable_values(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Those of `values` that are not empty and are small enough, taken together; and the keys of those too long."""
+def storable_values(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Those of `values` that are not empty and are small enough, taken together; and by key what the others are."""
     filled = {key: value for key, value in values.items() if value not in (None, "", [], {})}
     if not filled or is_small(filled):
-        return filled, []
+        return filled, {}
     small: dict[str, Any] = {}
+    faults: dict[str, str] = {}
     for key, value in filled.items():
-        if is_small(small | {key: value}):
+        if fault := _fault(small | {key: value}):
+            faults[key] = fault
+        else:
             small[key] = value
-    return small, [key for key in filled if key not in small]
+    return small, faults
 
 
 def short(value: Any) -> str:
@@ -92,7 +104,7 @@ class JsonDocument:
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
         """Those of `values` that are not empty and are small enough to be kept, taken together; the others are told."""
         small, others = storable_values(values)
-        for key in others:
+        for key, fault in others.items():
             where = f"{place.strip('.')}.{key_shown(key)}".lstrip(".")
-            self.remarks.append(("read", f"{where} was not kept: it is too long.", "values too long to be kept"))
+            self.remarks.append(("read", f"{where} was not kept: it is {fault}.", f"values not kept: {fault}"))
         return small

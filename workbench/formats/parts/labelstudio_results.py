@@ -236,8 +236,8 @@ class ResultReader:
     def small(self, values: dict[str, Any]) -> dict[str, Any]:
         """Those of `values` that are not empty and are small enough to be kept, taken together."""
         small, others = storable_values(values)
-        for key in others:
-            self.counts["read", f"values of '{key_shown(key)}' were not kept: they are too long"] += 1
+        for key, fault in others.items():
+            self.counts["read", f"values of '{key_shown(key)}' were not kept: they are {fault}"] += 1
         return small
 
 
