@@ -83,7 +83,8 @@ def match(
             if image is None and file is None:
                 said = read.name, *_said(read)
                 if _is_labelled(read) and said not in missing:
-                    sentence = f"There is no image file for it; its {count(len(read.boxes), 'box', 'was')} left out."
+                    what = f"its {count(len(read.boxes), 'box', 'was')}" if read.boxes else "it was"
+                    sentence = f"There is no image file for it; {what} left out."
                     report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
                 missing.add(said)
                 continue

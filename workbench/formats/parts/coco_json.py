@@ -20,6 +20,8 @@ from workbench.formats.parts.reading_progress import counted
 
 _STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
 _FLAGS = ("difficult", "truncated", "occluded")
+_EMPTY = frozenset({"empty", "blank"})
+"""The category by which COCO Camera Traps say that there is nothing in an image, in lower case."""
 _OF_ENTRIES = {"images": {"id", "file_name", "width", "height", "state"}, "categories": {"id", "name"}}
 
 
@@ -89,6 +91,7 @@ class _Document(JsonDocument):
         super().__init__(root, file)
         self.outlines = 0
         self.respelt = 0  # ids
+        self.whole: dict[Id, list[str]] = {}  # by image, its categories as a whole, without a box
         self.turned = 0
 
     def read(self) -> CocoFile:
@@ -106,7 +109,8 @@ class _Document(JsonDocument):
                 if isinstance(annotation, dict) and (of := self.listed(annotation.get("image_id"), boxes)) is not None:
                     damaged.add(of)
             else:
-                boxes[image].append(box)
+                if box is not None:
+                    boxes[image].append(box)
         if self.outlines:
             outlines = count(self.outlines, "outline", "was")
             self.say("read", f"{outlines} ignored (segmentation): only their boxes were read.")
@@ -121,13 +125,25 @@ class _Document(JsonDocument):
         if silent and entries:
             self.say("refused", 'There is no list "annotations", so its images are unlabelled.')
         self.tell_ignored()
-        images = tuple(
-            CocoImage(name, width, height, tuple(boxes[id]), State.UNLABELLED if silent else state, id in damaged)
-            for id, (name, width, height, state) in entries.items()
-        )
-        return CocoFile(
-            tuple(dict.fromkeys(labels.values())), self.groups(labels), images, tuple(self.remarks), tuple(self.broken)
-        )
+        self.tell_whole()
+        images = []
+        for id, (name, width, height, state) in entries.items():
+            lacks_boxes = set(filter(_is_object, self.whole.get(id, ()))) - {box.label for box in boxes[id]}
+            is_unlabelled = silent or (bool(lacks_boxes) and not boxes[id])
+            state, is_broken = State.UNLABELLED if is_unlabelled else state, id in damaged or bool(lacks_boxes)
+            images.append(CocoImage(name, width, height, tuple(boxes[id]), state, is_broken and not is_unlabelled))
+        used = {box.label for some in boxes.values() for box in some}
+        names = [name for name in dict.fromkeys(labels.values()) if _is_object(name) or name in used or not self.whole]
+        return CocoFile(tuple(names), self.groups(labels), tuple(images), tuple(self.remarks), tuple(self.broken))
+
+    def tell_whole(self) -> None:
+        """Report the annotations of whole images, as COCO Camera Traps have them."""
+        objects = sum(_is_object(name) for names in self.whole.values() for name in names)
+        if objects:
+            these = count(objects, "annotation", "was")
+            self.say("refused", f"{these} left out, as without a bbox they say what an image shows, but not where.")
+        if empty := sum(not any(map(_is_object, names)) for names in self.whole.values()):
+            self.say("read", f"{count(empty, 'image')} labelled as empty: done, without boxes.")
 
     def tell_ignored(self) -> None:
         """Report what describes images and categories: a project has no place for it."""
@@ -200,7 +216,8 @@ class _Document(JsonDocument):
 
     def annotation(
         self, entry: Any, place: str, labels: dict[Id, str], images: Any, seen: set[Id]
-    ) -> tuple[Id, ReadBox]:
+    ) -> tuple[Id, ReadBox | None]:
+        """The image of an annotation, and its box; None if the annotation is of the image as a whole."""
         if not isinstance(entry, dict):
             raise self.refuse(place, "expected an object")
         image, category = self.listed(entry.get("image_id"), images), self.listed(entry.get("category_id"), labels)
@@ -214,6 +231,9 @@ class _Document(JsonDocument):
                 sentence = f"{place}.id: {_short(entry['id'])} is used twice; both boxes were kept."
                 self.say("read", sentence, "boxes whose id is used twice, kept")
             seen.add(entry["id"])
+        if "bbox" not in entry and not entry.get("segmentation"):
+            self.whole.setdefault(image, []).append(labels[category])
+            return image, None
         attributes = entry.get("attributes")
         attributes = attributes if isinstance(attributes, dict) else {}
         xyxy, rotation = self.box(entry, place), attributes.get("rotation", 0)
@@ -288,6 +308,10 @@ def is_id(value: Any) -> TypeGuard[Id]:
     return (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63) or (
         isinstance(value, str) and 0 < len(value) <= 200 and is_clean(value)
     )
+
+
+def _is_object(category: str) -> bool:
+    return category.lower() not in _EMPTY
 
 
 def _is_true(value: Any) -> bool:
