@@ -8,11 +8,13 @@ from typing import cast
 
 import pytest
 
-from tests.formats.making import snapshot
+from tests.formats.making import picture, snapshot, text
 from tests.formats.test_openimages import CLICKS, HEAD, SUBSETS, TABLE, dataset, one, row, write
 from workbench import formats
 from workbench.core.project import XYXY, Box, Image, Split, State
 from workbench.formats import Reading, SupportsSources
+from workbench.formats.parts import openimages_reader
+from workbench.formats.parts.openimages_csv import VerifiedLabels
 
 openimages = formats.load_all().get("openimages")
 
@@ -126,3 +128,33 @@ def test_a_project_without_images_has_a_table_all_the_same(tmp_path: Path) -> No
     image = Image(1, "a.jpg", 40, 30, State.DONE, Split.TEST)
     tables = openimages.write(snapshot(["cat"], [image], [Box(0, 0, 0, (1, 2, 3, 4))]), tmp_path / "test")
     assert [file.name for file in tables if "bbox" in file.name] == ["test-annotations-bbox.csv"]
+
+
+def test_the_table_that_denies_labels_is_read_however_large_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of 100,000 images has more than the limit, and they came back unlabelled; the official ones are no help."""
+    images = [Image(n, f"{n}.jpg", 40, 30, State.DONE, Split.TRAIN) for n in range(3)]
+    openimages.write(snapshot(["cat", "dog"], images, [Box(0, 0, 0, (1, 2, 5, 9))]), tmp_path)
+    for image in images:
+        picture(tmp_path / "images" / "train" / image.path, grey=image.id)
+    official = text(
+        tmp_path / "annotations" / "train-annotations-human-imagelabels.csv", "ImageID,LabelName,Confidence\n"
+    )
+    monkeypatch.setattr(openimages_reader, "_LABELS_LIMIT", 8)
+    reading = openimages.read(tmp_path)
+    assert [image.state for image in reading.images] == [State.DONE] * 3
+    assert [(r.file, r.sentence) for r in reading.remarks] == [
+        (f"annotations/{official.name}", "0 image labels were not read, only boxes.")
+    ]
+
+
+def test_an_image_has_none_of_the_labels_only_if_the_last_word_on_each_denies_it() -> None:
+    verified = VerifiedLabels()
+    told = {"a": ["-cat", "-dog"], "b": ["-cat"], "c": ["-cat", "-dog", "+fox"], "d": ["+cat", "-cat", "-dog"]}
+    for image, labels in told.items():
+        for label in labels:
+            verified.add(image, label[1:], label[0] == "+")
+    assert verified.without(["cat", "dog"]) == {"a", "d"}
+    assert verified.without(["cat", "fox"]) == verified.without(["cow"]) == verified.without([]) == set()
+    assert verified.present == 1

@@ -6,7 +6,7 @@ of images, most of which the user does not have, so rows of images that are not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -161,11 +161,38 @@ def extra_of(box: OpenBox, name: str) -> str:
     return to_extra("openimages", names | box.others)
 
 
-def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str, dict[str, bool]]:
-    """By ImageID, whether each LabelName was verified to be in the image (Confidence above 0) or absent."""
+class VerifiedLabels:
+    """Which labels were verified to be in an image or absent from it. `images`: the ImageIDs, in their order.
+
+    An image has a bit for each label: those of 100,000 empty images, denied 600 labels each, take 20 MB.
+    """
+
+    def __init__(self) -> None:
+        self._bits = dict[str, int]()  # by LabelName
+        self.images = dict[str, tuple[int, int]]()  # the labels verified, and those of them that are present
+
+    def add(self, image: str, label: str, is_there: bool) -> None:
+        bit = self._bits.setdefault(label, 1 << len(self._bits))
+        told, there = self.images.get(image, (0, 0))
+        self.images[image] = told | bit, there | bit if is_there else there & ~bit
+
+    def without(self, labels: Collection[str]) -> set[str]:
+        """The images that have none of these labels, nor any other."""
+        if not labels or not self._bits.keys() >= set(labels):
+            return set()
+        every = sum({self._bits[label] for label in labels})
+        return {image for image, (told, there) in self.images.items() if not there and told & every == every}
+
+    @property
+    def present(self) -> int:
+        """How many labels of images are present."""
+        return sum(there.bit_count() for _, there in self.images.values())
+
+
+def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted, verified: VerifiedLabels) -> None:
+    """Add to `verified` whether each LabelName is in its image (Confidence above 0) or absent."""
     found = rows(source, file)
     columns, _ = header(found, file, ("ImageID", "LabelName", "Confidence"))
-    verified: dict[str, dict[str, bool]] = {}
     last, places = max(columns.values()), [columns[name] for name in ("ImageID", "LabelName", "Confidence")]
     for line, row in found:
         if len(row) <= last:
@@ -175,8 +202,7 @@ def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[s
             value = parse_number(confidence)
             if value is None:
                 raise Refused(file, f"Confidence must be a number, not '{confidence[:40]}'", line)
-            verified.setdefault(image, {})[label] = value > 0
-    return verified
+            verified.add(image, label, value > 0)
 
 
 def parse_list(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str, tuple[str | None, float]]:

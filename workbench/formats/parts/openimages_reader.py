@@ -22,6 +22,7 @@ from workbench.formats.parts.layout import SPLIT_WORDS, display_name, files_belo
 from workbench.formats.parts.openimages_csv import (
     BoxTable,
     OpenBox,
+    VerifiedLabels,
     extra_of,
     kind_of,
     parse_boxes,
@@ -35,7 +36,7 @@ from workbench.formats.parts.report import unreadable
 _TABLE_FOLDERS = ("annotations", "csv_folder")  # csv_folder: OIDv4_ToolKit
 _MANY = 1000
 """Largest number of labels; class-descriptions.csv names 20,000 image tags, of which 600 have boxes."""
-_LABELS_LIMIT = 256 << 20  # bytes of a table of image labels: the official one, of 57 million, has no empty images
+_LABELS_LIMIT = 256 << 20  # bytes of a table of other labels than those of boxes: the official one has 57 million rows
 Table = TypeVar("Table")
 _TURNS = {3: 180.0, 6: 270.0, 8: 90.0}  # EXIF orientation: counterclockwise degrees that make the image upright
 
@@ -97,7 +98,8 @@ class OpenImagesReader(DataSetReader):
                 kind = "names"
             elif name.endswith("annotations-bbox.csv") or file == self.path:
                 kind = "boxes"
-            if kind == "labels" and ("machine" in name or file.stat().st_size > _LABELS_LIMIT):
+            is_of_boxes = "boxable" in name or os.path.getsize(file) <= _LABELS_LIMIT
+            if kind == "labels" and ("machine" in name or not is_of_boxes):
                 kind = "image labels"
             if kind in found and (kind != "boxes" or self.path in (file, *file.parents)):
                 found[kind].append(file)
@@ -234,24 +236,19 @@ class OpenImagesReader(DataSetReader):
 
     def empty(self, files: Sequence[Path], used: set[Path]) -> list[ReadImage]:
         """Images without boxes that a list or image labels name: done if every label is denied."""
-        verified: dict[str, dict[str, bool]] = {}
+        verified = VerifiedLabels()
         for file in files:
-            told = self.table(file, lambda data, name: parse_labels(data, name, self.is_there)) or {}
-            for id, labels in told.items():
-                verified.setdefault(id, {}).update(labels)
-        taken = sum(sum(labels.values()) for labels in verified.values())
-        if taken:
+            self.table(file, lambda data, name: parse_labels(data, name, self.is_there, verified))
+        if taken := verified.present:
             self.report.say("read", self.path.name, f"{taken:,} image labels were not read, only boxes.")
-        read = []
-        for id in dict.fromkeys([*self.listed, *verified]):
+        read, empty = [], verified.without(self.names)
+        for id in dict.fromkeys([*self.listed, *verified.images]):
             split = self.split_in_list(id)
             found = self.file_of(id, split)
             if found is None or found in used:
                 continue
             used.add(found)
-            labels = verified.get(id, {})
-            is_empty = bool(self.names) and not any(labels.values()) and self.names.keys() <= labels.keys()
-            state = State.DONE if is_empty else State.UNLABELLED
+            state = State.DONE if id in empty else State.UNLABELLED
             split = split if id in self.listed else split_of_folders(found, self.root)
             read.append(ReadImage(display_name(found, self.root), found, 0, 0, (), split, state))
         return read
