@@ -98,8 +98,7 @@ class OpenImagesReader(DataSetReader):
                 kind = "names"
             elif name.endswith("annotations-bbox.csv") or file == self.path:
                 kind = "boxes"
-            is_of_boxes = "boxable" in name or os.path.getsize(file) <= _LABELS_LIMIT
-            if kind == "labels" and ("machine" in name or not is_of_boxes):
+            if kind == "labels" and not _may_deny_all(file):
                 kind = "image labels"
             if kind in found and (kind != "boxes" or self.path in (file, *file.parents)):
                 found[kind].append(file)
@@ -264,6 +263,12 @@ class OpenImagesReader(DataSetReader):
             and file not in used
             and not any(part.lower().startswith("mask") for part in file.relative_to(self.root).parts[:-1])
         ]
+
+
+def _may_deny_all(file: Path) -> bool:
+    """Whether a table of image labels may say of an image that it has none of the labels of boxes."""
+    name = file.name.lower()
+    return "machine" not in name and ("boxable" in name or file.stat().st_size <= _LABELS_LIMIT)
 
 
 def _last(name: str) -> str:
