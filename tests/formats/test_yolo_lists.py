@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,42 @@ def test_a_link_to_nothing_beside_the_data_yaml_is_no_second_data_set(tmp_path: 
     (tmp_path / "other.yaml").symlink_to("nowhere")
     with pytest.raises(Refused, match=r"^other\.yaml: it is a link to a file that is not there"):
         yolo.read(tmp_path)
+
+
+WINDOWS = {
+    "folders": {"data.yaml": "path: D:\\work\\set\r\ntrain: images\\train\r\nval: D:\\work\\set\\images\\val\r\n"},
+    "other capitals": {"data.yaml": "train: Images\\Train\r\nval: IMAGES\\val\r\n"},
+    "lists": {
+        "data.yaml": "train: train.txt\r\nval: lists\\Val.txt\r\n",
+        "train.txt": "D:\\work\\set\\images\\train\\a.jpg\r\n",
+        "lists/val.txt": ".\\Images\\val\\B.JPG\r\n",
+    },
+}
+
+
+@pytest.mark.parametrize("case", WINDOWS)
+def test_a_data_set_whose_paths_were_written_on_windows_is_found(tmp_path: Path, case: str) -> None:
+    for name in ("train/a", "val/b"):
+        picture(tmp_path / "images" / f"{name}.jpg")
+        text(tmp_path / "labels" / f"{name}.txt", "0 0.5 0.5 0.5 0.5\r\n")
+    for file, content in WINDOWS[case].items():
+        text(tmp_path / file, content + ("names: [cat]\r\n" if file == "data.yaml" else ""))
+    reading = yolo.read(tmp_path)
+    assert [(image.name, image.split, len(image.boxes)) for image in reading.images] == [
+        ("images/train/a.jpg", Split.TRAIN, 1),
+        ("images/val/b.jpg", Split.VALIDATION, 1),
+    ]
+    assert {remark.level for remark in reading.remarks} <= {"repaired"}
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="no name holds a backslash there")
+@pytest.mark.parametrize("described", [True, False])
+def test_a_zip_from_windows_that_was_unpacked_without_making_folders_is_read(tmp_path: Path, described: bool) -> None:
+    """As by some programs: all files lie side by side, with backslashes in their names."""
+    for name in ("train\\a", "val\\b"):
+        picture(tmp_path / f"images\\{name}.jpg")
+        text(tmp_path / f"labels\\{name}.txt", "0 0.5 0.5 0.5 0.5\n")
+    if described:
+        text(tmp_path / "data.yaml", "train: images\\train\nval: ../set/images/val\nnames: [cat]\n")
+    found = [(image.name, image.split, len(image.boxes)) for image in yolo.read(tmp_path).images]
+    assert found == [("images\\train\\a.jpg", Split.TRAIN, 1), ("images\\val\\b.jpg", Split.VALIDATION, 1)]

@@ -49,6 +49,11 @@ def to_posix(name: str) -> str:
     return "/".join(part for part in plain.split("/") if part not in ("", "."))
 
 
+def unpacked(file: Path) -> Path:
+    """The path that a file of a zip from Windows has where unpacking makes folders of the backslashes in its name."""
+    return Path(str(file).replace("\\", "/")) if "\\" in str(file) else file
+
+
 def _of_link(name: str) -> str:
     """The path in a link, as in Label Studio's COCO files (/data/local-files/?d=day%201/a.jpg), without its query.
 
@@ -149,11 +154,11 @@ class ImageLookup:
         return self._files
 
     def below(self, folder: Path) -> list[Path]:
-        """The image files below this folder, in the order of `files`. After the first call it takes no time."""
+        """The image files below this folder, `unpacked`, in the order of `files`; quick after the first call."""
         if self._below is None:
             self._below = {}
             for file in self.files:
-                for above in file.parents:
+                for above in unpacked(file).parents:
                     self._below.setdefault(above, []).append(file)
         return self._below.get(folder, [])
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES
-from workbench.core.folders.image_lookup import to_nfc
+from workbench.core.folders.image_lookup import to_nfc, unpacked
 from workbench.formats.parts.layout import files_below
 from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, folder_spellings, is_label_file
 
@@ -17,25 +18,27 @@ class LabelFiles:
 
     def __init__(self, path: Path, root: Path, others: tuple[Path, ...]) -> None:
         below = path if path.is_dir() else root
-        self.roots = (root, *others)
+        self.roots = tuple(map(unpacked, (root, *others)))
         self.files = {file for file in files_below(below, ".txt") if is_label_file(file)}
+        self._unpacked = {unpacked(file): file for file in self.files}
         self._folded: dict[str, list[Path]] = defaultdict(list)
-        for file in self.files:
+        for file in self._unpacked:
             self._folded[_folded(file)].append(file)
-        self._inside = below
+        self._inside = unpacked(below)
 
     def of(self, image: Path) -> Path | None:
         """images/a/b.jpg -> labels/a/b.txt (the last such folder), else b.txt beside it, else at the same path.
 
         Else the only one whose name differs just in capitals or the encoding of accents, if it is no other image's.
         """
+        image = unpacked(image)
         for file in self._places(image):
-            if file in self.files:
-                return file
+            if file in self._unpacked:
+                return self._unpacked[file]
         for file in self._places(image):
             like = self._folded.get(_folded(file), ())
             if len(like) == 1 and (like[0].stem == image.stem or not _has_image(image.parent, like[0].stem)):
-                return like[0]
+                return self._unpacked[like[0]]
         return None
 
     def _places(self, image: Path) -> Iterator[Path]:
@@ -57,7 +60,9 @@ def _folded(file: Path) -> str:
 
 
 def _has_image(folder: Path, stem: str) -> bool:
-    return any((folder / f"{stem}{suffix}").exists() for suffix in (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES)))
+    return any(
+        os.path.exists(folder / f"{stem}{suffix}") for suffix in (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))
+    )
 
 
 def _spellings() -> Iterator[str]:

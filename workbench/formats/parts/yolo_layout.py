@@ -7,6 +7,7 @@ data set's folder, never outside it, and what was done is reported.
 from __future__ import annotations
 
 import codecs
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside
-from workbench.core.folders.image_lookup import ImageLookup, is_portable, to_posix
+from workbench.core.folders.image_lookup import ImageLookup, is_portable, to_posix, unpacked
 from workbench.core.parsing import strict_text, strict_yaml
 from workbench.core.project import Split
 from workbench.errors import Refused, WorkbenchError
@@ -177,19 +178,36 @@ def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, re
 
 
 def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) -> Path | None:
-    """The folder or list a path means, inside `folder`: as given, without its first parts, or with val for valid."""
+    """The folder or list a path means, inside `folder`: as given, without its first parts, or with val for valid; else
+    in other capitals, which are the same to Windows.
+    """
     parts = [part for part in to_posix(text).split("/") if part != ".."][-_DEEPEST:]
-    for start in range(len(parts)):
-        for words in _alike(parts[start:]):
-            try:
-                target = resolve_inside(folder, "/".join(words))
-                if target.is_dir() or (target.is_file() and target.suffix.lower() in (".txt", ".names")):
-                    return target
-            except (WorkbenchError, OSError, ValueError):
-                continue
+    every = [words for start in range(len(parts)) for words in _alike(parts[start:])]
+    for words in itertools.chain(every, (other for words in every if (other := _as_spelt(folder, words)) != words)):
+        try:
+            target = resolve_inside(folder, "/".join(words))
+            is_list = target.suffix.lower() in (".txt", ".names") and target.is_file()
+            if is_list or target.is_dir() or (want_images is not None and want_images.below(target)):
+                return target
+        except (WorkbenchError, OSError, ValueError):
+            continue
     if to_posix(text) == "" and want_images is not None:
         return folder  # "train: ." or "./"
     return None
+
+
+def _as_spelt(folder: Path, words: list[str]) -> list[str]:
+    """The parts of a path as they are spelt on disk; as given from the first on of which there is not just one."""
+    found = list[str]()
+    for place, word in enumerate(words):
+        try:
+            alike = [name for name in os.listdir(folder.joinpath(*found)) if name.casefold() == word.casefold()]
+        except (OSError, ValueError):
+            alike = []
+        if word not in alike and len(alike) != 1:
+            return [*found, *words[place:]]
+        found.append(word if word in alike else alike[0])
+    return found
 
 
 def _alike(parts: list[str]) -> Iterator[list[str]]:
@@ -211,9 +229,10 @@ def _add_unsplit(folder: Path, lookup: ImageLookup, layout: YoloLayout, report: 
 def _add(
     target: Path, split: Split | None, folder: Path, lookup: ImageLookup, layout: YoloLayout, report: Report
 ) -> None:
-    if target.is_dir():
-        for file in lookup.below(target):
-            _claim(file, split, layout, report)
+    below = lookup.below(target)
+    for file in below:
+        _claim(file, split, layout, report)
+    if below or target.is_dir():
         return
     name = display_name(target, folder)
     for line, entry in enumerate(text_lines(target, name), start=1):
@@ -298,7 +317,9 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
 
 def from_folders(path: Path, root: Path, lookup: ImageLookup) -> YoloLayout:
     """Without a description: every image that has a label file, and the images beside those."""
-    return YoloLayout(names=names_below(path, root), images={f: split_of_folders(f, root) for f in lookup.files})
+    return YoloLayout(
+        names=names_below(path, root), images={f: split_of_folders(unpacked(f), root) for f in lookup.files}
+    )
 
 
 def names_below(path: Path, root: Path) -> tuple[str, ...] | None:
