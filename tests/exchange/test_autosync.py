@@ -6,6 +6,7 @@ import dataclasses
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as Picture
 
@@ -294,3 +295,20 @@ def test_the_command_line_keeps_them_up_to_date_after_each_command(
     assert main(["split", project, "--again"]) == 0
     assert "classes.txt" not in files(photographs)
     assert main(["autosync", project, "--format", "coco"]) != 0
+
+
+def test_label_files_where_nobody_may_look_are_left_for_later(document: Document, photographs: Path) -> None:
+    """As on a share that does not answer; the system refuses such a name in the same way."""
+    assert told(sync(document)) == (1, 0, [])
+    shut, (root,) = photographs / ("x" * 300), document.roots()
+    inside = Path(os.path.relpath(shut, document.folder)).as_posix()
+    with document.store.transaction() as connection:
+        connection.execute("UPDATE written SET file = ? WHERE image > 0", (f"{inside}/a.txt",))
+        connection.execute("UPDATE root SET path = ? WHERE id = ?", (inside, root))
+    with Document.open(document.folder, read_only=True) as moved:
+        assert autosync.foreign(moved.folder) == ()
+        synced = autosync.update_files(moved.folder, "yolo", moved.snapshot())
+        assert (told(synced), synced.failed, synced.gone) == ((0, 0, []), [], [])
+        unlabelled = dataclasses.replace(moved.snapshot().take([0]), offsets=np.array([0, 0]))
+        synced = autosync.update_files(moved.folder, "yolo", unlabelled)
+        assert (synced.failed, synced.gone) == ([shut / "a.txt"], [])

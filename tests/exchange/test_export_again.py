@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -362,3 +364,31 @@ def test_copies_of_an_export_below_the_photographs_are_no_new_photographs(tmp_pa
         assert file_changes.find_changes(document.folder, document.roots(), document.images()).new == {
             tmp_path / "photos": ("out/images/mine.png",)
         }
+
+
+def test_photographs_that_nobody_may_look_at_are_missing_from_an_export_and_stop_none(
+    document: Document, tmp_path: Path
+) -> None:
+    """As on a share that does not answer; the system refuses such a name in the same way."""
+    snapshot = document.snapshot()
+    away = tuple(tmp_path / ("x" * 300) / file.name for file in snapshot.files)
+    report = export_labels(dataclasses.replace(snapshot, files=away), "yolo", tmp_path / "out", copy_images=True)
+    assert (report.copied, report.boxes) == (0, len(snapshot.boxes))
+    missing = [remark for remark in report.remarks if remark.level == "refused" and "is missing" in remark.sentence]
+    assert len(missing) == len(snapshot.files)
+
+
+def test_a_photograph_that_can_not_be_read_is_named_and_nothing_is_written(
+    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said that its copy could not be written, and to choose another folder."""
+
+    def open_file(file: str | Path, mode: str) -> IO[Any]:
+        if Path(file).name == "c.jpg" and "out" not in Path(file).parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), file)
+        return open(file, mode)
+
+    monkeypatch.setattr(export_folder, "open", open_file, raising=False)
+    with pytest.raises(WorkbenchError, match=r"image file .*c\.jpg can't be read \(Permission denied\), so"):
+        out(document, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -28,7 +28,7 @@ def add_images(
     as_json: Json = False,
 ) -> None:
     """Add photographs that a project does not have yet. They stay where they are and are never changed."""
-    if missing := [path for path in images if not path.exists()]:
+    if missing := [path for path in images if not os.path.exists(path)]:
         raise WorkbenchError(f"There is no {missing[0]}. Nothing was added.")
     left_out = SkippedFiles()
     named, others = gather_images(images, left_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ def restore(
     if copy and text:
         raise Misused("--text and --copy name two things to go back to. Leave out one of them.")
     project = project.parent if project.name == FILE else project  # the file's path, accepted as in every other command
-    if not project.is_dir():
+    if not os.path.isdir(project):
         raise WorkbenchError(f"There is no folder {project}. Choose a project's.")
     made = [*backups.backups(project), *backups.replaced(project)]
     if show:

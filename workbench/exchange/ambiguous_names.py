@@ -41,7 +41,7 @@ class AmbiguousNames:
     """Tells which of a project's images a name in a file may mean."""
 
     def __init__(self, document: Document, reading: Reading) -> None:
-        self._is_folder = reading.source.is_dir()
+        self._is_folder = os.path.isdir(reading.source)
         source = reading.source if self._is_folder else reading.source.parent
         self._set = source.parent if source.name.lower() in LABEL_FOLDERS else source
         self._format = formats.load_all().get(reading.format)
@@ -100,7 +100,7 @@ class AmbiguousNames:
             return ""
         try:
             beside = resolve_inside(source.file.parent, name)
-            if beside == file.resolve() or not beside.is_file() or same_content(beside, file):
+            if beside == file.resolve() or not os.path.isfile(beside) or same_content(beside, file):
                 return ""
         except (OSError, ValueError, WorkbenchError):  # not a possible file name there
             return ""

@@ -2,8 +2,7 @@
 
 They lie where those programs look: in `labels/` for images below a folder `images/` (for VOC in `Annotations/` for
 `JPEGImages/`), else next to each image. A file that another program has changed is never overwritten: it is reported,
-and an import shows what is different. Label numbers are those of the data set's own list, if any (label_numbers.py).
-The images themselves are never touched.
+and an import shows what differs. Label numbers are those of the data set's own list, if any (label_numbers.py).
 """
 
 from __future__ import annotations
@@ -155,7 +154,7 @@ def foreign(project: Path) -> tuple[Path, ...]:
     with Store(project / FILE, read_only=True, check=False) as store:
         rows = store.rows(f"SELECT {_COLUMNS} FROM written")
     known = [_written(project, row) for row in rows]
-    return tuple(one.file for one in known if one.file.is_file() and not _is_as_left(one))
+    return tuple(one.file for one in known if os.path.isfile(one.file) and not _is_as_left(one))
 
 
 class SidecarFiles:
@@ -229,7 +228,7 @@ class _Update:
             if was is not None:
                 self.take_away(was, image.id)
             return
-        if not picture.parent.is_dir() or not (image.width and image.height):
+        if not os.path.isdir(picture.parent) or not (image.width and image.height):
             return  # its disk is not connected, or it can't be read
         content, snapshot, base = content_hash.of_image(self.snapshot, index, self.cannot), self.snapshot, 1
         if self.format == "yolo":
@@ -331,7 +330,7 @@ class _Update:
     def write(self, file: Path, content: bytes, text: bytes, came: bytes | None, image: int) -> None:
         """`came`: what the newest import read there. `image`: see SyncedFile."""
         try:
-            there = file.read_bytes() if file.exists() else None
+            there = file.read_bytes() if os.path.exists(file) else None
             was = self.known(file)
             known = was.hash if was is not None else None if came is None else _hash(came)
             may_write = there is None or _hash(there) == known
@@ -356,18 +355,19 @@ class _Update:
 
     def take_away(self, was: SyncedFile, image: int) -> None:
         """Remove a file, unless we did not write it or its image is no longer in the project."""
-        if was.file.exists():
+        try:
+            stamp(was.file)
             if not _is_as_left(was) or not was.ours or was.image != image:
                 self.done.foreign.append(was.file)
                 if not (was.ours and was.image == image):
                     self.done.gone.append(was.file)
                 return
-            try:
-                was.file.unlink()
-            except OSError:
+            was.file.unlink()
+            self.done.files += 1
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 self.done.failed.append(was.file)
                 return
-            self.done.files += 1
         self.done.gone.append(was.file)
 
 

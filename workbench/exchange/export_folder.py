@@ -56,7 +56,7 @@ def is_export(folder: Path) -> bool:
 def holds_something(folder: Path) -> bool:
     """Whether it holds anything but the unfinished files of a killed export. WorkbenchError if it can't be read."""
     try:
-        return folder.is_dir() and any(not _is_part(name) for name in os.listdir(folder))
+        return os.path.isdir(folder) and any(not _is_part(name) for name in os.listdir(folder))
     except OSError as error:
         raise WorkbenchError(f"The folder {folder} can't be read: {error.strerror or error}.", error) from error
 
@@ -73,7 +73,7 @@ def photographs_below(snapshot: Snapshot, folder: Path) -> bool:
     for file in snapshot.files:
         if file.parent not in parents:
             parents[file.parent] = is_below(file.parent)
-        if parents[file.parent] or (file.is_symlink() and is_below(file)):
+        if parents[file.parent] or (os.path.islink(file) and is_below(file)):
             return True
     return False
 
@@ -135,11 +135,11 @@ class ExportFolder:
             if self._found[place] is None:
                 found.append(ImageCopy(place, source, image))
                 continue
-            if target.is_dir():
+            if os.path.isdir(target):
                 foreign.append(place)
                 continue
             version = self._left(place)
-            is_same = target.exists() and (
+            is_same = os.path.exists(target) and (
                 target.samefile(source) or (version or size_and_hash(target)) == size_and_hash(source)
             )
             if is_same and version is not None:
@@ -158,7 +158,7 @@ class ExportFolder:
 
     def _source(self, file: Path, image: str, copies: bool) -> Path | None:
         """The file to copy from: the photograph or, if it is missing or not to be copied, our own last copy."""
-        if copies and file.is_file():
+        if copies and os.path.isfile(file):
             return file
         for path in self._copies.get(image, ()):
             version = self._left(path)
@@ -170,7 +170,7 @@ class ExportFolder:
         """The content of the file at `path` if it is ours and nobody has changed it since."""
         ours, file = self.known.get(path), self.folder / path
         with contextlib.suppress(OSError, WorkbenchError):
-            if ours is None or file.is_symlink() or file.stat().st_size not in {size for size, _ in ours}:
+            if ours is None or os.path.islink(file) or file.stat().st_size not in {size for size, _ in ours}:
                 return None
             resolve_inside(self.folder, path)
             version = size_and_hash(file)
@@ -180,7 +180,7 @@ class ExportFolder:
     @contextlib.contextmanager
     def part(self) -> Iterator[Path]:
         """A new hidden folder in this one to write into; always removed at the end. Errors name this folder."""
-        is_new = not self.folder.exists()
+        is_new = not os.path.exists(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in os.listdir(self.folder):
@@ -204,11 +204,13 @@ class ExportFolder:
     def copy(self, picture: ImageCopy, part: Path) -> None:
         """Copy an image file into `part`."""
         digest, size = hashlib.blake2b(digest_size=16), 0
-        with (
-            atomic_path(part / picture.place, sync=False) as temporary,
-            open(picture.source, "rb") as source,
-            open(temporary, "xb") as target,
-        ):
+        with contextlib.ExitStack() as stack:
+            try:
+                source = stack.enter_context(open(picture.source, "rb"))
+            except OSError as error:
+                raise _not_read(picture.source, error) from error
+            temporary = stack.enter_context(atomic_path(part / picture.place, sync=False))
+            target = stack.enter_context(open(temporary, "xb"))
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
@@ -228,7 +230,7 @@ class ExportFolder:
             for name in names:
                 if name not in self._new:
                     self._new[name] = {size_and_hash(part / name): set()}
-                if (self.folder / name).is_dir():
+                if os.path.isdir(self.folder / name):
                     raise WorkbenchError(f"{self.folder / name} is a folder. Choose a new folder, or move it away.")
             sync_all()
             self._tell_changed(report)
@@ -256,7 +258,7 @@ class ExportFolder:
         """Report the files about to be replaced that are not as we left them."""
         for name, ours in self._new.items():
             file = self.folder / name
-            if file.exists() and self._left(name) is None and size_and_hash(file) not in ours:
+            if os.path.exists(file) and self._left(name) is None and size_and_hash(file) not in ours:
                 what = "was changed since the last export" if name in self.known else "is of no export of this project"
                 report.say("warning", name, f"The file that was here {what}; it was replaced.")
 
@@ -369,3 +371,8 @@ def _same(name: str) -> str:
 
 def _not_written(folder: Path, error: OSError) -> WorkbenchError:
     return WorkbenchError(f"{folder} could not be written: {error.strerror or error}. Export again.", error)
+
+
+def _not_read(file: Path, error: OSError) -> WorkbenchError:
+    reason = f"The image file {file} can't be read ({error.strerror or error}), so nothing was exported."
+    return WorkbenchError(f"{reason} Check its permissions, or export without copying the images.", error)

@@ -133,6 +133,6 @@ def export_again(snapshot: Snapshot, exported: PastExport) -> tuple[ExportReport
 
 def _free(folder: Path) -> Path:
     number = 1
-    while (beside := folder.with_name(f"{folder.name} (numbers before {number})")).exists():
+    while os.path.exists(beside := folder.with_name(f"{folder.name} (numbers before {number})")):
         number += 1
     return beside

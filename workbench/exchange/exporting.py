@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +179,7 @@ def export_labels(
 
 def _check_folder(folder: Path, may_write: bool, may_copy: bool) -> None:
     """WorkbenchError if `folder` is a file, holds something that may not be replaced, or photographs below copies."""
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise WorkbenchError(f"{folder} is a file. Choose a folder to export into.")
     if not may_write:
         raise WorkbenchError(

@@ -251,7 +251,7 @@ class _Roots:
     """The folder a new image is stored relative to: one of the project's, the data set's, a given one, or its own."""
 
     def __init__(self, document: Document, reading: Reading, folders: Sequence[Path]) -> None:
-        source = reading.source if reading.source.is_dir() else reading.source.parent
+        source = reading.source if os.path.isdir(reading.source) else reading.source.parent
         self._folders = [*document.roots().values(), source, *folders]
 
     def of(self, file: Path) -> tuple[Path, str]:

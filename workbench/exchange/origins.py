@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 import zipfile
@@ -219,7 +220,7 @@ def _keep_files(
     left = spoken - Counter(one.source.file for one in imported)
     is_damaged = any(remark.level == "refused" for remark in reading.remarks)
     whole = [file for file, count in spoken.items() if not left[file] and not (is_damaged and count > 1)]
-    root = reading.source if reading.source.is_dir() else reading.source.parent
+    root = reading.source if os.path.isdir(reading.source) else reading.source.parent
     names, given, packed_size = dict[Path, str](), set[str](), 0
     with contextlib.suppress(WorkbenchError), atomic_path(archive) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:

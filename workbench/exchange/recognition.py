@@ -53,7 +53,7 @@ def plugin_hint() -> str:
 
 def what_is_there(path: Path) -> str:
     """A sentence about a path in which no labels of a known format were found."""
-    if path.is_file():
+    if os.path.isfile(path):
         if not path.stat().st_size:
             return f"{path} is empty."
         reason = f"{path}: no labels of a known format are in this file.{_of_another([path])}"

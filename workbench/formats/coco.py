@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import mmap
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -120,7 +121,7 @@ class _Reader(DataSetReader):
 
     def files(self) -> list[Path]:
         """The files to read: if a data set has several tasks, only the instances."""
-        if self.path.is_file():
+        if os.path.isfile(self.path):
             return [self.path]
         files = [file for file in files_below(self.path, self.suffix) if self.is_taken(file)]
         plain = [f for f in files if not f.name.startswith(_OTHER_TASKS)]
@@ -151,7 +152,8 @@ class _Reader(DataSetReader):
     def images(self, file: Path, coco: CocoFile) -> list[ReadImage]:
         for level, sentence, kind in coco.remarks:
             self.report.say(level, display_name(file, self.root), sentence, kind=kind)
-        split = split_of_name(Path(file.parent.name, file.name) if self.path.is_file() else file.relative_to(self.root))
+        inner = Path(file.parent.name, file.name) if os.path.isfile(self.path) else file.relative_to(self.root)
+        split = split_of_name(inner)
         near = _near(file)
         return [self.image(image, file, split, near) for image in coco.images]
 

@@ -12,6 +12,7 @@ images may have the same number. There is no list of labels.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ class Kitti:
 
     def sniff(self, path: Path) -> float:
         try:
-            files = [path] if path.is_file() else _label_files(path)[:20]
+            files = [path] if os.path.isfile(path) else _label_files(path)[:20]
             if any(seems(_is_kitti, file, unread=False) for file in files):
                 return 1.0
             return 0.5 if any(f.parent.name == _LABELS and f.stat().st_size == 0 for f in files) else 0.0
@@ -179,7 +180,7 @@ class _Reader(DataSetReader):
 
     def files(self) -> list[Path]:
         """The label files. Without a folder label_2: all text files of the folders in which one is KITTI's."""
-        if self.path.is_file():
+        if os.path.isfile(self.path):
             return [self.path]
         files = _label_files(self.path)
         own = [file for file in files if file.parent.name == _LABELS or seems(_is_kitti, file, unread=False)]
@@ -222,10 +223,10 @@ class _Reader(DataSetReader):
         folder = self.home / "ImageSets"
         splits: dict[str, Split | None] = {}
         files = [folder / f"{name}.txt" for name in (*_LISTS, "trainval")]
-        files = [file for file in files if file.is_file() and not leads_out(file, [self.home])]
+        files = [file for file in files if os.path.isfile(file) and not leads_out(file, [self.home])]
         for file in files:
             split, name = _LISTS.get(file.stem), display_name(file, self.home)
-            if split is None or (split is Split.TEST and (self.home / "testing").is_dir()):
+            if split is None or (split is Split.TEST and os.path.isdir(self.home / "testing")):
                 continue
             text = read_bytes(file, name).decode("utf-8-sig", "replace")
             for line, entry in enumerate(re.split(r"\r\n|\r|\n", text), start=1):

@@ -163,7 +163,7 @@ class _Reader(DataSetReader):
             return [] if any("\ufffd" in name for name in names) else names
 
         places = dict.fromkeys((self.path / _LABEL_FILE, self.root / _LABEL_FILE))
-        lists = [file for file in places if file.is_file() and file.stat().st_size <= _LABEL_FILE_LIMIT]
+        lists = [file for file in places if os.path.isfile(file) and file.stat().st_size <= _LABEL_FILE_LIMIT]
         return self.in_listed_order(used, [file for file in lists if not leads_out(file, [self.root])], listed)
 
 

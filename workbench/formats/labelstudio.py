@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import posixpath
 import re
 from collections.abc import Sequence
@@ -114,7 +115,7 @@ class _Reader(DataSetReader):
         self.tell_counts(one.counts for _, one in files)
         images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
-        configs = [file for file in dict.fromkeys(file.parent / _CONFIG for file, _ in files) if file.is_file()]
+        configs = [file for file in dict.fromkeys(file.parent / _CONFIG for file, _ in files) if os.path.isfile(file)]
         beside = [config for config in configs if not leads_out(config, [self.root])]
         labels = self.in_listed_order(used, beside, _config_labels)
         return self.report.reading("labelstudio", self.path, labels, images, self.lookup)

@@ -12,6 +12,7 @@ of the labels.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,8 +117,8 @@ class _Reader(DataSetReader):
     kind = f"CSV table with the columns {','.join(COLUMNS)}"
 
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        folder = path if path.is_dir() else path.parent
-        self.apart = _TABLE_FOLDERS if (folder.parent / _IMAGE_FOLDER).is_dir() else ()
+        folder = path if os.path.isdir(path) else path.parent
+        self.apart = _TABLE_FOLDERS if os.path.isdir(folder.parent / _IMAGE_FOLDER) else ()
         super().__init__(path, images, settings)
 
     def read(self) -> Reading:
@@ -130,7 +131,7 @@ class _Reader(DataSetReader):
             images += [self.image(image, file) for image in table.images.values()]
         images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
-        maps = [] if self.path.is_file() else files_below(self.root, ".pbtxt")
+        maps = [] if os.path.isfile(self.path) else files_below(self.root, ".pbtxt")
         labels = self.in_listed_order(used, maps, parse_label_map)
         return self.report.reading("tfcsv", self.path, labels, images, self.lookup)
 

@@ -7,6 +7,7 @@ evidence in all files and says what it found (reference/formats.md, section 1).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -47,7 +48,7 @@ class Voc:
 
     def sniff(self, path: Path) -> float:
         try:
-            files = [path] if path.is_file() else _annotation_files(path)[0]
+            files = [path] if os.path.isfile(path) else _annotation_files(path)[0]
             return max((_sniff_file(file) for file in files[:8] if file.suffix.lower() == ".xml"), default=0.0)
         except (OSError, Refused):
             return 0.0
@@ -139,7 +140,7 @@ class _Reader(DataSetReader):
     apart = ("annotations",)
 
     def read(self) -> Reading:
-        files, others = _annotation_files(self.path) if self.path.is_dir() else ([self.path], [])
+        files, others = _annotation_files(self.path) if os.path.isdir(self.path) else ([self.path], [])
         for file in others:
             sentence = "It lies neither in Annotations nor next to an image that has no file there; it was not read."
             self.report.say("read", self.shown(file), sentence, kind="other files, not read")
@@ -153,7 +154,7 @@ class _Reader(DataSetReader):
 
     def beside(self, files: Sequence[Path]) -> list[Path]:
         """All files that lists may name; for a single file, its neighbours."""
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             return [*files, *self.lookup.files]
         return files_below(self.path.parent, ".xml")
 
@@ -224,7 +225,7 @@ class _Reader(DataSetReader):
         relative = file.relative_to(self.root)
         folders = [part for part in relative.parts[:-1] if part.lower() != "annotations"]
         suffix = wanted.suffix if wanted.stem == file.stem else ""
-        if self.path.is_file() and suffix and (beside := self.lookup.beside(file.stem + suffix)):
+        if os.path.isfile(self.path) and suffix and (beside := self.lookup.beside(file.stem + suffix)):
             return beside
         own = self.placed(relative, suffix) or self.lookup.find(
             "/".join([*folders, file.stem + suffix]), near=(*folders, _IMAGE_FOLDER)
@@ -282,7 +283,7 @@ class _Splits:
                 self._add(folder / "ImageSets" / "Main" / f"{name}.txt", split, splits, stems, report)
 
     def _add(self, file: Path, split: Split, splits: dict[str, Split], stems: set[str], report: Report) -> None:
-        if not file.is_file():
+        if not os.path.isfile(file):
             return
         text = read_bytes(file, display_name(file, self.root)).decode("utf-8", "replace")
         for line, entry in enumerate(re.split(r"\r\n|\r|\n", text), start=1):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import posixpath
 from collections import Counter
 from collections.abc import Sequence
@@ -130,11 +131,11 @@ class _Reader(DataSetReader):
 
     def files(self) -> list[Path]:
         """The files to read, asset files first; including damaged ones with such a name: they must be reported."""
-        if self.path.is_file() and self.path.suffix.lower() == _PROJECT:  # with the asset files beside it
+        if os.path.isfile(self.path) and self.path.suffix.lower() == _PROJECT:  # with the asset files beside it
             beside = [file for file in files_below(self.root, ".json") if file.parent == self.root]
             return [*(file for file in beside if file.name.endswith(_ASSET)), self.path]
         own = self.own_files(lambda file: _is_vott(file) or file.name.endswith((_EXPORT, _ASSET)))
-        projects = files_below(self.path, _PROJECT) if self.path.is_dir() else []
+        projects = files_below(self.path, _PROJECT) if os.path.isdir(self.path) else []
         return sorted(own, key=lambda file: not file.name.endswith(_ASSET)) + projects
 
     def assets(self, files: Sequence[tuple[Path, VottFile]]) -> list[tuple[Path, VottAsset]]:

@@ -7,6 +7,7 @@ image, as seen by trainers that obey EXIF (reference/formats.md, sections 2, 3 a
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -62,7 +63,7 @@ class Yolo:
 
     def sniff(self, path: Path) -> float:
         try:
-            if path.is_file():
+            if os.path.isfile(path):
                 known = path.suffix.lower() in (".yaml", ".yml") and is_data_yaml(path)
                 return 1.0 if known or (path.suffix.lower() == ".data" and description_of(path)) else 0.0
             if description_of(path) is not None:
@@ -140,7 +141,7 @@ class _Reader:
         self.path = path
         self.report = Report(settings.skip_broken)
         self.description = description_of(path, unread=True)
-        if path.is_file() and self.description is None:
+        if os.path.isfile(path) and self.description is None:
             raise Refused(path, "give the data.yaml, the obj.data or the folder of the data set, not one of its files")
         folder = self.description.parent if self.description else path
         self.root = folder.parent if folder.name.lower() in LABEL_FOLDERS and not self.description else folder

@@ -130,6 +130,9 @@ def test_what_is_no_video_is_refused_and_a_folder_that_can_not_be_made_is_said(c
         list(video.extract(tmp_path / "a.mp4", tmp_path / "x"))
     with pytest.raises(Refused, match="does not exist"):
         video.frame_count(tmp_path / "b.mp4")
+    with pytest.raises(Refused, match=r"this video could not be read: .+"):  # as where nobody may look
+        video.frame_count(tmp_path / ("x" * 300) / "c.mp4")
+    assert video.is_video(tmp_path / ("x" * 300) / "c.mp4")
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkbenchError, match="can't be kept"):
         list(video.extract(clip, tmp_path / "file" / "frames"))

@@ -64,7 +64,7 @@ def silence_cv2() -> Iterator[None]:
 
 
 def is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+    return path.suffix.lower() in VIDEO_SUFFIXES and not os.path.isdir(path)
 
 
 def printable(name: str) -> str:
@@ -171,7 +171,7 @@ def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
         folder.mkdir(parents=True, exist_ok=True)
         for frame in frames(file, every):
             name = f"{stem}_{frame.index:06d}.jpg"
-            if not (folder / name).exists():
+            if not os.path.exists(folder / name):
                 _, data = cv2.imencode(
                     ".jpg", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
                 )
@@ -191,11 +191,15 @@ def open_video(file: Path) -> cv2.VideoCapture:
         os.fspath(file).encode("utf-8")  # cv2 crashes the process on a name that is not UTF-8
     except UnicodeEncodeError as error:
         raise Refused(printable(os.fspath(file)), "rename this video: its name is not UTF-8.") from error
-    if file.is_dir():
+    if os.path.isdir(file):
         raise Refused(file, "this is a folder. Name a video in it.")
-    if not file.is_file():
-        raise Refused(file, "this video does not exist.")
-    if file.stat().st_size == 0:
+    try:
+        size = file.stat().st_size
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Refused(file, "this video does not exist.") from error
+    except OSError as error:
+        raise Refused(file, f"this video could not be read: {error.strerror or error}.") from error
+    if size == 0:
         raise Refused(file, "this video is empty.")
     # FFmpeg only: another backend would take a name with %d in it for a series of pictures
     with silence_cv2():

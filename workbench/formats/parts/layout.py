@@ -61,7 +61,7 @@ def split_of_name(file: Path) -> Split | None:
 def sniff_files(path: Path, suffix: str, is_own: Callable[[Path], bool], most: int = 20) -> float:
     """1 if the file, or one of the first `most` with this suffix below the folder, is of the format, else 0."""
     try:
-        files = [path] if path.is_file() else files_below(path, suffix)[:most]
+        files = [path] if os.path.isfile(path) else files_below(path, suffix)[:most]
     except (OSError, Refused):
         return 0.0
     return 1.0 if any(seems(is_own, file, unread=False) for file in files) else 0.0

@@ -77,7 +77,7 @@ class OpenImagesReader(DataSetReader):
         entries = self.boxes(tables["boxes"])
         read = [self.image(id, one) for id, one in entries.items()]
         labels = self.labels(entries)
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             used = {image.file for image in read if image.file}
             read += self.empty(tables["labels"], used)
             read += self.others({image.file for image in read if image.file})
@@ -88,7 +88,7 @@ class OpenImagesReader(DataSetReader):
     def tables(self) -> dict[str, list[Path]]:
         """The tables by kind. Of several lists of names, the one of labels that have boxes."""
         found: dict[str, list[Path]] = {kind: [] for kind in ("boxes", "labels", "images", "names")}
-        beside = sorted(self.path.parent.glob("*.csv")) if self.path.is_file() else []
+        beside = sorted(self.path.parent.glob("*.csv")) if os.path.isfile(self.path) else []
         beside = [file for file in beside if file == self.path or not leads_out(file, [self.root])]
         for file in beside or files_below(self.path, ".csv"):
             name, is_open = file.name.lower(), os.access(file, os.R_OK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ class DataSetReader:
         """`images`: further folders that may hold the images."""
         self.path, self.settings = path, settings
         self.report = Report(settings.skip_broken)
-        folder = path if path.is_dir() else path.parent
+        folder = path if os.path.isdir(path) else path.parent
         self.root = folder.parent if folder.name.lower() in self.apart else folder
         self.lookup = ImageLookup([self.root, *images])
 
@@ -50,7 +51,7 @@ class DataSetReader:
 
         `is_own` also takes damaged files that are called like the format's own: they must be refused, not left out.
         """
-        if self.path.is_file():
+        if os.path.isfile(self.path):
             return [self.path]
         chosen = []
         for file in files_below(self.path, self.suffix):
@@ -128,7 +129,7 @@ class DataSetReader:
         For a single file no folder is scanned, as it may lie among a million others, unless no place has one.
         """
         places = tuple(places)
-        if self.path.is_file() and (there := next(filter(None, map(self.lookup.beside, places)), None)):
+        if os.path.isfile(self.path) and (there := next(filter(None, map(self.lookup.beside, places)), None)):
             return there
         matches = map(self.lookup.find, places)
         return next((match.file for match in matches if match.kind is MatchKind.EXACT), None)
@@ -161,7 +162,7 @@ class DataSetReader:
 
         Empty if a single file was given. `split_of` gives the split of an image; without it the folders' names do.
         """
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             return []
         used = {image.file for image in read if image.file}
         folders = {file.parent for file in used}

@@ -79,7 +79,7 @@ class Report:
         self, format: str, source: Path, labels: Sequence[str], images: Sequence[ReadImage], lookup: ImageLookup
     ) -> Reading:
         """The finished reading. Raises Refused if there was damage that is not to be skipped."""
-        links = links_leading_out(lookup.roots[0], lookup.roots) if source.is_dir() else lookup.leading_out
+        links = links_leading_out(lookup.roots[0], lookup.roots) if os.path.isdir(source) else lookup.leading_out
         for link in links:
             sentence = (
                 f"It is a link to {os.path.realpath(link)}, outside the data set's folder, so it was not followed. If"
@@ -115,6 +115,6 @@ def read_bytes(file: Path, display_name: str) -> bytes:
 
 def unreadable(file: Path, display_name: str, error: OSError) -> Refused:
     """Why a file could not be opened, and what to do; git-annex and DVC leave links to files not fetched yet."""
-    if file.is_symlink() and not file.exists():
+    if os.path.islink(file) and not os.path.exists(file):
         return Refused(display_name, "it is a link to a file that is not there; bring that back, or remove the link")
     return Refused(display_name, f"the file can't be read ({error.strerror or error}); check its permissions")

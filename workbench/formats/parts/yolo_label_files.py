@@ -17,7 +17,7 @@ class LabelFiles:
     """The label files of a data set, found by the image they belong to."""
 
     def __init__(self, path: Path, root: Path, others: tuple[Path, ...]) -> None:
-        below = path if path.is_dir() else root
+        below = path if os.path.isdir(path) else root
         self.roots = tuple(map(unpacked, (root, *others)))
         self.files = {file for file in files_below(below, ".txt") if is_label_file(file)}
         self._unpacked = {unpacked(file): file for file in self.files}

@@ -60,7 +60,7 @@ def description_of(path: Path, unread: bool = False) -> Path | None:
 
     `unread`: whether one that can't be opened is returned where there is no other.
     """
-    if path.is_file():
+    if os.path.isfile(path):
         return path if path.suffix.lower() in (".yaml", ".yml", ".data") else None
     found = _descriptions(path, unread=False)
     if unread and not found:
@@ -169,7 +169,7 @@ def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, re
     if node is None or not node.text or to_posix(node.text) == "":
         return folder
     inner = _resolve(folder, node.text) if is_portable(node.text) else None
-    if inner is None or not inner.is_dir():
+    if inner is None or not os.path.isdir(inner):
         report.say(
             "repaired", name, f"path '{node.text}' is not inside this folder; the file's folder was used.", node.line
         )
@@ -186,8 +186,8 @@ def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) ->
     for words in itertools.chain(every, (other for words in every if (other := _as_spelt(folder, words)) != words)):
         try:
             target = resolve_inside(folder, "/".join(words))
-            is_list = target.suffix.lower() in (".txt", ".names") and target.is_file()
-            if is_list or target.is_dir() or (want_images is not None and want_images.below(target)):
+            is_list = target.suffix.lower() in (".txt", ".names") and os.path.isfile(target)
+            if is_list or os.path.isdir(target) or (want_images is not None and want_images.below(target)):
                 return target
         except (WorkbenchError, OSError, ValueError):
             continue
@@ -220,9 +220,9 @@ def _alike(parts: list[str]) -> Iterator[list[str]]:
 def _add_unsplit(folder: Path, lookup: ImageLookup, layout: YoloLayout, report: Report) -> None:
     """Add images without a split from our own exports: data.yaml can't name them, so they are found by their folder."""
     name = SPLIT_NAMES[Split.NONE]
-    if (folder / "images" / name).is_dir():
+    if os.path.isdir(folder / "images" / name):
         _add(folder / "images" / name, None, folder, lookup, layout, report)
-    elif (folder / "labels" / name).is_dir():
+    elif os.path.isdir(folder / "labels" / name):
         _add_labels(f"images/{name}", None, folder, lookup, layout, report)
 
 
@@ -232,7 +232,7 @@ def _add(
     below = lookup.below(target)
     for file in below:
         _claim(file, split, layout, report)
-    if below or target.is_dir():
+    if below or os.path.isdir(target):
         return
     name = display_name(target, folder)
     for line, entry in enumerate(text_lines(target, name), start=1):
@@ -253,7 +253,7 @@ def _add_labels(
     """Add a split that came without its images: read its folder of labels, and look for the images everywhere."""
     words = ["labels" if part.lower() in IMAGE_FOLDERS else part for part in to_posix(text).split("/")]
     target = _resolve(folder, "/".join(words))
-    if target is None or not target.is_dir():
+    if target is None or not os.path.isdir(target):
         return False
     for file in files_below(target, ".txt"):
         if not is_label_file(file):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         names = (*NAME_FILES, ".names", ".yaml", ".yml")
         found = (file for file in folder.iterdir() if file.name.lower().endswith(names))
-        return sorted(file for file in found if file.is_file() and not file.is_symlink())  # links may lead anywhere
+        return sorted(one for one in found if os.path.isfile(one) and not os.path.islink(one))  # links lead anywhere
     except OSError:
         return []
 

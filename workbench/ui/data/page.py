@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -217,7 +218,7 @@ class DataPage(Page):
         gone: list[int] = []
         stayed: list[int] = []
         for id, file in zip(selected, files, strict=True):
-            (gone if file.exists() and QFile.moveToTrash(str(file)) else stayed).append(id)
+            (gone if os.path.exists(file) and QFile.moveToTrash(str(file)) else stayed).append(id)
         if gone and self.session.do(edits.RemoveImages(tuple(gone))) is not None:
             self.session.inform(
                 f"{formatting.count(len(gone), 'image')} and their files are gone from here;"

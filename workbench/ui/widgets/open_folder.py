@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
@@ -10,4 +11,4 @@ from PySide6.QtGui import QDesktopServices
 
 def open_folder(folder: Path) -> bool:
     """False if the folder doesn't exist or nothing can show it."""
-    return folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+    return os.path.isdir(folder) and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

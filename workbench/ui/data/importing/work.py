@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -93,7 +94,7 @@ def _recognise(source: Path, watcher: _Watcher) -> str:
         with reading_progress.report_steps(watcher.item_begun):
             return exchange.recognise(source)
     except WorkbenchError:
-        if not source.exists():
+        if not os.path.exists(source):
             raise
         return ""
 

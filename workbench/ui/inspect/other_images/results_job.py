@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def write_results(request: PredictionRequest) -> Iterator[JobProgress | Predicti
 
     def is_free(folder: Path) -> bool:
         """New, or the same work, interrupted."""
-        if not folder.exists():
+        if not os.path.exists(folder):
             return True
         try:
             job = prediction_job.read(prediction_job.folder_of(folder, Shard()))

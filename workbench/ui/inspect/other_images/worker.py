@@ -5,6 +5,7 @@ PyTorch is loaded here. One network and one source are open at a time.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ class DetectionWorker:
             frame = self._frames(source, path).frame(request.index)
             return f"frame {request.index + 1:,}", frame.image, frame.seconds
         name = source.names[request.index]
-        return name, images.read(path / name if path.is_dir() else path, window), 0.0
+        return name, images.read(path / name if os.path.isdir(path) else path, window), 0.0
 
     def _live(self, source: PictureSource) -> Webcam:
         from workbench.inference.pictures.webcam import Webcam
@@ -201,7 +202,7 @@ def _open_source(request: OpenRequest) -> PictureSource:
     if path is None:
         return PictureSource(request, f"Webcam {request.camera}", rate=1.0)
     title = printable(path.name) or str(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         names = tuple(scan_images(path))
         if not names:
             raise WorkbenchError(f"There is no image in {path}. Choose another folder.")
