@@ -1,19 +1,28 @@
-"""Faster R-CNN's loss in fixed shapes, as on a graphics card, is that of torchvision's lists, as on the processor."""
+"""Faster R-CNN's loss is that of torchvision's own networks, also without boxes and with regions to be ignored, and on
+a graphics card the same as on the processor.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import box_iou
 
 from tests.parity import torchvision_models as both
 from workbench.detectors.parts import losses
 from workbench.detectors.parts.detector import Detector, Targets
 
 PX = 128
-EVERYTHING = 1_000_000  # more than there is to draw
+TERMS = {
+    "proposal": "loss_objectness", "proposal box": "loss_rpn_box_reg",
+    "box": "loss_box_reg", "label": "loss_classifier",
+}  # fmt: skip
 
 
 def settled() -> Detector:
@@ -30,9 +39,7 @@ def settled() -> Detector:
     for norm in detector.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.eval()
-    for network in (net.rpn, net.roi_heads):
-        network.fg_bg_sampler.batch_size_per_image = EVERYTHING
-        network.fg_bg_sampler.positive_fraction = 0.5
+    both.draw_everything(detector)
     return detector
 
 
@@ -64,38 +71,87 @@ def detector() -> Detector:
     return settled()
 
 
+def in_a_crowd(places: Tensor, targets: Targets, image: int) -> Tensor:
+    """(N,) whether more than half of a place (N, 4) lies in an ignored box of the image."""
+    share = torch.zeros(len(places))
+    for box in targets.boxes[image, targets.ignore[image] & (targets.labels[image] >= 0)]:
+        common = (torch.minimum(places[:, 2:], box[2:]) - torch.maximum(places[:, :2], box[:2])).clamp(min=0).prod(1)
+        share = torch.maximum(share, common / (places[:, 2:] - places[:, :2]).prod(1))
+    return share > 0.5
+
+
+def torchvisions(net: Any, maps: list[Tensor], targets: Targets, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
+    """What torchvision's two networks say, except that no background is drawn from regions to be ignored."""
+    features = OrderedDict(zip(("0", "1", "2", "3", "pool"), maps, strict=True))
+    images = ImageList(torch.empty(2, 3, PX, PX), [(PX, PX)] * 2)
+    boxes = both.as_lists(dataclasses.replace(targets, labels=targets.labels.masked_fill(targets.ignore, -1)), 1)
+    plain = net.rpn.assign_targets_to_anchors
+
+    def without_crowds(anchors: list[Tensor], lists: list[dict[str, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
+        labels, matched = plain(anchors, lists)
+        for i, some in enumerate(labels):
+            some[(some == 0) & in_a_crowd(anchors[i], targets, i)] = -1
+        return labels, matched
+
+    with monkeypatch.context() as patch:
+        patch.setattr(net.rpn, "assign_targets_to_anchors", without_crowds)
+        proposals, terms = net.rpn(images, features, boxes)
+    for i, some in enumerate(proposals):
+        on_none = box_iou(some, boxes[i]["boxes"]).amax(1) < 0.5 if len(boxes[i]["boxes"]) else torch.ones(len(some))
+        proposals[i] = some[~(in_a_crowd(some, targets, i) & on_none.bool())]
+    return terms | net.roi_heads(features, proposals, images.image_sizes, boxes)[1]
+
+
+def gradients(terms: dict[str, Tensor], net: Any, maps: list[Tensor]) -> tuple[Tensor | None, ...]:
+    weights = [*net.rpn.parameters(), *net.roi_heads.parameters()]
+    return torch.autograd.grad(sum(terms.values(), torch.zeros(())), [*maps, *weights], allow_unused=True)
+
+
+@pytest.mark.parametrize("processor", ["cpu", "none"])
 @pytest.mark.parametrize("case", CASES)
-def test_if_everything_is_drawn_terms_and_gradients_are_the_same(
-    case: str, detector: Detector, monkeypatch: pytest.MonkeyPatch
+def test_if_everything_is_drawn_terms_and_gradients_are_torchvisions(
+    case: str, processor: str, detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    detector.weigh_labels(torch.tensor([1.0, 2.0, 0.5, 3.0, 1.0]))
-    targets, found = CASES[case](), []
+    """`processor` "none": as on a graphics card."""
+    targets, net = CASES[case](), detector.get_submodule("net")
+    any_net: Any = net
     with torch.no_grad():
-        raw = detector(both.pictures(PX))
-    for processor in ("cpu", "none"):
-        monkeypatch.setattr(losses, "PROCESSOR", processor)
-        leaves = tuple(level.clone().requires_grad_() for level in raw)
-        terms = detector.loss(leaves, targets)
-        weights = list(detector.get_submodule("net.roi_heads").parameters())
-        total = sum(terms.values(), torch.zeros(()))
-        gradients = torch.autograd.grad(total, [*leaves, *weights], allow_unused=True)
-        found.append((terms, gradients))
-    (terms, slopes), (fixed, fixed_slopes) = found
-    assert list(terms) == list(fixed)
-    for name, term in terms.items():
-        torch.testing.assert_close(fixed[name], term, rtol=1e-5, atol=1e-6)
+        normalised = detector.get_submodule("normalise")(both.pictures(PX))
+        maps = [level.detach() for level in any_net.backbone(normalised).values()]
+    leaves = [level.clone().requires_grad_() for level in maps]
+    expected = torchvisions(net, leaves, targets, monkeypatch)
+    slopes = gradients(expected, net, leaves)
+    monkeypatch.setattr(losses, "PROCESSOR", processor)
+    leaves = [level.clone().requires_grad_() for level in maps]
+    objectness, numbers = any_net.rpn.head(leaves)
+    terms = detector.loss((*leaves[:4], *objectness, *numbers), targets)
+    assert len(terms) == len(expected)
+    for name, value in terms.items():
+        torch.testing.assert_close(value, expected[TERMS[name]], rtol=1e-5, atol=1e-6)
     assert terms["label"] > 0
     assert bool(terms["box"] > 0) is ("boxes" in case or "crowds" in case)
-    for one, other in zip(fixed_slopes, slopes, strict=True):
+    for one, other in zip(gradients(terms, net, leaves), slopes, strict=True):
         assert one is not None
         assert other is not None
         largest = max(float(other.abs().max()), 1e-9)
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * largest)
 
 
-def test_it_draws_another_sample_in_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_to_be_ignored_changes_every_term(detector: Detector) -> None:
+    """Or the case "crowds" above would not show that it is left out."""
+    with torch.no_grad():
+        raw = detector(both.pictures(PX))
+        ignoring = detector.loss(raw, crowded())
+        without = dataclasses.replace(crowded(), labels=crowded().labels.masked_fill(crowded().ignore, -1))
+        negatives = detector.loss(raw, without)
+    for name in ("proposal", "label"):
+        assert abs(ignoring[name] - negatives[name]) > 1e-3 * negatives[name]
+
+
+@pytest.mark.parametrize("processor", ["cpu", "none"])
+def test_it_draws_another_sample_in_each_step(processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = both.build("faster-rcnn", PX, width=0.25, proposals=100).train()
-    monkeypatch.setattr(losses, "PROCESSOR", "none")
+    monkeypatch.setattr(losses, "PROCESSOR", processor)
     raw = fresh(both.pictures(PX))
     values = []
     for seed in (0, 0, 1):

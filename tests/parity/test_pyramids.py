@@ -54,6 +54,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[Detector, Any]:
         theirs = make(weights=None, weights_backbone=None, num_classes=both.LABELS + first, min_size=PX, max_size=PX)
     both.same_weights(ours, theirs)
     for model in (ours, theirs):
+        both.draw_everything(model)
         for module in model.train().modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
@@ -62,11 +63,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[Detector, Any]:
 
 def test_the_losses_and_gradients_are_torchvisions(pair: tuple[Detector, Any]) -> None:
     ours, theirs = pair
-    torch.manual_seed(1)
     expected = theirs([*both.pictures(PX)], both.as_lists(both.boxes(PX), CASES[ours.name][1]))
-    torch.manual_seed(1)  # Faster R-CNN draws at random,
-    for _ in both.pictures(PX):
-        torch.rand(1)  # torchvision's transform before it, a size for each image
     terms = ours.loss(ours(both.pictures(PX)), both.boxes(PX))
     assert len(terms) == len(expected)
     for name, value in terms.items():

@@ -13,6 +13,7 @@ from workbench import detectors
 from workbench.detectors.parts.detector import Detector, Targets
 
 LABELS = 5
+EVERYTHING = 1_000_000  # more than there is to draw
 
 
 def build(name: str, px: int, calm: float = 1.0, **settings: Any) -> Detector:
@@ -28,6 +29,14 @@ def build(name: str, px: int, calm: float = 1.0, **settings: Any) -> Detector:
 def same_weights(ours: Detector, theirs: nn.Module) -> None:
     """Copy ours; every name and shape must be theirs."""
     theirs.load_state_dict(ours.get_submodule("net").state_dict(), strict=True)
+
+
+def draw_everything(network: nn.Module) -> None:
+    """Make Faster R-CNN, ours or torchvision's, learn from all there is instead of a random sample."""
+    for module in network.modules():
+        if hasattr(module, "fg_bg_sampler"):
+            module.fg_bg_sampler.batch_size_per_image = EVERYTHING
+            module.fg_bg_sampler.positive_fraction = 0.5
 
 
 def pictures(px: int, count: int = 2) -> Tensor:

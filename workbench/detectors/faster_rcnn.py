@@ -2,10 +2,10 @@
 2015, arXiv 1506.01497). Anchors come from this paper (section 3.1.1); here for comparison with one-stage detectors.
 
 The network is torchvision's on ResNet-50 with a feature pyramid (Lin et al. 2017, arXiv 1612.03144), so its published
-weights fit. Matching, sampling and losses are torchvision's own code, with additions for a project's ignore regions; on
-a graphics card the same in fixed shapes, which no step waits for (fixed_samples.py). As there, and unlike the paper:
-RoIAlign (He et al. 2017, arXiv 1703.06870, without its later shift by half a cell) takes the place of RoI pooling,
-anchors that reach over the border are trained, and both networks learn at once.
+weights fit. Matching, sampling and losses are torchvision's, in shapes that do not depend on the data, so that no step
+waits for a graphics card (fixed_samples.py), and with additions for a project's ignore regions. As there, and unlike
+the paper: RoIAlign (He et al. 2017, arXiv 1703.06870, without its later shift by half a cell) takes the place of RoI
+pooling, anchors that reach over the border are trained, and both networks learn at once.
 
 When a run starts from weights with the published settings, batch norms are frozen as in torchvision. torchvision also
 freezes the backbone's first two blocks; here they are trained.
@@ -50,8 +50,6 @@ BETA = 1 / 9  # where smooth L1 turns from quadratic to linear, as in torchvisio
 
 UNKNOWN = "The negatives to learn from are drawn at random in every step: choose weights to see one draw."
 HIGH, LOW = 0.7, 0.3  # IoU above which an anchor is positive, and below which it is background
-
-Lists = list[dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -136,27 +134,22 @@ class FasterRcnn(Detector):
         objectness, boxes = self.net.rpn.head(maps)
         return (*maps[:MAPS], *objectness, *boxes)
 
-    def _proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> list[Tensor]:
-        """The first network's proposals: (P, 4) xyxy per image, P at most as many as the settings say."""
-        count, rpn = len(raw[0]), self.net.rpn
-        boxes = rpn.box_coder.decode(numbers.detach(), [self._anchors(raw)] * count).view(count, -1, 4)
-        per_level = [rows * columns * ANCHORS for rows, columns in foreign.grids_of(raw[MAPS : MAPS + LEVELS])]
-        found: list[Tensor] = rpn.filter_proposals(boxes, objectness, self._sizes(raw), per_level)[0]
-        return found
-
     def _sizes(self, raw: Raw) -> list[tuple[int, int]]:
         rows, columns = raw[0].shape[-2:]
         return [(rows * FINEST, columns * FINEST)] * len(raw[0])
 
-    def _second(self, raw: Raw, proposals: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """The second network's outputs for all proposals: label scores (n, 1 + C) and boxes (n, 4 (1 + C)), float32.
+    def _pooled(self, raw: Raw, proposals: Tensor) -> Tensor:
+        """The features (B P, 256, 7, 7) of proposals (B, P, 4), float32.
 
         torchvision computes boxes in the dtype that it is given, and bf16 resolves only every fourth pixel beyond 512.
         """
-        heads = self.net.roi_heads
         maps = OrderedDict(zip(("0", "1", "2", "3"), (level.float() for level in raw[:MAPS]), strict=True))
-        features = heads.box_head(heads.box_roi_pool(maps, proposals, self._sizes(raw)))
-        scores, boxes = heads.box_predictor(features)
+        pooled: Tensor = self.net.roi_heads.box_roi_pool(maps, list(proposals), self._sizes(raw))
+        return pooled
+
+    def _second(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """The second network's outputs for all proposals: label scores (n, 1 + C) and boxes (n, 4 (1 + C)), float32."""
+        scores, boxes = self.net.roi_heads.box_predictor(self.net.roi_heads.box_head(pooled))
         return scores.float(), boxes.float()
 
     def _first(self, raw: Raw) -> tuple[Tensor, Tensor]:
@@ -168,7 +161,7 @@ class FasterRcnn(Detector):
     def candidates(self, raw: Raw) -> Candidates:
         """Each proposal has a separate box per label. Images with fewer proposals get rows with scores of 0."""
         proposals, there = self._best_proposals(raw, *self._first(raw))
-        scores, numbers = self._second(raw, list(proposals))
+        scores, numbers = self._second(self._pooled(raw, proposals))
         count, most = proposals.shape[:2]
         boxes = self.net.roi_heads.box_coder.decode(numbers, list(proposals)).view(count, most, -1, 4)
         scores = scores.softmax(-1).view(count, most, -1) * there[..., None]
@@ -177,7 +170,7 @@ class FasterRcnn(Detector):
     def _best_proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """The proposals (B, P, 4), and which are real (B, P). P is fixed, as exported files need.
 
-        The same as _proposals(), but what NMS removes is moved to the end instead of being cut off.
+        As torchvision's filter_proposals(), but what NMS removes is moved to the end instead of being cut off.
         """
         count, rpn, (height, width) = len(raw[0]), self.net.rpn, self._sizes(raw)[0]
         boxes = rpn.box_coder.decode(numbers, [self._anchors(raw)] * count).view(count, -1, 4)
@@ -228,9 +221,8 @@ class FasterRcnn(Detector):
 
     def _drawn(self, roles: Roles) -> Roles:
         """The roles of a random sample: at most 256 per image, at most half of them positive."""
-        labels = torch.where(roles.ignored, -1, roles.positive.long())
-        positive, negative = self.net.rpn.fg_bg_sampler(list(labels))
-        return Roles(torch.stack(positive).bool(), roles.ignored, torch.stack(negative).bool())
+        positive, negative = fixed_samples.draw(roles.positive, roles.negative, *_quota(self.net.rpn))
+        return Roles(positive, roles.ignored, negative)
 
     def _why(self, targets: Targets, matches: Tensor, anchors: Tensor, image: int, box: int) -> str:
         """Why a box to be found has no positive."""
@@ -253,111 +245,52 @@ class FasterRcnn(Detector):
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Means over the anchors and proposals that were drawn."""
+        count = len(raw[0])
         objectness, numbers = self._first(raw)
-        if raw[0].device.type != losses.PROCESSOR:
-            return self._fixed_loss(raw, objectness.view(len(raw[0]), -1), numbers.view(len(raw[0]), -1, 4), targets)
-        real = matching.real(targets)
-        lists = [
-            {"boxes": boxes[there].float(), "labels": labels[there] + 1}
-            for boxes, labels, there in zip(targets.boxes, targets.labels, real, strict=True)
-        ]
-        proposals = self._proposals(raw, objectness, numbers)
+        objectness, numbers = objectness.view(count, -1), numbers.view(count, -1, 4)
         return {
             **self._first_loss(raw, objectness, numbers, targets),
-            **self._second_loss(raw, proposals, lists, targets),
+            **self._second_loss(raw, *self._proposals(raw, objectness.detach(), numbers.detach()), targets),
         }
 
     def _first_loss(self, raw: Raw, objectness: Tensor, numbers: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """Like torchvision's rpn.compute_loss, but with the drawn sample exposed."""
+        """objectness: (B, N), numbers: (B, N, 4)."""
         anchors = self._anchors(raw)
         matches = self._match(targets, anchors)
         roles = self._drawn(anchor_matching.roles(targets, matches, anchors))
-        positive, counted = roles.positive.flatten(), roles.counted.flatten()
-        if not counted.any():
-            return {"proposal": objectness.sum() * 0, "proposal box": numbers.sum() * 0}
-        rows, _ = padded(targets)
-        truth = rows.gather(1, matches.clamp(min=0)[..., None].expand(-1, -1, 4))
-        truth = torch.where(roles.positive[..., None], truth, anchors)
-        wanted = torch.cat(self.net.rpn.box_coder.encode(list(truth), [anchors] * len(truth)))
-        box = functional.smooth_l1_loss(numbers[positive], wanted[positive], beta=BETA, reduction="sum")
-        proposal = functional.binary_cross_entropy_with_logits(objectness.flatten()[counted], positive[counted].float())
-        return {"proposal": proposal, "proposal box": box / counted.sum()}
-
-    def _second_loss(
-        self, raw: Raw, proposals: list[Tensor], lists: Lists, targets: Targets
-    ) -> dict[str, Tensor]:  # fmt: skip
-        kept = [self._outside(some, targets, i) for i, some in enumerate(proposals)]
-        chosen, _, labels, wanted = self.net.roi_heads.select_training_samples(kept, lists)
-        if not any(len(some) for some in chosen):
-            nothing = torch.stack([level.float().sum() for level in raw[:MAPS]]).sum() * 0
-            return {"box": nothing, "label": nothing}
-        scores, numbers = self._second(raw, chosen)
-        label, there = torch.cat(labels), torch.cat(labels) > 0
-        weight = torch.where(there, self.label_weights[(label - 1).clamp(min=0)], 1.0)
-        own = numbers.view(len(label), -1, 4).gather(1, label[:, None, None].expand(-1, 1, 4))[:, 0]
-        box = functional.smooth_l1_loss(own, torch.cat(wanted), beta=BETA, reduction="none").sum(-1)
+        learnt = make_prior_targets(targets, matches, anchors, self.label_weights)
+        wanted = encode(learnt.boxes, anchors, FIRST_WEIGHTS)
+        box = functional.smooth_l1_loss(numbers, wanted, beta=BETA, reduction="none").sum(-1)
+        proposal = functional.binary_cross_entropy_with_logits(objectness, roles.positive.float(), reduction="none")
+        number = roles.counted.sum().clamp(min=1)
         return {
-            "box": torch.where(there, box * weight, 0.0).sum() / len(label),
-            "label": (functional.cross_entropy(scores, label, reduction="none") * weight).mean(),
+            "proposal": torch.where(roles.counted, proposal, 0.0).sum() / number,
+            "proposal box": torch.where(roles.positive, box, 0.0).sum() / number,
         }
 
-    def _outside(self, proposals: Tensor, targets: Targets, image: int) -> Tensor:
-        """The proposals without those that lie in an ignore region and on no box."""
-        some = Targets(*(getattr(targets, name)[image : image + 1] for name in ("boxes", "labels", "ignore")))
-        iou, share = matching.best_overlap(proposals[None], some)
-        return proposals[((share <= matching.CROWD_SHARE) | (iou >= SAME))[0]]
-
-    # --- the same in fixed shapes ---
-
-    def _fixed_loss(self, raw: Raw, objectness: Tensor, numbers: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """objectness: (B, N), numbers: (B, N, 4)."""
-        return {
-            **self._fixed_first_loss(raw, objectness, numbers, targets),
-            **self._fixed_second_loss(raw, *self._fixed_proposals(raw, objectness, numbers), targets),
-        }
-
-    def _fixed_first_loss(self, raw: Raw, objectness: Tensor, numbers: Tensor, targets: Targets) -> dict[str, Tensor]:
-        anchors = self._anchors(raw)
-        matches = self._match(targets, anchors)
-        roles = anchor_matching.roles(targets, matches, anchors)
-        rows, positive, negative = fixed_samples.draw(roles.positive, roles.negative, *_quota(self.net.rpn))
-        counted = positive | negative
-        learnt = make_prior_targets(targets, matches.gather(1, rows), anchors[rows], self.label_weights)
-        wanted = encode(learnt.boxes, anchors[rows], FIRST_WEIGHTS)
-        box = functional.smooth_l1_loss(_rows(numbers, rows), wanted, beta=BETA, reduction="none").sum(-1)
-        proposal = functional.binary_cross_entropy_with_logits(
-            objectness.gather(1, rows), positive.float(), reduction="none"
-        )
-        number = counted.sum().clamp(min=1)
-        return {
-            "proposal": torch.where(counted, proposal, 0.0).sum() / number,
-            "proposal box": torch.where(positive, box, 0.0).sum() / number,
-        }
-
-    def _fixed_proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """_proposals() as (B, P, 4), and which are real (B, P)."""
+    def _proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """The first network's proposals to learn from, (B, P, 4) xyxy, and which are real (B, P)."""
         rpn, (height, width) = self.net.rpn, self._sizes(raw)[0]
-        x0, y0, x1, y1 = decode(numbers.detach(), self._anchors(raw), FIRST_WEIGHTS).unbind(-1)
+        x0, y0, x1, y1 = decode(numbers, self._anchors(raw), FIRST_WEIGHTS).unbind(-1)
         across, down = (x0.clamp(0, width), x1.clamp(0, width)), (y0.clamp(0, height), y1.clamp(0, height))
         boxes = torch.stack([across[0], down[0], across[1], down[1]], dim=-1)
         per_level = [rows * columns * ANCHORS for rows, columns in foreign.grids_of(raw[MAPS : MAPS + LEVELS])]
         most = min(rpn.pre_nms_top_n(), max(per_level))
         found: list[tuple[Tensor, Tensor]] = []
-        levels = (torch.split(one, per_level, dim=1) for one in (objectness.detach(), boxes))
+        levels = (torch.split(one, per_level, dim=1) for one in (objectness, boxes))
         for values, places in zip(*levels, strict=True):
             value, rows = values.topk(min(most, values.shape[1]), dim=1)
             room = most - rows.shape[1]
             found.append((functional.pad(_rows(places, rows), (0, 0, 0, room)), functional.pad(value, (0, room))))
         boxes, scores = (torch.stack(parts, dim=1) for parts in zip(*found, strict=True))  # (B, L, n, 4), (B, L, n)
         there = (boxes[..., 2:] - boxes[..., :2] >= rpn.min_size).all(-1)  # no padding, which has no area
-        left = fixed_samples.suppress(boxes.flatten(0, 1), there.flatten(0, 1), rpn.nms_thresh).view_as(there)
+        nms = fixed_samples.exact_nms if _on_processor(raw) else fixed_samples.nms_in_rounds
+        left = nms(boxes.flatten(0, 1), there.flatten(0, 1), rpn.nms_thresh).view_as(there)
         scores = torch.where(left, scores.sigmoid(), -1.0).flatten(1)
         scores, rows = scores.topk(min(rpn.post_nms_top_n(), scores.shape[1]), dim=1)
         return _rows(boxes.flatten(1, 2), rows), scores >= 0
 
-    def _fixed_second_loss(
-        self, raw: Raw, proposals: Tensor, there: Tensor, targets: Targets
-    ) -> dict[str, Tensor]:  # fmt: skip
+    def _second_loss(self, raw: Raw, proposals: Tensor, there: Tensor, targets: Targets) -> dict[str, Tensor]:
         heads, (truth, _) = self.net.roi_heads, padded(targets)
         iou, share = matching.best_overlap(proposals, targets)
         there = there & ((share <= matching.CROWD_SHARE) | (iou >= SAME))
@@ -367,14 +300,19 @@ class FasterRcnn(Detector):
         places = torch.where(there[..., None], places, unit)
         rule = partial(anchor_matching.match, high=SAME, low=SAME, keep_best=False)
         matches = anchor_matching.matches(truth, real, places, rule)
-        rows, positive, negative = fixed_samples.draw(there & (matches >= 0), there & (matches < 0), *_quota(heads))
+        count, share_positive = _quota(heads)
+        drawn = fixed_samples.draw(there & (matches >= 0), there & (matches < 0), count, share_positive)
+        rows, positive, negative = fixed_samples.gathered(*drawn, count)
         chosen, counted = _rows(places, rows), positive | negative
         learnt = make_prior_targets(
             targets, torch.where(positive, matches.gather(1, rows), -1), chosen, self.label_weights
         )
         label = torch.where(positive, learnt.labels + 1, 0)
-        maps = [level.float() for level in raw[:MAPS]]
-        scores, numbers = heads.box_predictor(heads.box_head(fixed_samples.pool(maps, chosen, FINEST, POOLED)))
+        if _on_processor(raw):
+            pooled = self._pooled(raw, chosen)
+        else:
+            pooled = fixed_samples.pool([level.float() for level in raw[:MAPS]], chosen, FINEST, POOLED)
+        scores, numbers = self._second(pooled)
         own = numbers.view(*label.shape, -1, 4).gather(2, label[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]
         wanted = encode(learnt.boxes, chosen, heads.box_coder.weights)
         box = functional.smooth_l1_loss(own, wanted, beta=BETA, reduction="none").sum(-1) * learnt.weight
@@ -384,6 +322,11 @@ class FasterRcnn(Detector):
             "box": torch.where(positive, box, 0.0).sum() / number,
             "label": torch.where(counted, named, 0.0).sum() / number,
         }
+
+
+def _on_processor(raw: Raw) -> bool:
+    """Whether torchvision's own NMS and pooling, which work on lists, are the faster way and nothing waits for them."""
+    return raw[0].device.type == losses.PROCESSOR
 
 
 def _quota(network: Any) -> tuple[int, float]:

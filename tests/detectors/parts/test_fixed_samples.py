@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 from torchvision.ops import MultiScaleRoIAlign, nms
 
 from workbench.detectors.parts import fixed_samples
+
+Nms = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def boxes_around(centres: Tensor, spread: float, generator: torch.Generator) -> Tensor:
@@ -21,7 +24,8 @@ def boxes_around(centres: Tensor, spread: float, generator: torch.Generator) -> 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("kind", ["few objects", "every cell"])
-def test_nms_leaves_what_torchvisions_leaves(kind: str, seed: int) -> None:
+@pytest.mark.parametrize("way", [fixed_samples.exact_nms, fixed_samples.nms_in_rounds])
+def test_nms_leaves_what_torchvisions_leaves(way: Nms, kind: str, seed: int) -> None:
     """A trained network's proposals crowd around its objects; an untrained one's are its anchors, in any order."""
     generator = torch.Generator().manual_seed(seed)
     if kind == "few objects":
@@ -32,7 +36,7 @@ def test_nms_leaves_what_torchvisions_leaves(kind: str, seed: int) -> None:
         boxes = boxes_around(cells.expand(2, -1, -1), 0.5, generator)
     boxes = torch.stack([one[torch.randperm(boxes.shape[1], generator=generator)] for one in boxes])
     there = torch.rand(boxes.shape[:2], generator=generator) < 0.9
-    left = fixed_samples.suppress(boxes, there, 0.7)
+    left = way(boxes, there, 0.7)
     order = torch.arange(boxes.shape[1], 0, -1).float()
     for one, real, kept in zip(boxes, there, left, strict=True):
         assert torch.equal(kept.nonzero()[:, 0], real.nonzero()[:, 0][nms(one[real], order[real], 0.7)])
@@ -41,7 +45,7 @@ def test_nms_leaves_what_torchvisions_leaves(kind: str, seed: int) -> None:
 def test_behind_a_chain_that_is_too_long_no_two_boxes_overlap() -> None:
     low = torch.arange(200.0)[:, None] * torch.tensor([1.0, 0.0])  # each overlaps only the next one by .7
     boxes = torch.cat([low, low + torch.tensor([6.0, 6.0])], dim=1)[None]
-    left = fixed_samples.suppress(boxes, torch.ones(1, 200, dtype=torch.bool), 0.7)[0]
+    left = fixed_samples.nms_in_rounds(boxes, torch.ones(1, 200, dtype=torch.bool), 0.7)[0]
     exact = nms(boxes[0], torch.arange(200, 0, -1).float(), 0.7)
     assert left.nonzero()[:, 0].tolist() == [one for one in exact.tolist() if one < fixed_samples.ROUNDS]
 
@@ -53,7 +57,8 @@ def test_behind_a_chain_that_is_too_long_no_two_boxes_overlap() -> None:
 def test_as_many_are_drawn_as_by_torchvision(positives: int, negatives: int, expected: tuple[int, int]) -> None:
     role = torch.zeros(2, 100, dtype=torch.int64)
     role[:, :positives], role[:, positives : positives + negatives] = 1, 2
-    rows, positive, negative = fixed_samples.draw(role == 1, role == 2, 16, 0.25)
+    masks = fixed_samples.draw(role == 1, role == 2, 16, 0.25)
+    rows, positive, negative = fixed_samples.gathered(*masks, 16)
     assert rows.shape == positive.shape == negative.shape == (2, 16)
     drawn = role.gather(1, rows)
     for image in range(2):
@@ -67,15 +72,14 @@ def test_as_many_are_drawn_as_by_torchvision(positives: int, negatives: int, exp
 def test_each_is_drawn_as_often_as_any_other() -> None:
     torch.manual_seed(0)
     positive = torch.arange(20).expand(2000, -1) < 8
-    rows, few, many = fixed_samples.draw(positive, ~positive, 8, 0.25)
-    of = [torch.bincount(rows[mask], minlength=20).float() / 2000 for mask in (few, many)]
+    of = [mask.float().mean(0) for mask in fixed_samples.draw(positive, ~positive, 8, 0.25)]
     torch.testing.assert_close(of[0], torch.where(positive[0], 2 / 8, 0.0), atol=0.05, rtol=0)
     torch.testing.assert_close(of[1], torch.where(positive[0], 0.0, 6 / 12), atol=0.05, rtol=0)
 
 
 def test_an_image_with_fewer_boxes_than_are_to_be_drawn_gives_all() -> None:
     positive = torch.tensor([[True, False, False]])
-    rows, few, many = fixed_samples.draw(positive, ~positive, 16, 0.5)
+    rows, few, many = fixed_samples.gathered(*fixed_samples.draw(positive, ~positive, 16, 0.5), 16)
     assert (sorted(rows[0].tolist()), int(few.sum()), int(many.sum())) == ([0, 1, 2], 1, 2)
 
 

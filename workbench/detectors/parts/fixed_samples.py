@@ -12,19 +12,31 @@ from collections.abc import Sequence
 import torch
 import torchvision  # noqa: F401  (whole before its parts: tests/test_import_order.py)
 from torch import Tensor
-from torchvision.ops import roi_align
+from torchvision.ops import nms, roi_align
 
 from workbench.detectors.parts import matching
 
-BLOCK, ROUNDS = 256, 31  # of suppress()
+BLOCK, ROUNDS = 256, 31  # of nms_in_rounds()
 FINEST_LEVEL, CANONICAL_LEVEL, CANONICAL_PX = 2, 4, 224.0  # which map a box belongs to: Lin et al. 2017, equation 1
 EPS = 1e-6  # torchvision's, added to the level before rounding down
 AWAY = -1e4  # of a box that roi_align takes for outside of its map, so that it reads nothing and gives zeros
 SAMPLING = 2  # points per axis of a pooled cell, as torchvision's Faster R-CNN has it
 
 
-def suppress(boxes: Tensor, there: Tensor, most_iou: float) -> Tensor:
-    """(B, N) bool: which boxes (B, N, 4), best first, are left by NMS of those that are `there`.
+def exact_nms(boxes: Tensor, there: Tensor, most_iou: float) -> Tensor:
+    """(B, N) bool: which boxes (B, N, 4), best first, are left by NMS of those that are `there`. Waits for the device,
+    once per row.
+    """
+    order = torch.arange(boxes.shape[1], 0, -1, dtype=boxes.dtype, device=boxes.device)
+    left = torch.zeros_like(there)
+    for row, some, real in zip(left, boxes, there, strict=True):
+        rows = real.nonzero()[:, 0]
+        row[rows[nms(some[rows], order[rows], most_iou)]] = True
+    return left
+
+
+def nms_in_rounds(boxes: Tensor, there: Tensor, most_iou: float) -> Tensor:
+    """The same without waiting, and slower on a processor.
 
     Greedy NMS, one BLOCK of boxes after the other; within a block as the limit of repeating "no better box that is left
     overlaps it by more". ROUNDS times are enough for chains of as many boxes, each of which would suppress the next.
@@ -43,11 +55,11 @@ def suppress(boxes: Tensor, there: Tensor, most_iou: float) -> Tensor:
     return torch.cat(left, dim=2)[:, 0] > 0
 
 
-def draw(positive: Tensor, negative: Tensor, count: int, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """`count` random rows of each image: at most `share` of them positive, as many negative ones as are then missing.
+def draw(positive: Tensor, negative: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
+    """Which are drawn at random of each image: at most `share` of `count` positive, as many negative ones as are then
+    missing.
 
-    positive, negative: (B, N) bool. Returns rows (B, n), n at most `count`, and which of these were drawn as positive
-    and which as negative, (B, n) bool each; rows that are neither only fill up.
+    positive, negative: (B, N) bool, and so are those drawn.
     """
     few, whole = min(int(count * share), positive.shape[1]), min(count, positive.shape[1])
     order = torch.rand(positive.shape, device=positive.device)
@@ -55,12 +67,17 @@ def draw(positive: Tensor, negative: Tensor, count: int, share: float) -> tuple[
     then = torch.where(negative, order, -1.0).topk(whole, dim=1)
     drawn = first.values >= 0
     place = torch.arange(whole, device=positive.device)
-    wanted = (then.values >= 0) & (place < count - drawn.sum(1, keepdim=True))
-    rows = torch.cat([first.indices, then.indices], dim=1)
-    role = torch.cat([drawn.int(), wanted.int() * 2], dim=1)
-    kept = (role > 0).float().topk(whole, dim=1).indices
-    role = role.gather(1, kept)
-    return rows.gather(1, kept), role == 1, role == 2
+    missing = (then.values >= 0) & (place < count - drawn.sum(1, keepdim=True))
+    nothing = torch.zeros_like(positive)
+    return nothing.scatter(1, first.indices, drawn), nothing.scatter(1, then.indices, missing)
+
+
+def gathered(positive: Tensor, negative: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows (B, n) of the (B, N) that were drawn, n at most `count`, and which of these are positive and which
+    negative, (B, n) bool each; rows that are neither only fill up.
+    """
+    rows = (positive | negative).float().topk(min(count, positive.shape[1]), dim=1).indices
+    return rows, positive.gather(1, rows), negative.gather(1, rows)
 
 
 def pool(maps: Sequence[Tensor], boxes: Tensor, finest_px: int, size: tuple[int, int]) -> Tensor:
