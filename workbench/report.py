@@ -13,7 +13,8 @@ from workbench import health
 from workbench.console import progress_bar, say
 from workbench.core import formatting
 from workbench.core.evaluation.confidence import Tally, tally
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 from workbench.core.evaluation.run_comparison import OVERLAP
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluating.operating_point import OperatingPoint

@@ -28,8 +28,8 @@ from workbench import anchors
 from workbench.core.boxes import iou
 from workbench.core.detections import Candidates
 from workbench.core.evaluation import label_errors
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
 from workbench.core.evaluation.label_errors import REASONS
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth
 from workbench.core.project import Snapshot, Split
 from workbench.inference.evaluating import scoring
 from workbench.inference.evaluating.evaluate import evaluate_run

@@ -9,7 +9,8 @@ from tests.benchmarks.test_sliders_speed import best_of, coco
 from tests.core.generated import split_scene
 from workbench.core import metrics
 from workbench.core.evaluation.confidence import tally
-from workbench.core.evaluation.matching import DetectionSet, match
+from workbench.core.evaluation.evaluation_data import DetectionSet
+from workbench.core.evaluation.matching import match
 
 IMAGES, LABELS = 100, 10
 

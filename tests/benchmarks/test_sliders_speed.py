@@ -20,7 +20,9 @@ from tests.benchmarks.own import FULL
 from tests.core.generated import split_scene
 from workbench.core import metrics, nms
 from workbench.core.detections import Candidates
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.average_precision import average_precision
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 from workbench.core.evaluation.sliders import Sliders
 
 LABELS = 80
@@ -181,11 +183,11 @@ def test_d1_d2_d3_matching_ap_and_a_score_move_against_pycocotools(
 ) -> None:
     truth, found, evaluation = scored
     theirs = timed(evaluation)
-    ours = best_of(7, lambda: metrics.average_precision(match(truth, found, metrics.THRESHOLDS.tolist())))
+    ours = best_of(7, lambda: average_precision(match(truth, found, metrics.THRESHOLDS.tolist())))
     matching = match(truth, found, metrics.THRESHOLDS.tolist())
-    ap = metrics.average_precision(matching)
+    ap = average_precision(matching)
     scores = iter(np.linspace(0.05, 0.9, 30).tolist())
-    move = best_of(30, lambda: metrics.average_precision(matching, next(scores)))
+    move = best_of(30, lambda: average_precision(matching, next(scores)))
     print(f"{IMAGES:,} images: matching and AP {1e3 * ours:.1f} ms, a score move {1e3 * move:.2f} ms,"
           f" pycocotools {1e3 * theirs:.0f} ms")  # fmt: skip
     precision = evaluation.eval["precision"][:, :, :, 0, 0]  # (T, R, C)
@@ -202,9 +204,9 @@ def test_d2_d3_against_faster_coco_eval() -> None:
     found = DetectionSet.of(candidates)
     found.by_label(LABELS)
     theirs = timed(coco(truth, candidates, "faster-coco-eval"))
-    ours = best_of(7, lambda: metrics.average_precision(match(truth, found, metrics.THRESHOLDS.tolist())))
+    ours = best_of(7, lambda: average_precision(match(truth, found, metrics.THRESHOLDS.tolist())))
     matching = match(truth, found, metrics.THRESHOLDS.tolist())
-    move = best_of(20, lambda: metrics.average_precision(matching, 0.4))
+    move = best_of(20, lambda: average_precision(matching, 0.4))
     print(f"{IMAGES:,} images: {1e3 * ours:.1f} ms, move {1e3 * move:.2f} ms, faster-coco-eval {1e3 * theirs:.0f} ms")
     assert ours <= theirs / 20
     assert move <= theirs / (500 if FULL else 40)  # at 5,000 images 1,400 were measured; a move has its fixed part
@@ -218,14 +220,14 @@ def test_d4_an_nms_move_of_a_split_takes_a_tenth_of_nms_image_by_image_and_scori
     build = best_of(1, sliders.prepare)
     steps = iter((np.arange(20) + 45) / 100)
     sliders.matching_at(0.44)
-    ours = best_of(10, lambda: metrics.average_precision(sliders.matching_at(round(next(steps), 2))))
+    ours = best_of(10, lambda: average_precision(sliders.matching_at(round(next(steps), 2))))
 
     def peer() -> object:  # torchvision's NMS of every image, then a matching
         kept = []
         for one in candidates:
             rows = batched_nms(one, 0.0, 0.5)
             kept.append(Candidates(one.boxes[rows], one.scores[rows], one.labels[rows]))
-        return metrics.average_precision(match(truth, DetectionSet.of(kept), metrics.THRESHOLDS.tolist()))
+        return average_precision(match(truth, DetectionSet.of(kept), metrics.THRESHOLDS.tolist()))
 
     theirs = best_of(1, peer)
     print(f"{IMAGES:,} images: an NMS move takes {1e3 * ours:.1f} ms, {ours / FRAME:.1f} frames; built in"

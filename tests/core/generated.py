@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.core.detections import Candidates
-from workbench.core.evaluation.matching import GroundTruth
+from workbench.core.evaluation.evaluation_data import GroundTruth
 
 
 def split_scene(

@@ -17,7 +17,8 @@ from tests.core.generated import split_scene
 from workbench.core import metrics
 from workbench.core.detections import Detections
 from workbench.core.evaluation import average_precision
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 from workbench.core.project import Image, Label, Snapshot
 
 
@@ -294,7 +295,9 @@ def test_cutting_at_a_confidence_equals_matching_what_is_left(scene: tuple[Rows,
         assert np.array_equal(whole.counts(cut, level).tp, left.counts(0, level).tp)
         assert np.array_equal(whole.counts(cut, level).fp, left.counts(0, level).fp)
         assert np.array_equal(whole.counts(cut, level).fn, left.counts(0, level).fn)
-    np.testing.assert_array_equal(metrics.average_precision(whole, cut), metrics.average_precision(left))
+    np.testing.assert_array_equal(
+        average_precision.average_precision(whole, cut), average_precision.average_precision(left)
+    )
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])

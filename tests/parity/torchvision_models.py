@@ -34,9 +34,10 @@ def same_weights(ours: Detector, theirs: nn.Module) -> None:
 def draw_everything(network: nn.Module) -> None:
     """Make Faster R-CNN, ours or torchvision's, learn from all there is instead of a random sample."""
     for module in network.modules():
-        if hasattr(module, "fg_bg_sampler"):
-            module.fg_bg_sampler.batch_size_per_image = EVERYTHING
-            module.fg_bg_sampler.positive_fraction = 0.5
+        sampler: Any = getattr(module, "fg_bg_sampler", None)
+        if sampler is not None:
+            sampler.batch_size_per_image = EVERYTHING
+            sampler.positive_fraction = 0.5
 
 
 def pictures(px: int, count: int = 2) -> Tensor:

@@ -15,29 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.evaluation.average_precision import (
-    MOST,
-    RECALLS,
-    Doubles,
-    accumulate,
-    average_precision,
-    boxes_per_label,
-)
+from workbench.core.evaluation.average_precision import MOST, Doubles, accumulate, boxes_per_label
+from workbench.core.evaluation.evaluation_data import DetectionArrays, DetectionSet, Difficult, GroundTruth, pairs
 from workbench.core.evaluation.greedy_matching import Rows
-from workbench.core.evaluation.matching import (
-    ANY_AREA,
-    DetectionArrays,
-    DetectionSet,
-    Difficult,
-    GroundTruth,
-    Matching,
-    match,
-    pairs,
-)
+from workbench.core.evaluation.matching import ANY_AREA, Matching, match
 from workbench.core.project import Snapshot
 
-__all__ = ["MOST", "NUMBERS", "RECALLS", "THRESHOLDS", "Doubles", "Evaluation", "accumulate", "average_precision",
-           "evaluate", "evaluate_arrays", "evaluation_of"]  # fmt: skip
 THRESHOLDS: Doubles = np.linspace(0.5, 0.95, 10)
 SIZES = ("small", "medium", "large")
 AREAS = {"all": ANY_AREA, "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}

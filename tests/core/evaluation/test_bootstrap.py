@@ -7,11 +7,12 @@ import pytest
 
 from tests.core.generated import split_scene
 from tests.core.test_metrics import found_of, truth_of
-from workbench.core import metrics
 from workbench.core.detections import Candidates, Detections
 from workbench.core.evaluation import bootstrap
+from workbench.core.evaluation.average_precision import average_precision
 from workbench.core.evaluation.bootstrap import Bools, MetricDifference
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, Matching, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import Matching, match
 
 LABELS = 3
 
@@ -51,7 +52,7 @@ def test_a_draw_is_the_ap_of_the_images_with_copies(split: tuple[GroundTruth, li
             truth.boxes[rows], truth.labels[rows], np.repeat(np.arange(40), [len(one) for one in boxes]),
             truth.crowd[rows], truth.ignore[rows], truth.areas[rows], 40, LABELS,
         )  # fmt: skip
-        expected = metrics.average_precision(match(copied, DetectionSet.of([candidates[i] for i in images]), [0.5]))[0]
+        expected = average_precision(match(copied, DetectionSet.of([candidates[i] for i in images]), [0.5]))[0]
         one = matching(split)
         drawn = bootstrap._boxes(one).T @ row
         ours = [
@@ -79,7 +80,7 @@ def test_a_much_worse_run_is_told_and_the_interval_holds_the_difference(
 ) -> None:
     good, bad = matching(split), matching(split, spoilt=0.3)
     result = difference(good, bad, draws=200, seed=1)
-    expected = metrics.average_precision(bad)[0] - metrics.average_precision(good)[0]
+    expected = average_precision(bad)[0] - average_precision(good)[0]
     np.testing.assert_allclose(result.labels, expected, rtol=0, atol=1e-12)
     assert result.overall == pytest.approx(expected.mean())
     assert (result.low <= result.labels).all()

@@ -8,8 +8,10 @@ import pytest
 from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core import metrics
+from workbench.core.evaluation.average_precision import average_precision
 from workbench.core.evaluation.confidence import USUAL, confidence_curves, tally
-from workbench.core.evaluation.matching import DetectionSet, match
+from workbench.core.evaluation.evaluation_data import DetectionSet
+from workbench.core.evaluation.matching import match
 
 FAR = [50.0, 50, 60, 60]
 
@@ -82,9 +84,9 @@ def test_average_precision_is_cut_at_a_confidence_per_label() -> None:
     truth, candidates = split_scene(images=12, candidates=60, labels=3, seed=2)
     matching = match(truth, DetectionSet.of(candidates), [0.5])
     wanted = np.array([0.1, 0.6, 0.3])
-    together = metrics.average_precision(matching, wanted)
+    together = average_precision(matching, wanted)
     for label, one in enumerate(wanted):
-        assert together[0, label] == metrics.average_precision(matching, float(one))[0, label]
+        assert together[0, label] == average_precision(matching, float(one))[0, label]
 
 
 def test_no_labels() -> None:

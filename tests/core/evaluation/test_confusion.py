@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.core.evaluation.confusion import confusion
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 
 SQUARE, OTHER, FAR = [0.0, 0, 10, 10], [50.0, 50, 60, 60], [90.0, 90, 99, 99]
 Rows = list[tuple[int, int, list[float]]]

@@ -11,8 +11,8 @@ from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core.boxes import iou
 from workbench.core.detections import Detections
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
 from workbench.core.evaluation.label_errors import REASONS, LabelErrors, find_label_errors
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth
 
 FAR = [50.0, 50, 60, 60]
 HALF_OFF = [5.0, 0, 15, 10]  # on SQUARE by a third

@@ -8,7 +8,8 @@ import pytest
 from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core.evaluation import evaluation_data, greedy_matching
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 
 LEVELS = [0.5, 0.75]
 

@@ -13,7 +13,8 @@ from workbench.core.detections import Candidates, Detections
 from workbench.core.evaluation import bootstrap
 from workbench.core.evaluation.average_precision import average_precision
 from workbench.core.evaluation.confidence import tally
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, Matching, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import Matching, match
 from workbench.core.evaluation.run_comparison import (
     BOX_OUTCOMES,
     FALSE_ALARM_KINDS,

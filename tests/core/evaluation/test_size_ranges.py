@@ -8,7 +8,8 @@ import pytest
 from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core import metrics
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 from workbench.core.evaluation.size_ranges import ap_by_size
 from workbench.core.evaluation.sliders import Sliders
 

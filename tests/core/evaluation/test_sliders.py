@@ -14,8 +14,8 @@ from workbench.core.detections import Candidates
 from workbench.core.evaluation import average_precision
 from workbench.core.evaluation import sliders as module
 from workbench.core.evaluation.confusion import confusion
-from workbench.core.evaluation.evaluation_data import pairs
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, Matching, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth, pairs
+from workbench.core.evaluation.matching import Matching, match
 from workbench.core.evaluation.sliders import Sliders
 from workbench.core.metrics import THRESHOLDS
 from workbench.core.nms import NmsKind

@@ -7,8 +7,9 @@ import pytest
 
 from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
-from workbench.core import metrics
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.average_precision import average_precision
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 from workbench.core.evaluation.tide import ERROR_KINDS, ErrorKind, TideErrors, tide
 
 FAR = [50.0, 50, 60, 60]
@@ -105,7 +106,7 @@ def test_every_wrong_detection_has_one_kind_and_no_cost_is_negative() -> None:
     truth, candidates = split_scene(images=30, candidates=80, labels=4, seed=7)
     matching = match(truth, DetectionSet.of([one.detections(0.01, 0.5) for one in candidates]), [0.5])
     result = tide(matching)
-    assert result.ap50 == pytest.approx(np.nanmean(metrics.average_precision(matching)), abs=1e-12)
+    assert result.ap50 == pytest.approx(np.nanmean(average_precision(matching)), abs=1e-12)
     assert np.array_equal(result.kinds < 0, matching.taken[0] >= 0)
     assert all(len(result.detections(kind)) for kind in ERROR_KINDS[:-1])
     assert min(result.cost.values()) >= 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.core.detections import Candidates
-from workbench.core.evaluation.matching import GroundTruth
+from workbench.core.evaluation.evaluation_data import GroundTruth
 from workbench.core.evaluation.sliders import Sliders
 from workbench.core.project import Image, Label, Snapshot, State
 from workbench.errors import WorkbenchError

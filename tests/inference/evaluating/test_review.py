@@ -16,7 +16,8 @@ from workbench.core import edits
 from workbench.core.boxes import iou
 from workbench.core.detections import Detections
 from workbench.core.document import Document
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, Matching, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import Matching, match
 from workbench.core.project import Box, Label, Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluating import review, review_decisions

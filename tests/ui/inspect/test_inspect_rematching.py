@@ -23,7 +23,8 @@ from tests.ui.inspect.inspect_page_driver import (
 )
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.evaluation.matching import Confidence, Counts, Matching
+from workbench.core.evaluation.evaluation_data import Confidence
+from workbench.core.evaluation.matching import Counts, Matching
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage

@@ -18,7 +18,8 @@ from pytestqt.qtbot import QtBot
 from tests.core.test_metrics import found_of
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.evaluation.matching import DetectionSet, GroundTruth, match
+from workbench.core.evaluation.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import match
 from workbench.core.project import Box, Label, State
 from workbench.inference.evaluating import review_decisions
 from workbench.inference.evaluating.review import Prediction, ReviewItem, ReviewKind
@@ -61,10 +62,8 @@ class Bench:
             self.show()
 
     def show(self) -> None:
-        found = DetectionSet.of(
-            found_of([(i, label, list(map(float, box)), score) for i, label, box, score in SEEN], 2)
-        )
-        self.review.show_found(self.truth, match(GroundTruth.of(self.truth), found), 0.5)
+        found = found_of([(i, label, list(map(float, box)), score) for i, label, box, score in SEEN], 2)
+        self.review.show_found(self.truth, match(GroundTruth.of(self.truth), DetectionSet.of(found)), 0.5)
 
     def shown(self) -> None:
         """Wait for the list."""

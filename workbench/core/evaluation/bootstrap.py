@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from workbench.core.evaluation.average_precision import MOST, reached_at
 from workbench.core.evaluation.confidence import Tally
-from workbench.core.evaluation.matching import Confidence, Matching
+from workbench.core.evaluation.evaluation_data import Confidence
+from workbench.core.evaluation.matching import Matching
 from workbench.core.evaluation.size_ranges import mean_of_known
 
 Doubles = NDArray[np.float64]

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.evaluation.matching import Confidence, DetectionSet, GroundTruth, Matching, match
+from workbench.core.evaluation.evaluation_data import Confidence, DetectionSet, GroundTruth
+from workbench.core.evaluation.matching import Matching, match
 
 
 @dataclass(frozen=True, slots=True, eq=False)

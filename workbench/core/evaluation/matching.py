@@ -23,9 +23,7 @@ from numpy.typing import NDArray
 from workbench.core.evaluation import greedy_matching
 from workbench.core.evaluation.evaluation_data import (
     Confidence,
-    DetectionArrays,
     DetectionSet,
-    Difficult,
     GroundTruth,
     OverlapPairs,
     first_of_each,
@@ -33,24 +31,6 @@ from workbench.core.evaluation.evaluation_data import (
 )
 from workbench.core.evaluation.greedy_matching import Bools, MatchedPairs, Rows
 
-__all__ = [
-    "ANY_AREA",
-    "Bools",
-    "Confidence",
-    "Counts",
-    "DetectionArrays",
-    "DetectionSet",
-    "Difficult",
-    "GroundTruth",
-    "ImageMatch",
-    "MatchedPairs",
-    "Matching",
-    "OverlapPairs",
-    "Rows",
-    "match",
-    "pairs",
-    "ranked_pairs",
-]  # fmt: skip
 Sum = TypeVar("Sum")
 ANY_AREA = (0.0, 1e10)  # COCO's "all"
 

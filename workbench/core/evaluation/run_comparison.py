@@ -20,8 +20,9 @@ from workbench.core.evaluation import bootstrap, evaluation_data
 from workbench.core.evaluation.average_precision import average_precision
 from workbench.core.evaluation.confidence import tally
 from workbench.core.evaluation.confusion import confusion
+from workbench.core.evaluation.evaluation_data import Confidence, DetectionSet, GroundTruth
 from workbench.core.evaluation.greedy_matching import Bools, Rows
-from workbench.core.evaluation.matching import Confidence, DetectionSet, GroundTruth, Matching, match
+from workbench.core.evaluation.matching import Matching, match
 from workbench.core.evaluation.size_ranges import mean_of_known
 
 Doubles = NDArray[np.float64]

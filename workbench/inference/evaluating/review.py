@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from workbench.core import boxes as geometry
 from workbench.core.evaluation import evaluation_data, label_errors
 from workbench.core.evaluation.confusion import confusion
+from workbench.core.evaluation.evaluation_data import Confidence
 from workbench.core.evaluation.greedy_matching import Rows
 from workbench.core.evaluation.label_errors import REASONS, TOUCH
-from workbench.core.evaluation.matching import Confidence, Matching
+from workbench.core.evaluation.matching import Matching
 from workbench.core.project import XYXY, Snapshot
 
 IOU = 0.5  # least IoU of a match

@@ -13,7 +13,7 @@ import numpy as np
 from workbench.core import metrics
 from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, NmsKind
 from workbench.core.evaluation.confidence import confidence_curves
-from workbench.core.evaluation.matching import Difficult, GroundTruth
+from workbench.core.evaluation.evaluation_data import Difficult, GroundTruth
 from workbench.core.evaluation.sliders import Sliders
 from workbench.core.former_names import by_id, by_name
 from workbench.core.metrics import Evaluation

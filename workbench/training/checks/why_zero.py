@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
-from workbench.core.evaluation.matching import DetectionArrays
+from workbench.core.evaluation.evaluation_data import DetectionArrays
 from workbench.core.formatting import count, percent
 from workbench.core.project import Snapshot
 

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.detections import Candidates
-from workbench.core.evaluation.matching import Confidence, Matching
+from workbench.core.evaluation.evaluation_data import Confidence
+from workbench.core.evaluation.matching import Matching
 from workbench.core.evaluation.sliders import Sliders
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
-from workbench.core.evaluation.matching import GroundTruth
+from workbench.core.evaluation.evaluation_data import GroundTruth
 from workbench.core.formatting import count
 from workbench.core.former_names import SAID
 from workbench.core.project import Image, Snapshot, Split

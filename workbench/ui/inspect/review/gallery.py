@@ -11,7 +11,8 @@ from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.evaluation.matching import Confidence, Matching
+from workbench.core.evaluation.evaluation_data import Confidence
+from workbench.core.evaluation.matching import Matching
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluating import review, review_decisions
