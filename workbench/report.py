@@ -212,7 +212,7 @@ def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[s
 def _counts(done: EvaluationDone, point: OperatingPoint) -> Tally:
     """(C,) by label, of what is detected at `point`."""
     found = [point.detections(one, done.evaluation.labels) for one in done.candidates]
-    truth = GroundTruth.of(done.truth, done.rules.difficult)
+    truth = GroundTruth.of(done.truth)
     most = max((len(one.scores) for one in found), default=0)  # all: that only 100 count is AP's rule
     return tally(match(truth, DetectionSet.of(found, most), [OVERLAP]), 0.0)
 

@@ -155,7 +155,7 @@ def _evaluate_run(
     if point is not None and confidence is None:
         wanted = point.confidences(names)
     nms = (point.iou, point.kind, point.limit) if point else (done.rules.iou, done.rules.kind, done.rules.limit)
-    sliders = scoring.sliders(done.truth, done.candidates, done.rules.difficult)
+    sliders = scoring.sliders(done.truth, done.candidates)
     seen = done.truth, done.candidates, sliders, done.rules
     return ComparedRun(name, file, *seen, done.labels, wanted, *nms, done.trained_on)
 

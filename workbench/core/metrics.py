@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.evaluation.average_precision import MOST, Doubles, accumulate, boxes_per_label
-from workbench.core.evaluation.evaluation_data import DetectionArrays, DetectionSet, Difficult, GroundTruth, pairs
+from workbench.core.evaluation.evaluation_data import DetectionArrays, DetectionSet, GroundTruth, pairs
 from workbench.core.evaluation.greedy_matching import Rows
 from workbench.core.evaluation.matching import ANY_AREA, Matching, match
 from workbench.core.project import Snapshot
@@ -62,7 +62,7 @@ NUMBERS = (
 )
 
 
-def evaluate(truth: Snapshot, detections: Sequence[DetectionArrays], *, difficult: Difficult = "count") -> Evaluation:
+def evaluate(truth: Snapshot, detections: Sequence[DetectionArrays]) -> Evaluation:
     """Compare `detections`, one entry per image of `truth`, with its boxes.
 
     Labels of detections are indices into truth.labels. Scores may come in any order. All are matched, as for the
@@ -72,7 +72,7 @@ def evaluate(truth: Snapshot, detections: Sequence[DetectionArrays], *, difficul
         raise ValueError(f"{len(truth)} images but detections of {len(detections)}")
     names = tuple(label.name for label in truth.labels)
     most = max((len(one.scores) for one in detections), default=0)
-    return evaluate_arrays(GroundTruth.of(truth, difficult), DetectionSet.of(detections, most), names)
+    return evaluate_arrays(GroundTruth.of(truth), DetectionSet.of(detections, most), names)
 
 
 def evaluate_arrays(truth: GroundTruth, found: DetectionSet, names: tuple[str, ...]) -> Evaluation:

@@ -23,7 +23,7 @@ from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.detections import Candidates
 from workbench.core.folders.lost_folders import ADVICE
 from workbench.core.nms import NmsKind
-from workbench.core.project import FLAGS, FormerName, Label, Snapshot, Split
+from workbench.core.project import FormerName, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluating import candidate_cache, evaluate, scoring
 from workbench.inference.evaluating.evaluate import evaluate_run
@@ -263,17 +263,6 @@ def test_three_labels_tell_which_do_not_fit(photographs: list[Path], names: list
     with pytest.raises(WorkbenchError) as refused:
         scoring.label_columns(names, truth)
     assert f"knows the labels {told}, the project ship: none in common." in refused.value.sentence
-
-
-def test_a_missed_difficult_box_counts_unless_the_rules_ignore_it(photographs: list[Path]) -> None:
-    """As in Pascal VOC, where difficult objects are left out of the evaluation."""
-    truth = snapshot_of(
-        photographs[:1], [[("cat", [0, 0, 100, 100], False), ("cat", [200, 0, 300, 100], False)]], ["cat"]
-    )
-    truth.flags[1, FLAGS.index("difficult")] = True
-    found = [Candidates.of_arrays(np.array([[0, 0, 100, 100]]), np.array([0.9]), np.array([0]))]
-    assert scoring.score(truth, found, ScoringRules(difficult="ignore")).ap50 == pytest.approx(1)
-    assert scoring.score(truth, found, ScoringRules()).ap50 == pytest.approx(51 / 101), "of COCO's 101 recalls 51"
 
 
 def test_an_empty_split_is_said(run: tuple[Predictor, Path], truth: Snapshot) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from workbench.core.evaluation.greedy_matching import Bools, Rows
 from workbench.core.project import Snapshot
 
 Confidence = float | NDArray[np.float64]  # one for all, or (C,) one per label
-Difficult = Literal["count", "ignore"]
 _PAIRS_AT_ONCE = 2_000_000  # bounds the working memory to about 200 MB
 _TABLE = 20_000_000  # cells (images x labels) up to which a table is faster than searching
 
@@ -47,15 +46,14 @@ class GroundTruth:
     label_count: int
 
     @staticmethod
-    def of(snapshot: Snapshot, difficult: Difficult = "count") -> GroundTruth:
-        """The boxes of `snapshot`; difficult ones count like others, or are ignored as in COCO."""
+    def of(snapshot: Snapshot) -> GroundTruth:
+        """The boxes of `snapshot`; difficult ones count like others."""
         crowd = np.asarray(snapshot.crowd, bool)
-        ignore = crowd | snapshot.difficult if difficult == "ignore" else crowd
         images = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
         boxes = np.asarray(snapshot.boxes, np.float64).reshape(-1, 4)
         areas = np.asarray(geometry.areas(boxes), np.float64)
         return GroundTruth(
-            boxes, snapshot.label_index, images, crowd, ignore, areas, len(snapshot), len(snapshot.labels)
+            boxes, snapshot.label_index, images, crowd, crowd, areas, len(snapshot), len(snapshot.labels)
         )
 
     def inside(self, area: tuple[float, float]) -> Bools:

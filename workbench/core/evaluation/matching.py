@@ -1,7 +1,7 @@
 """Which detection is which labelled box: the pairing behind every score, as COCO defines it.
 
 Within one image and label, detections choose in order of their scores; each takes the free box that it overlaps most.
-Boxes that don't count (crowd regions; optionally difficult ones; boxes outside an area range) are taken only if nothing
+Boxes that don't count (crowd regions; boxes outside an area range) are taken only if nothing
 that counts is left, and a detection that takes one is *ignored*: neither right nor wrong. A crowd region can be taken
 many times, and its overlap is relative to the detection's area alone.
 

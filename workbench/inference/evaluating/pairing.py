@@ -82,7 +82,7 @@ def pair(first: SplitResult, second: SplitResult, names: tuple[str, str]) -> Pai
         return Pair(first.truth, first_rows, second_rows, *sliders, use, tuple(notes))
     truth = first.truth.take(first_rows.tolist())
     built = [
-        scoring.sliders(truth, [one.candidates[row] for row in rows.tolist()], first.rules.difficult)
+        scoring.sliders(truth, [one.candidates[row] for row in rows.tolist()])
         for one, rows in ((first, first_rows), (second, second_rows))
     ]
     return Pair(truth, first_rows, second_rows, built[0], built[1], use, tuple(notes))

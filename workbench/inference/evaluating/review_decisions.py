@@ -9,7 +9,7 @@ An item (review.ReviewItem) has a labelled box, a prediction, or both.
   without a prediction, or with a misplaced one, is removed; an unlabelled object is added.
 - *ignore*: neither right nor wrong from now on. The box becomes a crowd region, or one is added at the prediction, also
   if they are probably two objects. Every rule ignores a crowd region: matching, training and anchors. A difficult box
-  counts by COCO's rule, the default here; formats without crowds write crowds as difficult boxes.
+  counts like any other; formats without crowds write crowds as difficult boxes.
 - *keep* the labels unchanged, and remember that this was reviewed ("not an object", "my label stands").
 
 It is remembered in a project setting for each image, "reviewed/ID": [label id, box id or 0, x0, y0, x1, y1] of every

@@ -13,7 +13,7 @@ import numpy as np
 from workbench.core import metrics
 from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, NmsKind
 from workbench.core.evaluation.confidence import confidence_curves
-from workbench.core.evaluation.evaluation_data import Difficult, GroundTruth
+from workbench.core.evaluation.evaluation_data import GroundTruth
 from workbench.core.evaluation.sliders import Sliders
 from workbench.core.former_names import by_id, by_name
 from workbench.core.metrics import Evaluation
@@ -33,20 +33,19 @@ class ScoringRules:
     iou: float = OVERLAP
     kind: NmsKind = "per label"
     limit: int = LIMIT
-    difficult: Difficult = "count"
 
 
 def score(truth: Snapshot, found: Sequence[Candidates], rules: ScoringRules) -> Evaluation:
     """Every number of an evaluation, computed from candidates."""
-    return metrics.evaluate(truth, apply_rules(found, rules), difficult=rules.difficult)
+    return metrics.evaluate(truth, apply_rules(found, rules))
 
 
-def sliders(truth: Snapshot, found: Sequence[Candidates], difficult: Difficult = "count") -> Sliders:
+def sliders(truth: Snapshot, found: Sequence[Candidates]) -> Sliders:
     """The candidates prepared for sliders: `sliders.evaluation(names, iou, kind, limit)` equals what `score` gives.
 
     `prepare(kind)` takes seconds for a million candidates, and with "soft" NMS so does every move: call them in a job.
     """
-    return Sliders.of(GroundTruth.of(truth, difficult), found)
+    return Sliders.of(GroundTruth.of(truth), found)
 
 
 def apply_rules(found: Sequence[Candidates], rules: ScoringRules) -> list[Detections]:

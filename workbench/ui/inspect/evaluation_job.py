@@ -131,7 +131,7 @@ class EvaluationResult:
         trained_on: int | None = None, folds: tuple[FoldScore, ...] = (), by_validation: bool = False,
     ) -> EvaluationResult:  # fmt: skip
         """Matched with the settings of `point`, else with `rules`."""
-        sliders = scoring.sliders(truth, candidates, rules.difficult)
+        sliders = scoring.sliders(truth, candidates)
         nms = Nms(rules.iou, rules.kind, rules.limit)
         if point is not None:
             nms = Nms(point.iou, point.kind, point.limit).at(point.confidences([label.name for label in truth.labels]))
@@ -154,7 +154,7 @@ class EvaluationResult:
 
     def sliders_of_image(self, image: int) -> Sliders:
         """The sliders for one image, which react at once however many images there are."""
-        return scoring.sliders(self.truth.take([image]), (self.candidates[image],), self.rules.difficult)
+        return scoring.sliders(self.truth.take([image]), (self.candidates[image],))
 
 
 Evaluator = Callable[[EvaluationRequest], Iterator[JobProgress | EvaluationResult]]

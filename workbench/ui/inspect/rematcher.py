@@ -137,6 +137,6 @@ def status_text(
 def _rematch_labels(request: _RematchRequest) -> EvaluationResult:
     """Runs in the thread."""
     truth = review_decisions.replace_images(request.evaluation.truth, request.fresh)
-    sliders = request.evaluation.sliders.with_truth(GroundTruth.of(truth, request.evaluation.rules.difficult))
+    sliders = request.evaluation.sliders.with_truth(GroundTruth.of(truth))
     evaluation = replace(request.evaluation, truth=truth, sliders=sliders, nms=request.nms, folds=())
     return replace(evaluation, matching=rematch((evaluation, request.nms)))
