@@ -11,7 +11,8 @@ import pytest
 
 from tests.generators import close
 from workbench import health
-from workbench.core import edits, images
+from workbench.core import edits
+from workbench.core.decoding import image_header
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.core.similar_names import group_similar
@@ -255,7 +256,7 @@ def test_a_huge_image_is_told_as_labelled_only_and_not_as_unreadable(
     big = np.random.default_rng(0).integers(0, 255, (80, 120, 3), np.uint8)
     for name in ("4.jpg", "5.jpg", "6.png"):
         cv2.imwrite(str(folder / name), big)
-    monkeypatch.setattr(images, "PIXEL_LIMIT", 60 * 40)
+    monkeypatch.setattr(image_header, "PIXEL_LIMIT", 60 * 40)
     with sound(folder) as document:
         document.do(edits.SetSplit((document.images()[4].id,), Split.TRAIN))
         document.do(edits.SetSplit((document.images()[5].id,), Split.TEST))

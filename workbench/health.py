@@ -19,13 +19,12 @@ import numpy as np
 
 from workbench.core import box_faults, edits, formatting, images, similar_names, windows_files
 from workbench.core import boxes as geometry
-from workbench.core.decoding import jpeg
+from workbench.core.decoding import image_header, jpeg
 from workbench.core.decoding.fingerprint import fingerprint, near_groups
 from workbench.core.decoding.image_files import read_file
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.folders import lost_folders
-from workbench.core.images import ImageInfo
 from workbench.core.project import FINISHED, Box, Image, Label, Snapshot, Split, State
 from workbench.core.splits import PARTS, random_split
 from workbench.errors import WorkbenchError
@@ -173,11 +172,12 @@ def _damaged(image: Image) -> HealthFinding:
     return HealthFinding("problem", "damaged", f"{sentence} Copy or download it again, or remove it.", (image.id,))
 
 
-def _huge(image: Image, file: Path, about: ImageInfo) -> _OpenedFile:
+def _huge(image: Image, file: Path, about: image_header.ImageHeader) -> _OpenedFile:
     """An image that can only be labelled. JPEGs are compared at an eighth of their size; others would cost too much."""
+    size, most = (pixels / 1e6 for pixels in (about.width * about.height, image_header.PIXEL_LIMIT))
     sentence = (
-        f"{image.path} has {about.width * about.height / 1e6:,.0f} megapixels: it can be labelled, but training and"
-        f" prediction leave out images of more than {images.PIXEL_LIMIT / 1e6:.0f}. Cut it into smaller ones for them."
+        f"{image.path} has {size:,.0f} megapixels: it can be labelled, but training and prediction leave out images of"
+        f" more than {most:.0f}. Cut it into smaller ones for them."
     )
     found = (HealthFinding("hint", "huge", sentence, (image.id,)), *_changed(image, about.width, about.height))
     if about.format != "JPEG":

@@ -14,7 +14,8 @@ from PIL import ExifTags, Image
 from tests.core import awkward_files as awkward
 from tests.core.put_files import Put, put, seen_corners, sentence
 from workbench.core import images
-from workbench.core.images import ImageInfo, info, read, thumbnail
+from workbench.core.decoding.image_header import ImageHeader
+from workbench.core.images import info, read, thumbnail
 
 __all__ = ["put"]  # a fixture
 
@@ -30,7 +31,7 @@ def test_each_format_is_read_by_its_first_bytes_not_by_its_name(put: Put, format
     assert image.shape == (32, 64, 3)
     assert image.dtype == np.uint8
     assert image.flags.c_contiguous
-    assert info(path) == ImageInfo(64, 32, 1, format, 1, 8)
+    assert info(path) == ImageHeader(64, 32, 1, format, 1, 8)
 
 
 def test_a_jpeg_has_exactly_the_pixels_that_pillow_gives(put: Put) -> None:
@@ -149,7 +150,7 @@ def test_of_an_animation_or_of_pages_the_first_is_used_and_the_number_told(put: 
 
 def test_the_second_view_of_a_stereo_or_phone_jpeg_is_not_a_page(put: Put) -> None:
     path = put(awkward.saved(awkward.corners(), "MPO", save_all=True, append_images=[awkward.photograph()]))
-    assert info(path) == ImageInfo(64, 32, 1, "JPEG", 1, 8)
+    assert info(path) == ImageHeader(64, 32, 1, "JPEG", 1, 8)
     assert seen_corners(read(path)) == awkward.CORNERS
 
 

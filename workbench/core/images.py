@@ -8,8 +8,8 @@ else to Pillow. Every bad file raises Refused with what is wrong and what to do.
 Decoding happens in the calling process: of 10,000 damaged files each of JPEG, PNG, TIFF, WebP, GIF, BMP and others none
 crashed it (tests/promises/test_image_fuzz.py). Even so, less tested kinds first go to a child (`image_records.py`).
 
-Images above PIXEL_LIMIT are never decoded whole: `overview` gives a JPEG at an eighth of its size, and `pyramid.py`
-cuts them into tiles for the window.
+Images above image_header.PIXEL_LIMIT are never decoded whole: `overview` gives a JPEG at an eighth of its size, and
+`pyramid.py` cuts them into tiles for the window.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -28,19 +27,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from workbench.core.decoding import heic, jpeg, pixels, png
+from workbench.core.decoding import heic, image_header, jpeg, pixels, png
 from workbench.core.decoding.image_files import PartLimitedStream, open_image_file, read_all, read_file
-from workbench.core.decoding.image_header import FLOATS, SIXTEEN, read_header
+from workbench.core.decoding.image_header import FLOATS, SIXTEEN, ImageHeader, read_header
 from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.decoding.pillow_warnings import without_warnings
 from workbench.core.decoding.refusals import not_an_image, not_readable
 from workbench.errors import Refused
 
 DIGEST = 16  # bytes of digest(): the chance that two of a million files collide is 1 in 10^26
-
-PIXEL_LIMIT = 200_000_000
-"""Width x height above which an image is not decoded whole: 600 MB of RGB, a little above the 179 million that
-Pillow allows by default and below what the largest camera backs deliver stitched."""
 
 HUGE_LIMIT = 4_000_000_000
 """Width x height above which an image is refused for every use: a little less than the largest JPEG there can be."""
@@ -61,45 +56,13 @@ _ENOUGH = 16_000_000
 """Samples from which a range is computed: for larger images, rows are skipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """What the header says. `width` and `height` are of the upright image; `orientation` is the EXIF value 1..8.
-
-    `bits` per channel: 1, 8, 16 or 32 (floats and 32-bit integers). Of `frames` only the first is ever used. `taken`:
-    when, by the camera's clock, in seconds since 1970; 0 if the file doesn't say.
-    """
-
-    width: int
-    height: int
-    orientation: int
-    format: str
-    frames: int
-    bits: int
-    taken: float = 0.0
-
-    @property
-    def is_huge(self) -> bool:
-        """Whether it may only be shown in parts: nothing may hold all its pixels."""
-        return self.width * self.height > PIXEL_LIMIT
-
-    @property
-    def note(self) -> str:
-        """What the user should know before using this image, or ""."""
-        notes = []
-        if self.frames > 1:
-            notes.append(f"It has {self.frames} frames or pages; the first is used.")
-        if self.bits > 8:
-            notes.append(f"It has {self.bits} bits per channel; the project's window decides what is black and white.")
-        return " ".join(notes)
-
-
-def info(file: Path, limit: int = HUGE_LIMIT) -> ImageInfo:
+def info(file: Path, limit: int = HUGE_LIMIT) -> ImageHeader:
     """What the header of `file` says, without decoding. Raises Refused, also above `limit` pixels."""
     with _refusing(file), open_image_file(file) as stream, _pillow(stream, file, limit) as (_, about):
         return about
 
 
-def read(file: Path, window: IntensityWindow | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
+def read(file: Path, window: IntensityWindow | None = None, limit: int = image_header.PIXEL_LIMIT) -> np.ndarray:
     """The upright image as contiguous (H, W, 3) uint8 RGB. Raises Refused for anything that is not a complete image.
 
     `window` is the project's range for images of more than 8 bits (see `pixels.to_8_bit` for what None means).
@@ -118,7 +81,7 @@ def digest(file: Path) -> bytes:
         return hashlib.blake2b(read_file(file), digest_size=DIGEST).digest()
 
 
-def for_screen(file: Path, window: IntensityWindow | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
+def for_screen(file: Path, window: IntensityWindow | None = None, limit: int = image_header.PIXEL_LIMIT) -> np.ndarray:
     """The pixels of `read` as contiguous (H, W, 4) uint8 BGRX, as screens hold them; refuses what `read` refuses.
 
     JPEGs come straight in this form: 12 megapixels in 57 ms, where reading and then converting them takes 95.
@@ -161,9 +124,9 @@ def overview(file: Path) -> np.ndarray:
         return np.ascontiguousarray(_overview(image, about, stream, file))
 
 
-def _overview(image: Image.Image, about: ImageInfo, stream: io.BufferedReader, file: Path) -> np.ndarray:
+def _overview(image: Image.Image, about: ImageHeader, stream: io.BufferedReader, file: Path) -> np.ndarray:
     if about.format != "JPEG":
-        raise _too_large(file, PIXEL_LIMIT, f"{about.width} x {about.height} pixels, ")
+        raise _too_large(file, image_header.PIXEL_LIMIT, f"{about.width} x {about.height} pixels, ")
     if image.info.get("progressive") and about.width * about.height > PROGRESSIVE_LIMIT:
         raise Refused(
             file, "a progressive JPEG of this size takes several GB of memory to open; save it as a baseline JPEG"
@@ -192,7 +155,7 @@ def value_range(file: Path) -> tuple[float, float] | None:
     """
     with _refusing(file):
         data = read_file(file)
-        with _pillow(io.BytesIO(data), file, PIXEL_LIMIT) as (image, about):
+        with _pillow(io.BytesIO(data), file, image_header.PIXEL_LIMIT) as (image, about):
             if about.bits <= 8:
                 return None
             image.load()
@@ -234,7 +197,7 @@ def thumbnail(file: Path, side: int, window: IntensityWindow | None = None, leas
 
 
 def _decode(
-    image: Image.Image, about: ImageInfo, data: bytes, window: IntensityWindow | None, file: Path, shrink: int = 1
+    image: Image.Image, about: ImageHeader, data: bytes, window: IntensityWindow | None, file: Path, shrink: int = 1
 ) -> np.ndarray:
     """The upright (H, W, 3) uint8 pixels of an opened image; `shrink` applies to JPEGs only."""
     if about.format == "JPEG" and image.mode not in _CMYK:
@@ -250,7 +213,7 @@ def _decode(
     return _turned(made, about)
 
 
-def _load(image: Image.Image, about: ImageInfo, data: bytes, file: Path) -> None:
+def _load(image: Image.Image, about: ImageHeader, data: bytes, file: Path) -> None:
     """Let Pillow decode it, if it is complete."""
     if about.format == "JPEG":
         _check_jpeg(data, len(data), image, file)
@@ -269,17 +232,17 @@ def _check_jpeg(data: bytes | mmap, size: int, image: Image.Image, file: Path) -
         raise Refused(file, f"its picture comes in more than {jpeg.PASSES} passes; save it again")
 
 
-def _turned(made: np.ndarray, about: ImageInfo) -> np.ndarray:
+def _turned(made: np.ndarray, about: ImageHeader) -> np.ndarray:
     # Pillow itself makes TIFFs upright while loading.
     return made if about.format == "TIFF" else pixels.upright(made, about.orientation)
 
 
-def _turned_in_room(made: np.ndarray, about: ImageInfo) -> np.ndarray:
+def _turned_in_room(made: np.ndarray, about: ImageHeader) -> np.ndarray:
     return made if (turned := _turned(made, about)) is made else pixels.in_pixel_buffer(turned)
 
 
 def _strips(
-    image: Image.Image, about: ImageInfo, data: bytes, window: IntensityWindow | None, file: Path
+    image: Image.Image, about: ImageHeader, data: bytes, window: IntensityWindow | None, file: Path
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The rows of a loaded image from top to bottom, in strips: (number of the first row, (h, W, 3) uint8 RGB).
 
@@ -336,7 +299,7 @@ def _known_formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageInfo]]:
+def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageHeader]]:
     """The image in `stream`, not decoded yet and within `limit`, and what its header says."""
     head, counted = stream.read(64), PartLimitedStream(stream, file)
     stream.seek(0)
@@ -353,7 +316,7 @@ def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.I
         with image:
             if image.width * image.height > limit:
                 raise _too_large(file, limit, f"{image.width} x {image.height} pixels, ")
-            about = ImageInfo(*read_header(image, head, stream))
+            about = read_header(image, head, stream)
             counted.ends = False  # run-length decoders read two bytes at a time
             yield image, about
 
@@ -364,7 +327,7 @@ def _too_large(file: Path, limit: int, size: str = "") -> Refused:
     )
 
 
-def _as_told(image: np.ndarray, about: ImageInfo, file: Path) -> np.ndarray:
+def _as_told(image: np.ndarray, about: ImageHeader, file: Path) -> np.ndarray:
     """`image`, refused if its size is not the header's: boxes were drawn for that size."""
     if image.shape[:2] != (about.height, about.width):
         found = f"{image.shape[1]} x {image.shape[0]}"

@@ -15,9 +15,9 @@ from tests.core import awkward_files as awkward
 from workbench.core import images
 from workbench.core.decoding.image_check import MEMORY, SECONDS, ImageChecker, ImageCheckResult, block_marked, recheck
 from workbench.core.decoding.image_files import ENDED, crash_sentence
+from workbench.core.decoding.image_header import ImageHeader
 from workbench.core.document import Document
 from workbench.core.folders import image_records
-from workbench.core.images import ImageInfo
 from workbench.core.project import Image
 from workbench.errors import Refused
 
@@ -49,7 +49,7 @@ def test_good_and_bad_files_are_told_in_order(tmp_path: Path) -> None:
     (tmp_path / "half.jpg").write_bytes(awkward.saved(awkward.photograph(), "JPEG")[:700])
     files = [tmp_path / name for name in ("Übung 🐕\n.jpg", "empty.png", "half.jpg", "gone.jpg")]
     good, empty, half, gone = check_in_child(files)
-    assert good == ImageCheckResult(files[0], ImageInfo(64, 32, 6, "JPEG", 1, 8))
+    assert good == ImageCheckResult(files[0], ImageHeader(64, 32, 6, "JPEG", 1, 8))
     assert empty.problem.startswith("the file is empty")
     assert "cut off" in half.problem
     assert "not there" in gone.problem
@@ -82,7 +82,7 @@ def test_an_image_that_needs_more_memory_than_allowed_is_refused_with_a_sentence
     small.write_bytes(awkward.png_16(np.zeros((2, 2), np.uint16)))
     refused, taken = check_in_child([large, small], memory=500_000_000)
     assert "memory" in refused.problem or refused.ended
-    assert taken.info == ImageInfo(2, 2, 1, "PNG", 1, 16)
+    assert taken.info == ImageHeader(2, 2, 1, "PNG", 1, 16)
 
 
 def test_images_that_end_the_check_are_marked_and_not_read_again_until_they_are_mended(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from PIL import Image
 
 from tests.core import awkward_files as awkward
 from tests.core.put_files import Put, put, seen_corners, sentence
+from workbench.core.decoding.image_header import ImageHeader
 from workbench.core.decoding.intensity_window import IntensityWindow
-from workbench.core.images import ImageInfo, for_screen, info, read
+from workbench.core.images import for_screen, info, read
 
 __all__ = ["put"]  # a fixture
 
@@ -61,7 +62,7 @@ def test_16_bit_colours_of_a_tiff_come_upright_once(put: Put, orientation: int) 
     upright = np.asarray(awkward.corners()).astype(np.uint16) // 255 * 300
     stored = np.asarray(awkward.turned(awkward.corners(), orientation)).astype(np.uint16) // 255 * 300
     path = put(awkward.tiff_16(stored, orientation))
-    assert info(path) == ImageInfo(64, 32, orientation, "TIFF", 1, 16)
+    assert info(path) == ImageHeader(64, 32, orientation, "TIFF", 1, 16)
     assert np.array_equal(read(path, IntensityWindow(0, 300)), upright // 300 * 255)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.core import awkward_files as awkward
 from tests.core.put_files import Put, put, read_or_none, seen_corners, sentence
 from workbench.core import images
-from workbench.core.decoding import image_files, pixels
+from workbench.core.decoding import image_files, image_header, pixels
 from workbench.core.images import info, overview, read, thumbnail
 
 __all__ = ["put"]  # a fixture
@@ -24,7 +24,7 @@ def test_the_header_of_a_huge_image_is_told_up_to_four_gigapixels(put: Put) -> N
 
 
 def test_a_huge_jpeg_is_seen_and_has_a_thumbnail_without_being_decoded_whole(put: Put, monkeypatch: Any) -> None:
-    monkeypatch.setattr(images, "PIXEL_LIMIT", 100)
+    monkeypatch.setattr(image_header, "PIXEL_LIMIT", 100)
     for orientation in range(1, 9):
         path = put(awkward.held_sideways(orientation, "JPEG"))
         assert overview(path).shape == (4, 8, 3)

@@ -14,8 +14,7 @@ from PySide6.QtCore import QPointF, QSizeF
 from pytestqt.qtbot import QtBot
 
 from tests.core import awkward_files as awkward
-from workbench.core import images
-from workbench.core.decoding import pyramid
+from workbench.core.decoding import image_header, pyramid
 from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
@@ -127,7 +126,7 @@ def near(shown: RGB, expected: Any) -> bool:
 @pytest.fixture
 def bench(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """Calls images of more than a megapixel huge."""
-    monkeypatch.setattr(images, "PIXEL_LIMIT", 1_000_000)
+    monkeypatch.setattr(image_header, "PIXEL_LIMIT", 1_000_000)
     theme.apply("light")
     made = Bench(qtbot, tmp_path / "cache")
     yield made

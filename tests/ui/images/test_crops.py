@@ -12,6 +12,7 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from workbench.core import images
+from workbench.core.decoding import image_header
 from workbench.ui.images.crop_painter import fitted, on_tile
 from workbench.ui.images.crops import Crop, CropRequest, Crops, part_around
 
@@ -77,7 +78,7 @@ def test_a_huge_image_is_decoded_once_for_all_its_boxes(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of its crops took the seconds of the whole."""
-    monkeypatch.setattr(images, "PIXEL_LIMIT", 1_000_000)
+    monkeypatch.setattr(image_header, "PIXEL_LIMIT", 1_000_000)
     file = tmp_path / "huge.jpg"
     pixels = np.zeros((1200, 1600, 3), np.uint8)
     pixels[:, 800:] = 255

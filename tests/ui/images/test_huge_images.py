@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.images.huge_bench import BLOCK, HEIGHT, WIDTH, Bench, bench, blocks, near, needs_libvips, written
 from tests.ui.window_driver import Open
 from workbench.core import images
-from workbench.core.decoding import pyramid
+from workbench.core.decoding import image_header, pyramid
 from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.decoding.pyramid import Pyramid, TilePosition
 from workbench.core.document import Document
@@ -95,7 +95,7 @@ def test_an_image_wider_than_qt_can_paint_is_painted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, width: int, name: str
 ) -> None:
     """Within what may be held in memory nothing needs to be installed for it."""
-    monkeypatch.setattr(images, "PIXEL_LIMIT", 30_000_000)
+    monkeypatch.setattr(image_header, "PIXEL_LIMIT", 30_000_000)
     monkeypatch.setattr(pyramid, "is_available", lambda: False)
     pixels = blocks(width, 300, 300)
     bench.show(written(tmp_path, pixels, name=name))
@@ -198,7 +198,7 @@ def test_a_pictures_pixels_stay_when_their_array_goes() -> None:
 def test_the_label_page_shows_a_huge_image_in_full_and_keeps_it_in_the_project(
     tmp_path: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "PIXEL_LIMIT", 1_000_000)
+    monkeypatch.setattr(image_header, "PIXEL_LIMIT", 1_000_000)
     (tmp_path / "photographs").mkdir()
     pixels = blocks()
     written(tmp_path / "photographs", pixels)

@@ -19,7 +19,7 @@ from workbench.core import child_process as child_side
 from workbench.core import images
 from workbench.core.child_process import ChildEnded, ChildProcess
 from workbench.core.decoding.image_files import ENDED, block, crash_sentence
-from workbench.core.images import ImageInfo
+from workbench.core.decoding.image_header import ImageHeader
 from workbench.errors import Refused
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ImageCheckResult:
     """
 
     file: Path
-    info: ImageInfo | None
+    info: ImageHeader | None
     problem: str = ""
     ended: bool = False
 
@@ -67,7 +67,7 @@ class ImageChecker:
         except ChildEnded:
             self.close()
             return ImageCheckResult(file, None, crash_sentence(file), ended=True)
-        return ImageCheckResult(file, ImageInfo(**info) if info else None, problem)
+        return ImageCheckResult(file, ImageHeader(**info) if info else None, problem)
 
     def close(self) -> None:
         if self._child is not None:

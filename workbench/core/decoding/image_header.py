@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, NamedTuple
+from typing import IO
 
 from PIL import ExifTags, Image
 
 from workbench.core.decoding import png
+
+PIXEL_LIMIT = 200_000_000
+"""Width x height above which an image is not decoded whole: 600 MB of RGB, a little above the 179 million that
+Pillow allows by default and below what the largest camera backs deliver stitched."""
 
 SIXTEEN = ("I;16", "I;16B", "I;16L", "I;16N")
 FLOATS = ("I", "F")
@@ -15,8 +20,13 @@ FLOATS = ("I", "F")
 _TURNED = {5, 6, 7, 8}
 
 
-class ImageHeader(NamedTuple):
-    """As images.ImageInfo."""
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What the header says. `width` and `height` are of the upright image; `orientation` is the EXIF value 1..8.
+
+    `bits` per channel: 1, 8, 16 or 32 (floats and 32-bit integers). Of `frames` only the first is ever used. `taken`:
+    when, by the camera's clock, in seconds since 1970; 0 if the file doesn't say.
+    """
 
     width: int
     height: int
@@ -24,7 +34,22 @@ class ImageHeader(NamedTuple):
     format: str
     frames: int
     bits: int
-    taken: float
+    taken: float = 0.0
+
+    @property
+    def is_huge(self) -> bool:
+        """Whether it may only be shown in parts: nothing may hold all its pixels."""
+        return self.width * self.height > PIXEL_LIMIT
+
+    @property
+    def note(self) -> str:
+        """What the user should know before using this image, or ""."""
+        notes = []
+        if self.frames > 1:
+            notes.append(f"It has {self.frames} frames or pages; the first is used.")
+        if self.bits > 8:
+            notes.append(f"It has {self.bits} bits per channel; the project's window decides what is black and white.")
+        return " ".join(notes)
 
 
 def read_header(image: Image.Image, head: bytes, stream: IO[bytes]) -> ImageHeader:

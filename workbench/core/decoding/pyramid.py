@@ -29,7 +29,7 @@ from workbench.errors import Refused, WorkbenchError
 if TYPE_CHECKING:
     import numpy as np
 
-    from workbench.core.images import ImageInfo
+    from workbench.core.decoding.image_header import ImageHeader
 
 INSTALL = install_command("[huge]")
 DISK = 4 << 30
@@ -167,7 +167,7 @@ def tile_side(width: int) -> int:
 # --- where they are kept ---
 
 
-def pyramid_file(file: Path, about: ImageInfo, window: IntensityWindow | None, cache: Path) -> Path:
+def pyramid_file(file: Path, about: ImageHeader, window: IntensityWindow | None, cache: Path) -> Path:
     """The file for the pyramid of `file` in its present version, below a project's cache folder. Refused if `file` is
     gone.
     """
@@ -182,7 +182,7 @@ def pyramid_file(file: Path, about: ImageInfo, window: IntensityWindow | None, c
     return cache / "pyramids" / f"{hashlib.blake2b(os.fsencode(key), digest_size=16).hexdigest()}.zip"
 
 
-def find(file: Path, about: ImageInfo, window: IntensityWindow | None, cache: Path) -> Pyramid | None:
+def find(file: Path, about: ImageHeader, window: IntensityWindow | None, cache: Path) -> Pyramid | None:
     """The pyramid of `file` in its present version, or None if there is none. It is marked as used now, for trim()."""
     import zipfile
 

@@ -21,7 +21,7 @@ from workbench.core.storage.rows import IMAGE_COLUMNS
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.core.images import ImageInfo
+    from workbench.core.decoding.image_header import ImageHeader
 
 
 TRIED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
@@ -87,7 +87,7 @@ def with_header(image: Image, file: Path, prove: bool = False) -> Image:
     return image
 
 
-def _with(image: Image, file: Path, info: ImageInfo) -> Image:
+def _with(image: Image, file: Path, info: ImageHeader) -> Image:
     with contextlib.suppress(OSError):
         image = replace(image, date=round(info.taken or file.stat().st_mtime, 3) or 0.001)  # 0: not known
     return replace(image, width=info.width, height=info.height, orientation=info.orientation)

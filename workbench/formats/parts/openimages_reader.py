@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from workbench.core import images as image_files
+from workbench.core.decoding.image_header import ImageHeader
 from workbench.core.folders.image_lookup import is_portable, leads_out, to_posix
 from workbench.core.folders.portable_names import portable
 from workbench.core.formatting import count
-from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source
@@ -195,7 +195,7 @@ class OpenImagesReader(DataSetReader):
         source = None if one.has_broken else Source(one.file, id)
         return ReadImage(display_name(file, self.root), file, width, height, boxes, split, state, source)
 
-    def as_boxed(self, id: str, info: ImageInfo) -> tuple[int, int, bool]:
+    def as_boxed(self, id: str, info: ImageHeader) -> tuple[int, int, bool]:
         """The size of the picture the boxes were drawn on, and whether they must be turned upside down here.
 
         The stored image's size if EXIF says the same as Rotation: the import will see that and turn the boxes.

@@ -19,7 +19,7 @@ from workbench.core.decoding.pyramid import Pyramid, TilePosition
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.core.images import ImageInfo
+    from workbench.core.decoding.image_header import ImageHeader
     from workbench.ui.images.tiles import Tiles
 
 LARGE, PREVIEW = 4_000_000, 500
@@ -42,7 +42,7 @@ class Picture:
     """One image in full size and repeatedly halved. Upright; safe to pass between threads.
 
     For a preview, `size` is the width and height of the image that it stands for. `about`: what a person should know
-    about the file (ImageInfo.note). `stamp` (files.stamp) of the file before it was read, if the loader asks for it.
+    about the file (ImageHeader.note). `stamp` (files.stamp) of the file before it was read, if the loader asks for it.
     """
 
     levels: tuple[QImage, ...]  # 1, 1/2, 1/4 ...
@@ -154,7 +154,7 @@ def load(file: Path, window: IntensityWindow | None = None, cache: Path | None =
     return picture(images.for_screen(file, window), about.note)
 
 
-def _huge(file: Path, about: ImageInfo, window: IntensityWindow | None, cache: Path | None) -> TiledPicture:
+def _huge(file: Path, about: ImageHeader, window: IntensityWindow | None, cache: Path | None) -> TiledPicture:
     from workbench.core import images
 
     size = about.width, about.height

@@ -17,8 +17,8 @@ from workbench.ui.session import Session
 
 if TYPE_CHECKING:
     from workbench.core.applied_edit import AppliedEdit
+    from workbench.core.decoding.image_header import ImageHeader
     from workbench.core.decoding.intensity_window import IntensityWindow
-    from workbench.core.images import ImageInfo
     from workbench.core.project import Image
 
 SIDE = 208
@@ -174,7 +174,7 @@ def _make(request: object) -> QImage:
     return made
 
 
-def _of_huge(request: _ThumbnailRequest, about: ImageInfo) -> QImage:
+def _of_huge(request: _ThumbnailRequest, about: ImageHeader) -> QImage:
     """From its tiles, if there are any; else an empty area of its shape: the image is only too large for this."""
     from workbench.core.decoding import pyramid
     from workbench.ui.images.pictures import wrapped
