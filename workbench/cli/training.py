@@ -53,7 +53,7 @@ def train(**given: Any) -> int | None:
     _refuse_early(given)
     from workbench import plugins
     from workbench.training.hardware import torchrun
-    from workbench.training.records import tensorboard_log
+    from workbench.training.monitoring import tensorboard_log
 
     if given["tensorboard"]:
         tensorboard_log.require()
@@ -108,7 +108,8 @@ def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectDa
     from workbench.report import show_training
     from workbench.training import events
     from workbench.training import run as training
-    from workbench.training.records import runs, tensorboard_log
+    from workbench.training.monitoring import tensorboard_log
+    from workbench.training.records import runs
 
     control, as_json = events.Control(), given["as_json"]
     request = runtime.broadcast(lambda: _request(given, read()))

@@ -35,7 +35,7 @@ from workbench.core import edits
 from workbench.core.project import Box, State
 from workbench.errors import WorkbenchError
 from workbench.training.events import Event
-from workbench.training.records import tensorboard_log
+from workbench.training.monitoring import tensorboard_log
 from workbench.training.request import RunRequest
 from workbench.ui import preferences
 from workbench.ui.session import Session

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from workbench.errors import WorkbenchError
 from workbench.training.events import Control, Evaluated, Event
-from workbench.training.records import run_recipe, runs, tensorboard_log
+from workbench.training.monitoring import tensorboard_log
+from workbench.training.records import run_recipe, runs
 from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.ui.job import Job
 from workbench.ui.train.runs.history import RunHistory, read_history

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.train.plots.train_plots_driver import Make, history, make
 from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
-from workbench.training.records import tensorboard_log
+from workbench.training.monitoring import tensorboard_log
 from workbench.ui import preferences, theme
 from workbench.ui.train.plots import plot_files
 from workbench.ui.train.plots.curves import Curves

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
 
-from workbench.training.records import tensorboard_log
+from workbench.training.monitoring import tensorboard_log
 from workbench.ui import preferences, theme
 from workbench.ui.train.plots import label_curves, smoothing
 from workbench.ui.train.plots.train_plot import CSV, KINDS, PNG, PlotKind

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.training.conftest import toy
 from tests.training.toys import Toy, make_request, make_snapshot
 from workbench.core.detections import Candidates
 from workbench.core.project import FormerName, Image, Label, Snapshot, Split
@@ -29,6 +30,7 @@ from workbench.training.records.runs import EVENTS
 from workbench.training.run import train
 from workbench.training.settings import TrainingSettings
 
+__all__ = ["toy"]  # a fixture
 FOLDS = 3
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated, Event, Message, Progress, Started
-from workbench.training.records import tensorboard_log
+from workbench.training.monitoring import tensorboard_log
 
 STARTED = Started("tiny-1", "", "fcos", "cpu", "fp32", 8, 2, 4, 9, 99)
 
