@@ -255,7 +255,7 @@ DAMAGED = {
     "a key twice": (WHOLE.replace('"width": 40', '"width": 40, "width": 41', 1), 6),
     "cut off": (WHOLE[:-3], WHOLE.count("\n")),
     "not UTF-8": (WHOLE.replace("a.jpg", "\udcff.jpg", 1), 5),
-    "deep": (WHOLE.replace("40", "[" * 20_000 + "]" * 20_000, 1), 6),
+    "deep": (WHOLE.replace("40", "[" * 100_000 + "]" * 100_000, 1), 6),
     "endless number": (WHOLE.replace("40", "4" * 5000, 1), 6),
 }
 
