@@ -117,7 +117,7 @@ class Painting(TileView):
 
 def opened(model: ImagesModel) -> tuple[TileView, ImageTable]:
     """The gallery's view and the Label page's list, painted."""
-    tiles = Painting(tile_size())
+    tiles = Painting("tiles", "Tiles", tile_size())
     tiles.setModel(model)
     tiles.setItemDelegate(ImageTile(tiles))
     table = ImageTable(model)

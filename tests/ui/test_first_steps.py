@@ -97,7 +97,7 @@ def test_photographs_alone_are_not_searched_for_labels(tmp_path: Path, monkeypat
 
 
 def test_tiles_of_which_none_is_current_begin_with_the_first_when_the_keyboard_comes(qtbot: QtBot) -> None:
-    view = TileView(QSize(100, 100))
+    view = TileView("tiles", "Tiles", QSize(100, 100))
     qtbot.addWidget(view)
     view.setModel(QStringListModel(["a", "b", "c"]))
     move = QAbstractItemView.CursorAction.MoveNext

@@ -154,12 +154,6 @@ def tool(flat: bool) -> QToolButton:
     return button
 
 
-def tiles() -> TileView:
-    view = TileView(QSize(40, 40))
-    view.setProperty("role", "flat")
-    return view
-
-
 KINDS = {
     "primary": primary,
     "flat": lambda: QPushButton("Forget", flat=True, autoDefault=False),
@@ -174,7 +168,7 @@ KINDS = {
     "tabs": tabs,
     "table": lambda: QTableView(),
     "flat list": lambda: RowsView("labels", "Labels"),
-    "tiles": tiles,
+    "tiles": lambda: TileView("tiles", "Tiles", QSize(40, 40)),
 }
 
 

@@ -66,7 +66,7 @@ class Numbers(QAbstractListModel):
 @pytest.fixture
 def view(qtbot: QtBot) -> TileView:
     """22 tiles of 100 x 50, four side by side, three and a half lines in sight."""
-    made = TileView(QSize(100, 50))
+    made = TileView("tiles", "Tiles", QSize(100, 50))
     qtbot.addWidget(made)
     made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     model = Numbers(22)

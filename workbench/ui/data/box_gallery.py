@@ -69,7 +69,10 @@ class BoxGallery(QWidget):
         self._reader.done.connect(self._have_read)
         self._awaited: _ReadRequest | None = None
         self.model = BoxTilesModel(session, self._crops, self)
-        self.view = _tiles(self.model)
+        self.view = TileView("boxes", "Boxes", tile_size())
+        self.view.setModel(self.model)
+        self.view.setItemDelegate(BoxTileDelegate(self.view))
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._order = Combo()
         self._order.setObjectName("boxes-order")
         self._order.setAccessibleName("Order of the boxes")
@@ -286,14 +289,3 @@ class BoxGallery(QWidget):
 def _read(request: _ReadRequest) -> BoxRows:
     """Runs in the thread."""
     return box_rows.read(request.file, request.images, request.asked)
-
-
-def _tiles(model: BoxTilesModel) -> TileView:
-    view = TileView(tile_size())
-    view.setObjectName("boxes")
-    view.setAccessibleName("Boxes")
-    view.setProperty("role", "flat")
-    view.setModel(model)
-    view.setItemDelegate(BoxTileDelegate(view))
-    view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-    return view

@@ -34,6 +34,7 @@ from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
 
+NONE = "No image passes the filter. A click on the number of images in the top line shows all again."
 WITH_WORD = 640  # px in which the filter's words fit beside those of the button for boxes
 MARK_AFTER = 50  # ms from the last change of a selection, which may have a million images
 
@@ -52,7 +53,10 @@ class Gallery(QWidget):
         super().__init__(parent)
         self._session = session
         self.model = ImagesModel(session, thumbnails.of(session), self)
-        self.view = _tiles(self.model)
+        self.view = TileView("gallery", "Images", tile_size(), NONE)
+        self.view.setModel(self.model)
+        self.view.setItemDelegate(ImageTile(self.view))
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._bar = ImageFilter(session)
         self._losses = LossBar(session)
         self._count = QLabel()
@@ -264,15 +268,3 @@ class Gallery(QWidget):
         if self.selected():
             self._session.do(edits.SetSplit(self.selected(), split))
         self._mark_values()
-
-
-def _tiles(model: ImagesModel) -> TileView:
-    view = TileView(tile_size())
-    view.setObjectName("gallery")
-    view.setAccessibleName("Images")
-    view.setProperty("role", "flat")
-    view.setModel(model)
-    view.setItemDelegate(ImageTile(view))
-    view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-    view.hint = "No image passes the filter. A click on the number of images in the top line shows all again."
-    return view

@@ -52,9 +52,13 @@ class TileView(QListView):
     lays out its rows and moves in them is not used: that takes 0.2 s for 100,000 at every change.
     """
 
-    def __init__(self, tile: QSize, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, accessible: str, tile: QSize, hint: str = "", parent: QWidget | None = None) -> None:
+        """`tile`: a tile's least width and its height, in px."""
         super().__init__(parent)
-        self.hint = ""  # shown if there are no rows
+        self.setObjectName(name)
+        self.setAccessibleName(accessible)
+        self.setProperty("role", "flat")
+        self.hint = hint  # shown if there are no rows
         self._tile = tile
         self._hovered = -1  # the row under the pointer
         self._pressed = QPoint()  # where a rubber band begins, in pixels of the whole content

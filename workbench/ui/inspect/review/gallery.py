@@ -8,7 +8,7 @@ from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QAbstractItemView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.evaluation.evaluation_data import Confidence
@@ -73,7 +73,9 @@ class ReviewGallery(QWidget):
         self._seen_soon = QTimer(self, singleShot=True, interval=0)
         self._seen_soon.timeout.connect(self._seen)
         self.queue = ReviewQueueModel(self._crops, self)
-        self.view = _tiles(self.queue)
+        self.view = TileView("review-tiles", "To review", TILE, NOTHING_YET)
+        self.view.setModel(self.queue)
+        self.view.setItemDelegate(ReviewTileDelegate(self.view))
         self._header = ReviewHeader()
         self._actions = self._make_actions()
         self._bar = DecisionBar(self._actions)
@@ -309,15 +311,3 @@ def _list_items(request: _ListRequest) -> tuple[ReviewItem, ...]:
     return review.find_items(
         request.truth, request.matching, request.confidence, poor=request.poor, losses=request.losses
     )
-
-
-def _tiles(model: ReviewQueueModel) -> TileView:
-    view = TileView(TILE)
-    view.setObjectName("review-tiles")
-    view.setAccessibleName("To review")
-    view.setProperty("role", "flat")
-    view.setModel(model)
-    view.setItemDelegate(ReviewTileDelegate(view))
-    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    view.hint = NOTHING_YET
-    return view
