@@ -23,6 +23,7 @@ from workbench.errors import WorkbenchError
 from workbench.settings import FOLDER, SPELLINGS, SettingRow, check_value
 from workbench.ui import theme
 from workbench.ui.widgets.file_dialogs import ask_for_file, ask_for_folder
+from workbench.ui.widgets.folding_title import FoldingTitle
 from workbench.ui.widgets.popups import Combo
 
 
@@ -38,7 +39,7 @@ class Form(QWidget):
         super().__init__(parent)
         self.setObjectName(name)
         self._entries: dict[str, _Entry] = {}
-        self._heads: dict[str, QToolButton] = {}  # by row name: the title of its group
+        self._heads: dict[str, FoldingTitle] = {}  # by row name: the title of its group
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._open: dict[str, bool] = {}
@@ -57,13 +58,9 @@ class Form(QWidget):
         self._column.addStretch(1)
 
     def _add_group(self, title: str, rows: Sequence[SettingRow], is_open: bool) -> None:
-        head = QToolButton()
-        head.setText(title or "General")
-        head.setObjectName(f"{self.objectName()}-group-{title or 'General'}")
-        head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        head.setAutoRaise(True)
+        body, words = QWidget(), title or "General"
+        head = FoldingTitle(f"{self.objectName()}-group-{words}", body, words)
         head.setFont(theme.font(theme.BODY, bold=True))
-        body = QWidget()
         form = QFormLayout(body)
         form.setContentsMargins(2 * theme.GRID, 0, 0, theme.GRID)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -75,27 +72,15 @@ class Form(QWidget):
             form.addRow(label, entry)
             self._entries[row.name] = entry
             self._heads[row.name] = head
-
-        def fold() -> None:
-            on = self._open[title]
-            body.setVisible(on)
-            head.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
-
-        def clicked() -> None:
-            self._open[title] = not self._open[title]
-            fold()
-
-        head.clicked.connect(clicked)
-        self._open.setdefault(title, is_open)
         self._column.addWidget(head)
         self._column.addWidget(body)
-        fold()  # only once it has a parent: without one it would be a window of its own
+        head.set_open(self._open.setdefault(title, is_open))
+        head.folded.connect(lambda on: self._open.update({title: on}))
 
     def show_row(self, name: str) -> QWidget:
         """Open the group of this row, and give its editor the focus; returns the row, to be scrolled to."""
         entry, head = self._entries[name], self._heads[name]
-        if head.arrowType() == Qt.ArrowType.RightArrow:
-            head.click()
+        head.set_open(True)
         entry.take_focus()
         return entry
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from workbench.ui import theme
+from workbench.ui.widgets.folding_title import FoldingTitle
 
 HIGH = 720  # px, the height of the page's side from which this fits together with some of the form
 
@@ -16,15 +17,10 @@ class RecipeAbout(QWidget):
     def __init__(self, size: QWidget, parent: QWidget | None = None) -> None:
         """`size`: the line with the network's size, which comes last."""
         super().__init__(parent)
-        self._by_hand = False
-        self._head = QToolButton(autoRaise=True)
-        self._head.setObjectName("train-about-head")
-        self._head.setText("About this recipe and detector")
-        self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._recipe, self._detector = _words("train-about"), _words("train-detector-about")
-        self._body = QWidget()
-        words = QVBoxLayout(self._body)
+        body = QWidget()
+        self._head = FoldingTitle("train-about-head", body, "About this recipe and detector")
+        words = QVBoxLayout(body)
         words.setContentsMargins(0, 0, 0, 0)
         words.setSpacing(theme.GRID)
         words.addWidget(self._recipe)
@@ -34,9 +30,9 @@ class RecipeAbout(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID // 2)
         column.addWidget(self._head)
-        column.addWidget(self._body)
-        self._head.clicked.connect(self._clicked)
-        self._open(True)
+        column.addWidget(body)
+        self._head.folded.connect(self._explain)
+        self._head.set_open(True)
         self.hide()
 
     def say(self, recipe: str, detector: str) -> None:
@@ -47,22 +43,13 @@ class RecipeAbout(QWidget):
 
     def fit(self, height: int) -> None:
         """Open or fold it for a page this many px high, unless a person already chose."""
-        if not self._by_hand:
-            self._open(height >= HIGH)
+        if not self._head.by_hand:
+            self._head.set_open(height >= HIGH)
 
     @Slot()
-    def _clicked(self) -> None:
-        self._by_hand = True
-        self._open(self._body.isHidden())
-
-    def _open(self, on: bool) -> None:
-        self._body.setVisible(on)
-        self._head.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
-        self._explain()
-
     def _explain(self) -> None:
         words = f"{self._recipe.text()}\n{self._detector.text()}".strip()
-        self._head.setToolTip(words if self._body.isHidden() else "Show or hide what they are")
+        self._head.setToolTip("Show or hide what they are" if self._head.is_open else words)
 
 
 def _words(name: str) -> QLabel:

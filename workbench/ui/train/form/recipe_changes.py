@@ -5,14 +5,15 @@ The line stays when nothing differs, so that the form does not move under the mo
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core.formatting import count
 from workbench.training.differences import Difference, heading
 from workbench.training.recipes import Recipe
 from workbench.ui import theme
 from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.folding_title import FoldingTitle
 
 
 class RecipeChanges(QWidget):
@@ -27,18 +28,14 @@ class RecipeChanges(QWidget):
         self._same = QLabel("As in the recipe")
         self._same.setObjectName("train-changes-none")
         self._same.setProperty("role", "muted")
-        self._head = QToolButton(autoRaise=True)
-        self._head.setText("What differs")
-        self._head.setObjectName("train-changes-head")
-        self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._body = QWidget()
+        self._head = FoldingTitle("train-changes-head", self._body, "What differs")
         self._all = QToolButton(autoRaise=True)
         self._all.setObjectName("train-changes-all")
         self._all.setAccessibleName("Put all settings back")
         self._all.setToolTip("Put all of them back to the recipe's values")
         theme.set_icon(self._all, "mdi6.backup-restore")
         self._same.setMinimumHeight(max(self._head.sizeHint().height(), self._all.sizeHint().height()))
-        self._body = QWidget()
         self._rows = QVBoxLayout(self._body)
         self._rows.setContentsMargins(2 * theme.GRID, 0, 0, 0)
         self._rows.setSpacing(0)
@@ -51,9 +48,8 @@ class RecipeChanges(QWidget):
         column.setSpacing(0)
         column.addLayout(line)
         column.addWidget(self._body)
-        for widget in (self._head, self._all, self._body):
+        for widget in (self._head, self._all):
             widget.hide()
-        self._head.clicked.connect(self._fold)
         self._all.clicked.connect(lambda: self.reset_requested.emit(self._found))
 
     def show_changes(self, recipe: Recipe, found: tuple[Difference, ...]) -> None:
@@ -77,8 +73,7 @@ class RecipeChanges(QWidget):
         for one in found:
             self._rows.addWidget(self._row(one))
         if not found:
-            self._body.hide()
-        self._turn_arrow()
+            self._head.set_open(False)
 
     def _row(self, one: Difference) -> QWidget:
         row = QWidget()
@@ -96,12 +91,3 @@ class RecipeChanges(QWidget):
         line.addWidget(words, 1)
         line.addWidget(back)
         return row
-
-    @Slot()
-    def _fold(self) -> None:
-        self._body.setVisible(self._body.isHidden())
-        self._turn_arrow()
-
-    def _turn_arrow(self) -> None:
-        arrow = Qt.ArrowType.RightArrow if self._body.isHidden() else Qt.ArrowType.DownArrow
-        self._head.setArrowType(arrow)

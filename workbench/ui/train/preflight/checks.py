@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePol
 from workbench.core.formatting import count
 from workbench.training.checks.findings import INFO, STOPS, WARNING, Finding
 from workbench.ui import theme
+from workbench.ui.widgets.folding_title import FoldingTitle
 
 ICONS = {
     STOPS: ("mdi6.close-octagon-outline", "error"),
@@ -31,20 +32,17 @@ class Checks(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("train-checks")
-        self._head = QToolButton(autoRaise=True)
-        self._head.setObjectName("train-checks-head")
-        self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._area = _Area()
+        self._head = FoldingTitle("train-checks-head", self._area)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._head)
         column.addWidget(self._area)
-        self._head.clicked.connect(self._fold)
+        self._head.folded.connect(self._explain)
         self.found: tuple[Finding, ...] = ()
         self._is_old = False
-        self._by_hand, self._is_roomy = False, True
+        self._is_roomy = True
         self.hide()
 
     def show_findings(self, found: Sequence[Finding]) -> None:
@@ -76,9 +74,9 @@ class Checks(QWidget):
         self._open_if_due()
 
     def _open_if_due(self) -> None:
-        if not self._by_hand:
-            self._area.setVisible(self._is_roomy or any(one.level != INFO for one in self.found))
-        self._turn_arrow()
+        if not self._head.by_hand:
+            self._head.set_open(self._is_roomy or any(one.level != INFO for one in self.found))
+        self._explain()
 
     def _row(self, number: int, one: Finding) -> QWidget:
         row = QWidget()
@@ -108,15 +106,8 @@ class Checks(QWidget):
         return row
 
     @Slot()
-    def _fold(self) -> None:
-        self._by_hand = True
-        self._area.setVisible(self._area.isHidden())
-        self._turn_arrow()
-
-    def _turn_arrow(self) -> None:
-        folded = self._area.isHidden()
-        self._head.setArrowType(Qt.ArrowType.RightArrow if folded else Qt.ArrowType.DownArrow)
-        words = "\n".join(one.text for one in self.found) if folded else ""
+    def _explain(self) -> None:
+        words = "" if self._head.is_open else "\n".join(one.text for one in self.found)
         self._head.setToolTip(words or "What is odd about this training: show or hide the list")
 
 
