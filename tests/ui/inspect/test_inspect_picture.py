@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QCheckBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
-from workbench.ui.images import pictures
+from workbench.ui.images import box_names, pictures
 from workbench.ui.images.box_names import COVERED, LISTED, BoxGroup, free_place
 from workbench.ui.images.boxes_painter import name_plate
+from workbench.ui.images.view_transform import ViewTransform
 from workbench.ui.inspect.picture import ONE_RUN, SAMPLE, BoxLegend, InspectPicture
 
 FIRST = BoxGroup("hit", np.array([[40.0, 40, 240, 240]]), ("cell 0.76",))
@@ -43,7 +44,7 @@ def plates(monkeypatch: pytest.MonkeyPatch) -> list[QRectF]:
         found.append(QRectF(area))
         name_plate(painter, area, *rest)
 
-    monkeypatch.setattr("workbench.ui.inspect.picture.name_plate", noted)
+    monkeypatch.setattr("workbench.ui.images.named_boxes_view.name_plate", noted)
     return found
 
 
@@ -57,7 +58,7 @@ def words(monkeypatch: pytest.MonkeyPatch, plates: list[QRectF]) -> list[str]:
         plates.append(QRectF(area))
         name_plate(painter, area, text, *rest)
 
-    monkeypatch.setattr("workbench.ui.inspect.picture.name_plate", noted)
+    monkeypatch.setattr("workbench.ui.images.named_boxes_view.name_plate", noted)
     return found
 
 
@@ -134,6 +135,18 @@ def test_hundreds_of_names_leave_the_photograph_visible_and_the_surest_are_named
     assert told == sorted(told, reverse=True)
     assert told[0] == 0.9
     assert min(told) > 0.5, "of 400"
+
+
+def test_only_boxes_in_sight_are_tried_for_a_name(picture: InspectPicture, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    plate = box_names._plate
+    monkeypatch.setattr(box_names, "_plate", lambda group, row, *rest: tried.append(row) or plate(group, row, *rest))
+    boxes = np.array([[10.0, 10, 60, 60], [100, 100, 160, 160], [200, 200, 260, 260]])
+    picture.set_groups((BoxGroup("hit", boxes, ("a 0.9", "b 0.8", "c 0.7"), np.array([0.9, 0.8, 0.7])),))
+    picture.set_view(ViewTransform(4.0, -360.0, -360.0))  # from 90 to 165
+    del tried[:]
+    assert [one.words for one in picture.plates] == ["b 0.8"]
+    assert tried == [1]
 
 
 def test_the_boxes_under_the_pointer_are_named_beside_it_the_smallest_first(

@@ -1,7 +1,7 @@
 """Which names of boxes stand on a picture of detections, and where: the surest first, none over another.
 
 A low confidence leaves hundreds of detections, whose names together would hide the photograph: it keeps most of its
-area. On the Inspect page the names of the other boxes are told at the pointer.
+area. The names of the other boxes are told at the pointer.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Floats = NDArray[np.floating]
 NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that other boxes there keep their names
 NAMELESS = ("label", "truth")  # until the pointer is over them
 UNSCORED = ("miss", *NAMELESS)  # the names of all other kinds end in a score
+FOUND = "found: "  # before a label in the kind of its detections: a label may be called as another kind is
 COVERED = 0.2  # of the photograph in sight, that names may hide
 PLACES = 3  # in a box, from its corner inwards
 IN_VAIN = 100  # boxes in a row without a place, after which no more are tried: each is compared with all names
@@ -46,13 +47,24 @@ class NamePlate:
     kind: str
 
 
+def found_by_label(boxes: Floats, labels: Sequence[str], scores: Floats) -> list[BoxGroup]:
+    """Detections with those of each label together: (n, 4) xyxy image pixels, n names of labels, (n,)."""
+    rows_of: dict[str, list[int]] = {}
+    for row, label in enumerate(labels):
+        rows_of.setdefault(label, []).append(row)
+    return [
+        BoxGroup(f"{FOUND}{label}", boxes[rows], tuple(f"{label} {scores[row]:.2f}" for row in rows), scores[rows])
+        for label, rows in rows_of.items()
+    ]
+
+
 def name_plates(
     groups: Sequence[BoxGroup], view: ViewTransform, metrics: QFontMetricsF, sight: QRectF
 ) -> tuple[NamePlate, ...]:
     """`sight`: the photograph's visible part. Boxes without a score, the missed ones, get their names first."""
     left, taken, in_vain = COVERED * sight.width() * sight.height(), np.zeros((0, 4)), 0
     found: list[NamePlate] = []
-    for group, row in _surest_first([group for group in groups if group.kind not in NAMELESS]):
+    for group, row in _surest_first([group for group in groups if group.kind not in NAMELESS], view, sight):
         plate = _plate(group, row, view, metrics)
         if plate is None or not plate.area.intersects(sight):
             continue
@@ -70,13 +82,24 @@ def name_plates(
     return tuple(found)
 
 
-def _surest_first(groups: Sequence[BoxGroup]) -> Iterator[tuple[BoxGroup, int]]:
-    """Each box as its group and its row there."""
-    scores = [group.scores if len(group.scores) else np.full(len(group.boxes), np.inf) for group in groups]
-    owners = np.repeat(np.arange(len(groups)), [len(group.boxes) for group in groups])
-    rows = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(group.boxes)) for group in groups)])
+def _surest_first(groups: Sequence[BoxGroup], view: ViewTransform, sight: QRectF) -> Iterator[tuple[BoxGroup, int]]:
+    """Each box in sight as its group and its row there: of a photograph in tiles many thousands are not."""
+    visible = [_in_sight(group, view, sight) for group in groups]
+    scores = [
+        group.scores[rows] if len(group.scores) else np.full(len(rows), np.inf)
+        for group, rows in zip(groups, visible, strict=True)
+    ]
+    owners = np.repeat(np.arange(len(groups)), [len(rows) for rows in visible])
+    all_rows = np.concatenate([np.zeros(0, np.int64), *visible])
     for place in np.argsort(-np.concatenate([np.zeros(0), *scores]), kind="stable").tolist():
-        yield groups[int(owners[place])], int(rows[place])
+        yield groups[int(owners[place])], int(all_rows[place])
+
+
+def _in_sight(group: BoxGroup, view: ViewTransform, sight: QRectF) -> NDArray[np.int64]:
+    """The rows of the boxes that lie at least partly in `sight`, in widget pixels."""
+    x, y, wide, high = view.rects(np.asarray(group.boxes, np.float64).reshape(-1, 4)).T
+    across = (x < sight.right()) & (x + wide > sight.left())
+    return np.flatnonzero(across & (y < sight.bottom()) & (y + high > sight.top()))
 
 
 def _plate(group: BoxGroup, row: int, view: ViewTransform, metrics: QFontMetricsF) -> NamePlate | None:

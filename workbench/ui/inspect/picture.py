@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QIcon, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.colours import DARK
-from workbench.ui.images.box_names import NAMELESS, BoxGroup, Floats, NamePlate, boxes_at, name_plates, pointer_plates
-from workbench.ui.images.boxes_painter import draw_rects, name_plate
-from workbench.ui.images.pointed_view import PointedView
+from workbench.ui.images.box_names import NAMELESS, BoxGroup, Floats
+from workbench.ui.images.boxes_painter import draw_rects
+from workbench.ui.images.named_boxes_view import NamedBoxesView
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,8 @@ SAMPLE = QSize(16, 10)  # px, a box in the legend
 MARGIN = 5  # px between a box and the frame that marks it
 
 
-class InspectPicture(PointedView):
-    """A PictureView with groups of boxes on top. Drag moves, the wheel zooms, a double click fits.
-
-    The boxes under the pointer are named beside it: not all names find a place on the picture.
-    """
+class InspectPicture(NamedBoxesView):
+    """A picture with groups of boxes on top. Drag moves, the wheel zooms, a double click fits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,32 +86,25 @@ class InspectPicture(PointedView):
     def paint_backdrop(self, painter: QPainter) -> None:
         if self.sentence:
             return
-        visible = self._visible()
+        visible = self.visible_groups()
         crowded = sum(len(group.boxes) for group in visible) > CROWDED
         for group in visible:
             self._paint_boxes(painter, group.kind, group.boxes, *(THIN if crowded else LINES))
-        painter.setFont(theme.font(theme.SMALL))
-        photograph = self.view.rect((0.0, 0.0, self.image_size.width(), self.image_size.height()))
-        sight = photograph.intersected(QRectF(self.rect()))
-        for plate in name_plates(visible, self.view, QFontMetricsF(painter.font()), sight):
-            _paint_plate(painter, plate)  # on top of all lines, which would strike it out
+        self.paint_names(painter, self.plates)
         if len(self._marked):
             self._paint_marks(painter)
 
-    def _visible(self) -> list[BoxGroup]:
+    def visible_groups(self) -> list[BoxGroup]:
         return [group for group in self._groups if len(group.boxes) and group.kind not in self._hidden]
+
+    def ink(self, kind: str) -> QColor:
+        return colour(kind)
 
     def paint_overlay(self, painter: QPainter) -> None:
         """The smallest box under the pointer with wider lines, and the names of all that lie there."""
-        if self.pointer is None or self.sentence:
-            return
-        found = boxes_at(self._visible(), self.view.to_image(self.pointer))
-        if found:
-            group, row = found[0]
+        for group, row in self.at_pointer[:1]:
             self._paint_boxes(painter, group.kind, group.boxes[row : row + 1], *WIDE)
-            painter.setFont(theme.font(theme.SMALL))
-            for plate in pointer_plates(found, self.pointer, QFontMetricsF(painter.font()), QRectF(self.rect())):
-                _paint_plate(painter, plate)
+        self.paint_names(painter, self.pointed)
 
     def _paint_marks(self, painter: QPainter) -> None:
         rects = self.view.rects(np.asarray(self._marked, np.float64))  # (n, 4) x, y, width, height
@@ -139,11 +129,6 @@ class InspectPicture(PointedView):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.fit()
-
-
-def _paint_plate(painter: QPainter, plate: NamePlate) -> None:
-    ink = colour(plate.kind)
-    name_plate(painter, plate.area, plate.words, ink, QColor(theme.text_on(ink.name())))
 
 
 class BoxLegend(QWidget):

@@ -13,18 +13,16 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from workbench.core.formatting import count
 from workbench.ui import theme
-from workbench.ui.images.box_names import BoxGroup, NamePlate, boxes_at, name_plates, pointer_plates
+from workbench.ui.images.box_names import FOUND, BoxGroup, found_by_label
 from workbench.ui.images.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
+from workbench.ui.images.named_boxes_view import NamedBoxesView
 from workbench.ui.images.pictures import Picture
-from workbench.ui.images.pointed_view import PointedView
 from workbench.ui.images.view_transform import ViewTransform, fitted
 
 UNKNOWN = "#b3b3b3"
 """The colour of a label that the project no longer has."""
 DASHES = (3.0, 2.0)
 """In line widths: longer gaps than Qt's, which can't be seen on a box of 30 pixels."""
-_FOUND = "found: "
-"""Before a label in the kind of its boxes: a label may have the name of a kind that is drawn in another way."""
 MARGIN = 2.0
 """Widget pixels around a fitted picture: there is little room."""
 
@@ -42,7 +40,7 @@ class PictureContent:
     truth_labels: tuple[str, ...]
 
 
-class LivePicture(PointedView):
+class LivePicture(NamedBoxesView):
     """Drag moves, the wheel zooms, the view is kept between epochs; `opened(image)` for a double click or Enter.
 
     The detections under the pointer are named beside it: few names have room in a small tile.
@@ -99,12 +97,12 @@ class LivePicture(PointedView):
         count = self.count
         boxes, labels = self.shown.found[:count], self.shown.found_labels[:count]
         self._paint(painter, boxes, labels, 2, DASHES)
-        self._paint_plates(painter, self.plates)
+        self.paint_names(painter, self.plates)
         if not count:
             self._paint_remark(painter)
 
     def paint_overlay(self, painter: QPainter) -> None:
-        self._paint_plates(painter, self.pointed)
+        self.paint_names(painter, self.pointed)
 
     def _paint(
         self, painter: QPainter, boxes: NDArray[np.floating], labels: Sequence[str], width: int,
@@ -120,38 +118,14 @@ class LivePicture(PointedView):
             painter.setPen(pen)
             draw_rects(painter, rects[[one == label for one in labels]])
 
-    @property
-    def plates(self) -> tuple[NamePlate, ...]:
-        """The names that have room, by the rule of the Inspect page; a plate's kind ends in its label."""
-        sight = self.view.rect((0.0, 0.0, self.image_size.width(), self.image_size.height()))
-        return name_plates(self._groups(), self.view, _metrics(), sight.intersected(QRectF(self.rect())))
-
-    @property
-    def pointed(self) -> tuple[NamePlate, ...]:
-        """The names and scores of the detections under the pointer, the smallest box first."""
-        if self.pointer is None or self.sentence:
-            return ()
-        found = boxes_at(self._groups(), self.view.to_image(self.pointer))
-        return pointer_plates(found, self.pointer, _metrics(), QRectF(self.rect())) if found else ()
-
-    def _groups(self) -> list[BoxGroup]:
-        """The visible detections, those of each label together."""
+    def visible_groups(self) -> list[BoxGroup]:
         if self.shown is None:
             return []
-        boxes, scores = self.shown.found[: self.count], self.shown.scores[: self.count]
-        labels = self.shown.found_labels[: self.count]
-        groups = []
-        for label in dict.fromkeys(labels):
-            rows = [row for row, one in enumerate(labels) if one == label]
-            names = tuple(f"{label} {scores[row]:.2f}" for row in rows)
-            groups.append(BoxGroup(f"{_FOUND}{label}", boxes[rows], names, scores[rows]))
-        return groups
+        shown, count = self.shown, self.count
+        return found_by_label(shown.found[:count], shown.found_labels[:count], shown.scores[:count])
 
-    def _paint_plates(self, painter: QPainter, plates: Sequence[NamePlate]) -> None:
-        painter.setFont(theme.font(theme.SMALL))
-        for plate in plates:
-            ink = self._colour(plate.kind.removeprefix(_FOUND))
-            name_plate(painter, plate.area, plate.words, ink, QColor(theme.text_on(ink.name())))
+    def ink(self, kind: str) -> QColor:
+        return self._colour(kind.removeprefix(FOUND))
 
     @property
     def remark(self) -> str:
@@ -191,7 +165,3 @@ class LivePicture(PointedView):
     def _open(self) -> None:
         if self.shown is not None:
             self.opened.emit(self.shown.image)
-
-
-def _metrics() -> QFontMetricsF:
-    return QFontMetricsF(theme.font(theme.SMALL))
