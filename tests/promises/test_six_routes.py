@@ -24,9 +24,9 @@ from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.side_panel import DetailsPanel
 from workbench.ui.images import pictures
+from workbench.ui.images.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.images.pictures import Picture
 from workbench.ui.window.main_window import MainWindow
 

@@ -19,7 +19,7 @@ from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
+from workbench.ui.images.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.images.pictures import Picture, TiledPicture
 from workbench.ui.images.view_transform import ViewTransform
 

@@ -30,21 +30,19 @@ from workbench.ui.annotate.label_chooser import LabelChooser
 from workbench.ui.annotate.label_menu import LabelMenu
 from workbench.ui.annotate.label_prompt import LabelPrompt
 from workbench.ui.annotate.one_way_shortcut import OneWayShortcut
-from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.requested_boxes import RequestedBoxes
 from workbench.ui.annotate.side_panel import SidePanel
 from workbench.ui.annotate.suggest_bar import SuggestBar
 from workbench.ui.digit_keys import digit_of
 from workbench.ui.held_keys import HeldKeys
 from workbench.ui.images import thumbnails, unread_images
+from workbench.ui.images.picture_loader import AHEAD, PictureLoader, PictureRequest
 from workbench.ui.images.pictures import Picture
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.empty_state import EmptyState
 
-_AHEAD = (1, -1, 2)
-"""How many neighbours are read in advance, the likeliest first."""
 _UP_DOWN = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}
 _COUNT_AFTER = 150
 """Milliseconds from the last edit until boxes are counted again: counting a million takes 40 ms."""
@@ -245,7 +243,7 @@ class AnnotatePage(Page):
         self._finish()
         self.canvas.cancel_gesture()
         self._shown = image.id
-        around = (self._images.model.neighbour(image.id, step) for step in _AHEAD)
+        around = (self._images.model.neighbour(image.id, step) for step in AHEAD)
         ids = [image.id, *(id for id in around if id)]
         window, cache = document.window(), document.cache_folder
         picture = self._loader.want(

@@ -6,6 +6,7 @@ narrow: it counts the framed boxes in each image, the most first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,12 @@ class ImagesModel(TableModel):
         """The row of an image, -1 if it has none."""
         found = np.flatnonzero(self.row_image == image)
         return int(found[0]) if len(found) else -1
+
+    def neighbours(self, image: int, steps: Sequence[int]) -> list[int]:
+        """The images so many rows further down, or up; none for steps beyond the list, or if the image has no row."""
+        row = self.row_of(image)
+        rows = [row + step for step in steps] if row >= 0 else []
+        return [int(self.row_image[one]) for one in rows if 0 <= one < len(self.row_image)]
 
     # --- Qt ---
 

@@ -15,6 +15,8 @@ from workbench.core.files import stamp
 from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
+from workbench.ui.images import thumbnails, unread_images
+from workbench.ui.images.picture_loader import AHEAD
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.tab import CompareTab
@@ -103,6 +105,8 @@ class InspectPage(Page):
         self._left.show_all_requested.connect(self._list_all)
         self._left.table.image_chosen.connect(self._image_chosen)
         self._left.table.image_opened.connect(self._image_opened)
+        self._middle.loader.read.connect(unread_images.of(self.session).read)
+        self._middle.loader.changed.connect(thumbnails.of(self.session).remake)
         self.session.image_changed.connect(self._selected_elsewhere)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
@@ -133,6 +137,7 @@ class InspectPage(Page):
     @Slot()
     def _document_changed(self) -> None:
         self._forget()
+        self._middle.loader.forget()
         self._picker.clear()
         if self.isVisible():
             self.shown()
@@ -367,9 +372,11 @@ class InspectPage(Page):
         )
 
     def _show_image(self, index: int) -> None:
+        document = self.session.document
         assert self._evaluation is not None
         self._left.table.select_image(index)
-        self._middle.show_image(self._evaluation, index)
+        around = self._left.table.images.neighbours(index, AHEAD)
+        self._middle.show_image(self._evaluation, index, around, document.cache_folder if document else None)
         self._show_boxes()
 
     @Slot()

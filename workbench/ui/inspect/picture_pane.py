@@ -9,7 +9,6 @@ import numpy as np
 from PySide6.QtCore import QSizeF, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.detections import Candidates
 from workbench.core.evaluation.evaluation_data import Confidence
 from workbench.core.evaluation.matching import Matching
@@ -17,9 +16,8 @@ from workbench.core.evaluation.sliders import Sliders
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.background import Background
-from workbench.ui.images import pictures
 from workbench.ui.images.box_names import BoxGroup
+from workbench.ui.images.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.images.pictures import Picture
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.comparer import Comparison
@@ -38,9 +36,8 @@ class PicturePane(QWidget):
         self.image = -1  # index in the evaluated snapshot
         self._image_sliders: Sliders | None = None  # for this image alone
         self._selection: BoxSelection | None = None
-        self._reading: tuple[Path, IntensityWindow | None] | None = None
-        self._reader = Background("Pictures", lambda request: pictures.load(*request), self)
-        self._reader.done.connect(self._read)
+        self.loader = PictureLoader(self)
+        self.loader.loaded.connect(self._came)
         self.picture = InspectPicture()
         self._caption = NamedLine()
         self._caption.setObjectName("inspect-caption")
@@ -56,30 +53,31 @@ class PicturePane(QWidget):
 
     def clear(self) -> None:
         self._evaluation, self.image, self._image_sliders, self._selection = None, -1, None, None
-        self._reading = None
+        self.loader.want(())
         self._show_legend(0)
         self.picture.set_groups(())
         self.picture.set_marked(np.zeros((0, 4)))
         self.picture.show_picture(None, QSizeF())
         self._caption.setText("")
 
-    def show_image(self, evaluation: EvaluationResult, index: int) -> None:
-        """Read the image; `show_boxes` brings its boxes."""
+    def show_image(self, evaluation: EvaluationResult, index: int, around: Sequence[int], cache: Path | None) -> None:
+        """Read the image; `show_boxes` brings its boxes. `around` are read in advance; `cache`: the project's."""
         self._evaluation, self.image, self._image_sliders = evaluation, index, None
-        image = evaluation.truth.images[index]
+        truth, image = evaluation.truth, evaluation.truth.images[index]
         self.picture.set_groups(())
-        self.picture.show_picture(None, QSizeF(image.width, image.height))
-        self._reading = evaluation.truth.files[index], evaluation.truth.window
-        self._reader.ask([self._reading])
+        picture = self.loader.want(
+            [PictureRequest(truth.images[one].id, truth.files[one], truth.window, cache) for one in (index, *around)]
+        )
+        self.picture.show_picture(picture, QSizeF(image.width, image.height))
         self._show_marks()
 
     def update_labels(self, evaluation: EvaluationResult) -> None:
         """The images' labels have changed; `show_boxes` brings the boxes."""
         self._evaluation, self._image_sliders = evaluation, None
 
-    @Slot(object, object)
-    def _read(self, request: object, result: object) -> None:
-        if request != self._reading:
+    @Slot(int, object)
+    def _came(self, id: int, result: object) -> None:
+        if self._evaluation is None or self.image < 0 or self._evaluation.truth.images[self.image].id != id:
             return
         if isinstance(result, Picture):
             self.picture.show_picture(result, QSizeF(result.width, result.height), keep_view=True)
@@ -163,8 +161,8 @@ class PicturePane(QWidget):
         )
 
     def close_down(self) -> None:
-        """Wait for the thread; the page is being closed."""
-        self._reader.close()
+        """Wait for the threads; the page is being closed."""
+        self.loader.close()
 
 
 def _detected(

@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, WindowDriver
 from workbench.errors import WorkbenchError
-from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.background import Background
 from workbench.ui.images import thumbnails
+from workbench.ui.images.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.images.pictures import Picture
 
 Shown = tuple[int, int, int]

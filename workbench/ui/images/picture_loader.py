@@ -1,4 +1,4 @@
-"""Pictures for the canvas: read in the background, neighbours in advance, the last ones kept.
+"""Pictures for the Label and the Inspect page: read in the background, neighbours in advance, the last ones kept.
 
 Of a huge image the overview comes first; meanwhile a separate process cuts its tiles, once.
 """
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from workbench.core.decoding.pyramid_builder import PyramidBuilder
 
 MEMORY = 384 << 20
-"""Bytes of pictures kept: six of 12 megapixels with their half-size copies."""
+"""Bytes of pictures that each loader keeps: six of 12 megapixels with their half-size copies."""
+AHEAD = (1, -1, 2)
+"""Which neighbours in a list are read in advance, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
