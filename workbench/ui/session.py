@@ -85,7 +85,8 @@ class Session(QObject):
         self.page_undo: WidgetUndoStack | None = None  # of what is visible; its steps come before the project's edits
         self.inspected: RunInfo | None = None  # the run that the Inspect page evaluated last
         self.to_import: Path | None = None  # what the import window is to read when next opened
-        self.successor = 0  # set during `edited` by a list of images: what comes after the selected one, which went
+        # set by a list of images, and asked once all lists have followed an edit: what comes after this one, which went
+        self.successor_of: Callable[[int], int] = lambda _id: 0
         self.last_images: dict[Path, int] = {}  # by project: the images shown when a window crashed
         self._last_pages: dict[Path, str] = {}  # by project: the page shown when it was opened again
         self._unlisten: Callable[[], None] = lambda: None
@@ -142,11 +143,10 @@ class Session(QObject):
             return
         if applied.labels_changed and self.label_id not in {x.id for x in document.labels()}:
             self.select_label(document.labels()[0].id if document.labels() else 0)
-        self.successor = 0
         self.edited.emit(applied)
         images = document.images()
         if applied.images_changed and not images.has(self.image_id):
-            self.select_image(self.successor or (images[0].id if images else 0))
+            self.select_image(self.successor_of(self.image_id) or (images[0].id if images else 0))
 
     # --- the selection ---
 

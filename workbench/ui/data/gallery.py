@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -107,6 +109,7 @@ class Gallery(QWidget):
         self.model.modelAboutToBeReset.connect(self._keep_selection)
         session.image_changed.connect(self.follow)
         session.edited.connect(self._edited)
+        session.successor_of = partial(self.model.nearest, step=1)
         self._marking = QTimer(self, singleShot=True, interval=MARK_AFTER)
         self._marking.timeout.connect(self._mark_values)
         self._kept: tuple[int, ...] = ()
@@ -237,12 +240,8 @@ class Gallery(QWidget):
 
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
-        if not applied.images_changed:
-            return
-        self._marking.start()
-        document, shown = self._session.document, self._session.image_id
-        if document is not None and not document.images().has(shown):
-            self._session.successor = self.model.nearest(shown, 1)
+        if applied.images_changed:
+            self._marking.start()
 
     @Slot()
     def _mark_values(self) -> None:
