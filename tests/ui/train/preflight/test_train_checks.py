@@ -52,52 +52,6 @@ def test_the_training_that_stands_in_the_form_is_looked_at(qtbot: QtBot, shown: 
     assert len(fakes.requests) == seen + 1  # what is not valid is not looked at
 
 
-def test_a_training_from_a_run_is_looked_at_again_where_runs_come_or_go(
-    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
-) -> None:
-    shown._setup.start_from.begin_from(tmp_path / "best.safetensors")
-    typed(shown, "batch", "3")
-    qtbot.waitUntil(lambda: fakes.requests[-1].start == tmp_path / "best.safetensors")
-    for change in ((tmp_path / "best.safetensors").touch, (tmp_path / "best.safetensors").unlink):
-        seen = len(fakes.requests)
-        change()
-        session.runs_changed.emit()
-        qtbot.waitUntil(lambda seen=seen: len(fakes.requests) == seen + 1)  # type: ignore[misc]
-
-
-def test_a_start_from_a_run_goes_ahead_though_that_is_renamed_meanwhile(
-    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
-) -> None:
-    """What had been checked was of the former name, and nothing else was: Start said for ever that it was checked."""
-    begin_from, former = shown._setup.start_from.begin_from, tmp_path / "best.safetensors"
-    former.touch()
-    begin_from(former)
-    fakes.finishes.clear()
-    typed(shown, "batch", "3")
-    press(qtbot, shown, "train-start")
-    begin_from(former.rename(tmp_path / "renamed.safetensors"))
-    session.runs_changed.emit()
-    fakes.finishes.set()
-    qtbot.waitUntil(lambda: session.is_training)
-
-
-def test_a_start_from_a_run_does_not_wait_for_one_that_saves_often(
-    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes, tmp_path: Path
-) -> None:
-    """Each save began the check anew: beside a training that saves each second, Train next checked for ever."""
-    (tmp_path / "best.safetensors").touch()
-    shown._setup.start_from.begin_from(tmp_path / "best.safetensors")
-    fakes.finishes.clear()
-    typed(shown, "batch", "3")
-    press(qtbot, shown, "train-start")
-    qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.batch == 3)
-    seen = len(fakes.requests)
-    session.runs_changed.emit()
-    fakes.finishes.set()
-    qtbot.waitUntil(lambda: session.is_training)
-    assert len(fakes.requests) == seen
-
-
 @pytest.mark.parametrize("advice", [3, 6, 9])
 def test_a_long_list_ends_with_a_whole_line(qtbot: QtBot, advice: int) -> None:
     holder, checks = QWidget(), Checks()

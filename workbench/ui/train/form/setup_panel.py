@@ -221,10 +221,11 @@ class SetupPanel(QWidget):
             self._show(recipe)
 
     def offer_runs(self, runs: Sequence[RunInfo]) -> None:
-        """Offer to start from these; tell if the chosen one is no longer among them."""
+        """Offer to start from these; tell if the chosen one is no longer among them, and begin nothing without it."""
         before, words = self.start_from.currentData(), self.start_from.currentText()
         self.start_from.set_runs(runs)
         if isinstance(before, Path) and self.start_from.currentData() != before:
+            self.buttons.cancel()
             self.message.emit(f"{words} is gone, so the training in the form starts from fresh weights.")
             self.changed.emit()
 
