@@ -39,9 +39,9 @@ SEEN: tuple[Seen, ...] = (
 )
 
 
-def keep_candidates(folder: Path, images: int) -> None:
-    """As if so many images had been looked at with the run in `folder`."""
-    file = folder / "candidates" / "0-1.npz"
+def keep_candidates(folder: Path, images: int, checkpoint: str = "best.safetensors") -> None:
+    """As if so many images had been looked at with this checkpoint of the run in `folder`."""
+    file = candidate_cache.cache_file(folder, folder / checkpoint)
     candidate_cache.save(file, {str(number): (Candidates.none(), (0, 0)) for number in range(images)})
 
 
@@ -108,7 +108,7 @@ def make_run(session: Session, name: str = "first", started: float = 1.0) -> Pat
     )
     (folder / "events.jsonl").write_text("".join(events.to_json(event) + "\n" for event in story), "utf-8")
     for checkpoint in ("best", "last"):
-        (folder / f"{checkpoint}.safetensors").write_bytes(b"weights")
+        (folder / f"{checkpoint}.safetensors").write_bytes(f"{checkpoint} weights".encode())
     return folder
 
 

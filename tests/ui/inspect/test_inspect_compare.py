@@ -162,7 +162,7 @@ def test_a_run_that_has_not_looked_says_what_to_do(
     combo = page.findChild(QComboBox, "inspect-compare-run")
     assert [combo.itemText(row) for row in range(combo.count())] == ["choose a run …", "first"]
     assert combo.currentText() == "first", "the only one"
-    assert "Press Look: first is then run" in text(page, "inspect-compare-status")
+    qtbot.waitUntil(lambda: "Press Look: first is then run" in text(page, "inspect-compare-status"))
     assert set(counts(page).values()) == {"– " + kind.replace("-", " ") for kind in COUNTS}
     evaluate.fails_with = "This checkpoint is damaged. Use another one of the run."
     press(qtbot, page, "inspect-compare-look")

@@ -29,6 +29,7 @@ from tests.ui.inspect.inspect_page_driver import (
     text,
 )
 from tests.ui.test_accessible import controls, nameless, unreachable
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.detections import Candidates
 from workbench.core.former_names import SAID
@@ -250,6 +251,21 @@ def test_a_look_that_was_stopped_is_not_begun_again_without_asking(
     assert isinstance(picture, InspectPicture)
     qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
     assert evaluate.requests == []
+
+
+def test_a_look_with_weights_of_which_nothing_is_kept_is_not_begun_without_asking(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    """What was kept of the best weights began a look with the last ones, which may take hours."""
+    keep_candidates(make_run(session), 2)
+    page.shown()
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
+    checkpoint, picture = find(page, QComboBox, "inspect-checkpoint"), find(page, InspectPicture, "inspect-picture")
+    checkpoint.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
+    assert [request.checkpoint.stem for request in evaluate.requests] == ["best"]
+    checkpoint.setCurrentIndex(0)
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
 
 
 def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, session: Session) -> None:

@@ -32,6 +32,7 @@ from workbench.errors import WorkbenchError
 
 log = logging.getLogger(__name__)
 VERSION = 2  # of the candidates: increase when decoding, fitting or clipping changes
+FOLDER = "candidates"  # in the run's
 _KEY = 24  # letters of a checkpoint's digest
 _ARRAYS = ("images", "offsets", "boxes", "scores", "labels", "views", "sizes")
 Seen = tuple[Candidates, tuple[int, int]]
@@ -51,7 +52,7 @@ def key_of(checkpoint: Path) -> str:
 
 def cache_file(run_folder: Path, checkpoint: Path) -> Path:
     """The file for the candidates of this checkpoint; its name depends on the checkpoint's content."""
-    return run_folder / "candidates" / f"{key_of(checkpoint)}-{VERSION}.npz"
+    return run_folder / FOLDER / f"{key_of(checkpoint)}-{VERSION}.npz"
 
 
 def image_digest(file: Path) -> str:

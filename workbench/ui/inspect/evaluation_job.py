@@ -13,16 +13,18 @@ from workbench.core.detections import Candidates, NmsKind
 from workbench.core.document import snapshot_of
 from workbench.core.evaluation.matching import ANY_AREA, Matching
 from workbench.core.evaluation.sliders import Sliders
+from workbench.core.files import stamp
 from workbench.core.formatting import count
 from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.inference.evaluating import candidate_cache, operating_point, saved_evaluation, scoring
+from workbench.inference.evaluating import operating_point, saved_evaluation, scoring
 from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.inference.evaluating.scoring import ScoringRules
 from workbench.inference.events import EvaluationProgress, FoldScore, ListingProgress, Skipped
 from workbench.ui.job_progress import JobProgress
 
-ABOUT = 0.9  # of some images: those that can't be read, and all but one of equal ones, have no candidates
+Stamp = tuple[int, int] | None
+"""Of a checkpoint's file, as files.stamp() has it; None: it is not there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,9 +212,8 @@ def kept_point(request: EvaluationRequest) -> tuple[OperatingPoint | None, str]:
         return None, error.sentence
 
 
-def is_kept(run_folder: Path, images: int) -> bool:
-    """Whether candidates of about as many images are kept with this run, so that looking at these is quick. After a
-    look at others, or one that was stopped, it may take hours, and nobody has asked for it.
-    """
-    kept = map(candidate_cache.count, (run_folder / "candidates").glob("*.npz"))
-    return max(kept, default=0) >= max(ABOUT * images, 1)
+def stamp_of(checkpoint: Path | None) -> Stamp:
+    try:
+        return stamp(checkpoint) if checkpoint is not None else None
+    except OSError:
+        return None

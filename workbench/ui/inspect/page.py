@@ -11,7 +11,6 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.files import stamp
 from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
@@ -20,9 +19,10 @@ from workbench.ui.images.picture_loader import AHEAD
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.tab import CompareTab
-from workbench.ui.inspect.evaluation_job import EvaluationResult, Evaluator, evaluate_pending
+from workbench.ui.inspect.evaluation_job import EvaluationResult, Evaluator, Stamp, evaluate_pending, stamp_of
 from workbench.ui.inspect.evaluation_runner import EvaluationRunner
 from workbench.ui.inspect.header import InspectHeader
+from workbench.ui.inspect.kept_candidates import LOOKING, KeptCandidates
 from workbench.ui.inspect.other_images.button import OtherImagesButton
 from workbench.ui.inspect.panes import InspectPanes
 from workbench.ui.inspect.point_keeper import PointKeeper
@@ -33,9 +33,6 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, show_no_runs
 from workbench.ui.widgets.empty_state import EmptyState
-
-Stamp = tuple[int, int] | None
-"""Of a file, as files.stamp() has it; None: it is not there."""
 
 
 class InspectPage(Page):
@@ -53,6 +50,7 @@ class InspectPage(Page):
         self._weights: Stamp = None  # of the checkpoint that was evaluated
         self._begun: tuple[NDArray[np.int64], Stamp] = self._evaluated_ids, None  # of the evaluation that runs
         self._runs = TrainedRuns(self)
+        self._kept_candidates = KeptCandidates(self)
         self._rematcher = Rematcher(self)
         self._runner = EvaluationRunner(session, self)
         self._build()
@@ -111,6 +109,7 @@ class InspectPage(Page):
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
         self._runs.read.connect(self._listed)
+        self._kept_candidates.told.connect(self._kept_told)
         self.session.run_requested.connect(self._picker.choose_run)
 
     # --- the page ---
@@ -129,6 +128,7 @@ class InspectPage(Page):
         self._panes.close_down()
         self._rematcher.close_down()
         self._runs.close()
+        self._kept_candidates.close()
 
     def _say_empty(self, *words: str) -> None:
         self._empty.say(*words)
@@ -200,13 +200,14 @@ class InspectPage(Page):
     def _choice_changed(self) -> None:
         """Another run, checkpoint or split: what is shown belongs to the previous one."""
         self._forget()
-        run, document = self._picker.run, self.session.document
-        if run is None or document is None:
-            return
-        if evaluation_job.is_kept(run.folder, len(self._picker.ids(document.images()))):
-            self.evaluate()
-        else:
-            self._say_nothing_yet()
+        run, checkpoint, document = self._picker.run, self._picker.checkpoint, self.session.document
+        if run is not None and checkpoint is not None and document is not None:
+            self._middle.picture.say(LOOKING, "text")
+            self._kept_candidates.ask(run.folder, checkpoint, len(self._picker.ids(document.images())))
+
+    @Slot(bool)
+    def _kept_told(self, is_kept: bool) -> None:
+        (self.evaluate if is_kept else self._say_nothing_yet)()
 
     def _say_nothing_yet(self) -> None:
         """Say what to do, in the place of the pictures."""
@@ -223,16 +224,17 @@ class InspectPage(Page):
         if document is None or (pending := self._picker.request(document.folder)) is None:
             return
         self._rematcher.watch()
-        self._begun = self._picker.ids(document.images()), _stamp(pending.checkpoint)
+        self._begun = self._picker.ids(document.images()), stamp_of(pending.checkpoint)
         self._header.say("Opening the checkpoint …")
         if self._evaluation is None:
-            self._middle.picture.say("Looking …", "text")
+            self._middle.picture.say(LOOKING, "text")
         self._header.show_busy(True)
         title = f"Looking with {pending.run_folder.name}"
         self._runner.start(title, lambda: evaluate_pending(pending, self._evaluate))
 
     @Slot()
     def _stop_evaluation(self) -> None:
+        self._kept_candidates.drop()
         if self._runner.stop():
             self._ended(True)
 
@@ -362,7 +364,7 @@ class InspectPage(Page):
     @property
     def _has_new_weights(self) -> bool:
         """Whether the training has written others into the checkpoint since it was evaluated."""
-        return _stamp(self._picker.checkpoint) not in (None, self._weights)
+        return stamp_of(self._picker.checkpoint) not in (None, self._weights)
 
     def _say_evaluation(self, evaluation: EvaluationResult) -> None:
         is_stale, new = self._rematcher.is_stale, self._has_new_weights
@@ -389,10 +391,3 @@ class InspectPage(Page):
             self._middle.show_boxes(state.matching, state.confidences)
         else:
             self._middle.preview_nms(self._right.nms, state.confidences)
-
-
-def _stamp(checkpoint: Path | None) -> Stamp:
-    try:
-        return stamp(checkpoint) if checkpoint is not None else None
-    except OSError:
-        return None

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from workbench.training import folds
 from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator
 from workbench.ui.inspect.evaluation_runner import EvaluationRunner
+from workbench.ui.inspect.kept_candidates import LOOKING, KeptCandidates
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
@@ -36,6 +36,7 @@ class SecondRun(QWidget):
         self._evaluate = evaluate
         self._request: EvaluationRequest | None = None  # the request of the page's run
         self._runner = EvaluationRunner(session, self)
+        self._kept = KeptCandidates(self)
         self._runs: tuple[RunInfo, ...] = ()
         self._declined: Path | None = None  # the only other run, if a person chose none instead
         self._combo = ElidedCombo(
@@ -61,6 +62,7 @@ class SecondRun(QWidget):
         self._runner.evaluated.connect(self._set_evaluation)
         self._runner.failed.connect(self.message)
         self._runner.ended.connect(self._ended)
+        self._kept.told.connect(self._kept_told)
         self._show_busy()
 
     @property
@@ -151,14 +153,21 @@ class SecondRun(QWidget):
         self._begin_if_kept()
 
     def _begin_if_kept(self) -> None:
-        run = self.run
-        if run is None or self._request is None:
+        self._kept.drop()
+        run, checkpoint = self.run, self.checkpoint
+        if run is None or checkpoint is None or self._request is None:
             self.message.emit(CHOOSE)
-        elif evaluation_job.is_kept(run.folder, self._request.count):
+        else:
+            self.message.emit(LOOKING)
+            self._kept.ask(run.folder, checkpoint, self._request.count)
+        self._show_busy()
+
+    @Slot(bool)
+    def _kept_told(self, is_kept: bool) -> None:
+        if is_kept:
             self._begin()
         else:
             self.message.emit(f"Press Look: {self.name} is then run on the same images.")
-        self._show_busy()
 
     @Slot()
     def _pressed(self) -> None:
@@ -168,6 +177,7 @@ class SecondRun(QWidget):
             self._begin()
 
     def _begin(self) -> None:
+        self._kept.drop()
         run, first = self.run, self._request
         if run is None or first is None:
             return
@@ -210,3 +220,4 @@ class SecondRun(QWidget):
     def close_down(self) -> None:
         """The session ends the job."""
         self._runner.stop()
+        self._kept.close()
