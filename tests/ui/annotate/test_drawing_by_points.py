@@ -89,6 +89,33 @@ def test_escape_drops_the_points(qtbot: QtBot, open_window: Open, labelled: Path
     assert hand.canvas.is_drawing
 
 
+@pytest.mark.parametrize(("key", "held"), [(Qt.Key.Key_Z, CTRL), (Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier)])
+def test_undo_and_delete_take_back_the_last_click_and_no_box(
+    key: Qt.Key, held: Qt.KeyboardModifier, qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = by_points(qtbot, open_window, labelled)
+    click_all(hand, TOP, (10, 50), (190, 95))
+    hand.key(key, held)
+    hand.key(key, held)
+    click_all(hand, LEFT, LOW, RIGHT)
+    assert near(corners(labelled)[1], (100, 30, 150, 80))
+    click_all(hand, (10, 90))
+    hand.key(key, held)
+    assert hand.canvas.gesture is None
+    assert len(corners(labelled)) == 2
+    hand.key(Qt.Key.Key_Z, CTRL)
+    assert len(corners(labelled)) == 1
+
+
+def test_undo_takes_back_the_first_of_two_corners(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    click_all(hand, (100, 30))
+    hand.key(Qt.Key.Key_Z, CTRL)
+    click_all(hand, (120, 20), (160, 80))
+    assert near(corners(labelled)[1], (120, 20, 160, 80))
+
+
 def test_points_close_to_the_border_are_on_it(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = by_points(qtbot, open_window, labelled)
     hand.canvas.zoom_to(2.0)

@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui.actions import make_action
 from workbench.ui.annotate.adjustments_menu import AdjustmentsMenu
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.annotate.click_undo import ClickUndo
 from workbench.ui.annotate.gestures import DrawGesture, PointsGesture
 from workbench.ui.annotate.shape_menu import BY_POINTS, ShapeMenu
 from workbench.ui.annotate.style_menu import StyleMenu
@@ -32,6 +33,7 @@ class CanvasMenus(QObject):
         self._session, self._canvas, self._draw, self._page = session, canvas, draw, page
         self._told: Path | None = None  # the folder of the project in which it was said
         self._shapes = ShapeMenu(page)
+        ClickUndo(canvas)
         self._adjustments = AdjustmentsMenu(make_action(page, "levels", self.show_levels), page)
         self._style = StyleMenu(page)
         self.menus: dict[str, QMenu] = {

@@ -68,6 +68,10 @@ class DrawGesture:
         self.by_clicks |= is_first
         return not is_first
 
+    def take_back(self) -> bool:
+        """Take back the last click; whether there was one before it."""
+        return False
+
 
 POINTS = 4
 
@@ -86,8 +90,11 @@ class PointsGesture(DrawGesture):
         super().move(x, y, aids)
         self.at = geometry.snapped_to_border(x, y, *self.size, aids.reach)
         if self.points:
-            xs, ys = zip(*self.points, self.at, strict=True)
-            self.xyxy = geometry.rect_between(min(xs), min(ys), max(xs), max(ys), *self.size)
+            self._enclose()
+
+    def _enclose(self) -> None:
+        xs, ys = zip(*self.points, self.at, strict=True)
+        self.xyxy = geometry.rect_between(min(xs), min(ys), max(xs), max(ys), *self.size)
 
     def begin_drag(self, x: float, y: float) -> None:
         if len(self.points) == 1:
@@ -100,6 +107,11 @@ class PointsGesture(DrawGesture):
         self.points.append(self.at)
         self.by_clicks = True
         return len(self.points) == POINTS
+
+    def take_back(self) -> bool:
+        self.points.pop()
+        self._enclose()
+        return bool(self.points)
 
 
 @dataclass
