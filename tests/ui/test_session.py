@@ -20,18 +20,19 @@ def test_what_comes_after_an_image_that_went_is_asked_when_all_lists_have_follow
     session, happened = Session(), list[str]()
     session.open(Document.create(tmp_path / "project", tmp_path / "photographs"))
     assert session.document is not None
-    first, _, last = (image.id for image in session.document.images())
+    first, second, last = (image.id for image in session.document.images())
+    following = {first: last}
 
     def after(gone: int) -> int:
         happened.append(f"asked after {gone}")
-        return last
+        return following.get(gone, 0)
 
-    session.successor_of = after
+    session.add_image_order(lambda: False, lambda gone: second if gone == first else 0)
+    session.add_image_order(lambda: True, after)
     session.edited.connect(lambda _: happened.append("followed"))
     session.do(RemoveImages((first,)))
     assert happened == ["followed", f"asked after {first}"]
-    assert session.image_id == last
-    session.successor_of = lambda _gone: 0
+    assert session.image_id == last, "the list in sight was asked"
     session.do(RemoveImages((last,)))
     assert session.image is not None
     assert session.image.name == "b.png", "the first, if no list has an answer"

@@ -26,6 +26,7 @@ PROFILES: dict[str, Keys] = {
         "draw": ("N",), "next-image": ("F",), "previous-image": ("D",), "done": ("Shift+N",), "take-over": ("Ctrl+B",),
         "next-unlabelled": ("Shift+F",), "previous-unlabelled": ("Shift+D",), "hide-boxes": ("T", "H"),
         "delete-boxes": ("Del", "Shift+Del"), "fit": ("Ctrl+F",), "zoom-100": ("Ctrl+0",),
+        "remove-image": ("Alt+Del",), "reopen-image": ("Ctrl+Alt+N",),
     },
 }  # fmt: skip
 """After the default shortcuts of these programs in 2026 (labelImg 1.8, X-AnyLabeling 4, labelme 7, CVAT 2)."""

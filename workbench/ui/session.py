@@ -85,8 +85,7 @@ class Session(QObject):
         self.page_undo: WidgetUndoStack | None = None  # of what is visible; its steps come before the project's edits
         self.inspected: RunInfo | None = None  # the run that the Inspect page evaluated last
         self.to_import: Path | None = None  # what the import window is to read when next opened
-        # set by a list of images, and asked once all lists have followed an edit: what comes after this one, which went
-        self.successor_of: Callable[[int], int] = lambda _id: 0
+        self._image_orders: list[tuple[Callable[[], bool], Callable[[int], int]]] = []  # see add_image_order
         self.last_images: dict[Path, int] = {}  # by project: the images shown when a window crashed
         self._last_pages: dict[Path, str] = {}  # by project: the page shown when it was opened again
         self._unlisten: Callable[[], None] = lambda: None
@@ -146,7 +145,7 @@ class Session(QObject):
         self.edited.emit(applied)
         images = document.images()
         if applied.images_changed and not images.has(self.image_id):
-            self.select_image(self.successor_of(self.image_id) or (images[0].id if images else 0))
+            self.select_image(self._next_after(self.image_id) or (images[0].id if images else 0))
 
     # --- the selection ---
 
@@ -166,6 +165,16 @@ class Session(QObject):
         if id != self.image_id:
             self.image_id = id
             self.image_changed.emit(id)
+
+    def add_image_order(self, in_sight: Callable[[], bool], next_after: Callable[[int], int]) -> None:
+        """Ask a list of images, once all lists have followed an edit, what comes after the selected image if that
+        went, 0 for none; of several lists the one in sight first.
+        """
+        self._image_orders.append((in_sight, next_after))
+
+    def _next_after(self, gone: int) -> int:
+        asked = sorted(self._image_orders, key=lambda order: not order[0]())
+        return next((id for _, next_after in asked if (id := next_after(gone))), 0)
 
     def select_label(self, id: int) -> None:
         if id != self.label_id:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
@@ -70,6 +72,7 @@ class ImageList(QWidget):
         self.model.count_changed.connect(self.follow)
         image_queues.of(session).changed.connect(self._queue_changed)
         session.image_changed.connect(self.follow)
+        session.add_image_order(self.isVisible, partial(self.model.nearest, step=1))
         session.filter_requested.connect(self._filter_requested)
         self.follow()
 

@@ -13,7 +13,7 @@ from PySide6.QtGui import QContextMenuEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.project import XYXY, Box, State
+from workbench.core.project import XYXY, Box
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences
 from workbench.ui.actions import CANVAS_KEY, make_action, offer_in, with_keys
@@ -24,6 +24,7 @@ from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
 from workbench.ui.annotate.canvas_toolbar import CanvasToolbar
 from workbench.ui.annotate.hidden_labels import HiddenLabels
+from workbench.ui.annotate.image_actions import ImageActions
 from workbench.ui.annotate.image_list import ImageList
 from workbench.ui.annotate.image_navigation import ImageNavigation
 from workbench.ui.annotate.label_chooser import LabelChooser
@@ -78,22 +79,16 @@ class AnnotatePage(Page):
 
     def _make_actions(self) -> None:
         only_canvas = Qt.ShortcutContext.WidgetShortcut
-        canvas, navigation, suggestions = self.canvas, self._navigation, self._suggest_bar.commands
+        canvas, suggestions = self.canvas, self._suggest_bar.commands
         self._draw = make_action(self, "draw", canvas.set_drawing, checkable=True)
         self._draw.installEventFilter(OneWayShortcut(self))
         self._menus = CanvasMenus(self.session, canvas, self._draw, self)
-        self._next = make_action(self, "next-image", lambda: navigation.go(1))
-        self._previous = make_action(self, "previous-image", lambda: navigation.go(-1))
-        make_action(self, "next-unlabelled", lambda: navigation.go_unlabelled(1))
-        make_action(self, "previous-unlabelled", lambda: navigation.go_unlabelled(-1))
         held = self._held = HeldKeys(self)
-        self._verifying = make_action(self, "verify", held.once(lambda: navigation.finish(State.VERIFIED)))
-        self._done = make_action(self, "done", held.once(lambda: navigation.finish(State.DONE)))
+        self._of_image = ImageActions(self, self.session, self._images.view, self._navigation, held.once)
         make_action(self, "cancel", canvas.cancel)
         make_action(self, "to-labels", lambda: self._go_between(self._side.labels.view))
         make_action(self, "to-images", lambda: self._go_between(self._images.view))
         make_action(self, "box-here", self._draw_here)
-        make_action(self, "take-over", navigation.copy_previous_boxes)
         refuse, ask_label = suggestions.refuse_marked, self._label_chooser.ask
         self._of_boxes = BoxActions(self, canvas, self._commands, refuse, ask_label, held.once)
         self._fit = make_action(self, "fit", canvas.fit)
@@ -123,9 +118,10 @@ class AnnotatePage(Page):
         middle = QWidget()
         self._splitter.addWidget(self._images)
         self._splitter.addWidget(middle)
-        tools = (self._draw, self._previous, self._next, self._suggest)
+        of_image = self._of_image
+        tools = (self._draw, of_image.previous, of_image.next, self._suggest)
         views = (self._out, self._in, self._fit, self._full, self._keep, *self._menus.views, self._hide)
-        self._toolbar = CanvasToolbar(tools, views, (self._done, self._verifying), self._menus.menus)
+        self._toolbar = CanvasToolbar(tools, views, (of_image.done, of_image.verify), self._menus.menus)
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -214,6 +210,8 @@ class AnnotatePage(Page):
             self._shown = 0  # the same image, read again
         if applied.images_changed or applied.changes("window"):
             self._show_image()
+        elif self._shown in applied.images:
+            self._toolbar.show_image(self.session.image)  # its note
         if applied.labels_changed:
             self._show_labels()
         else:
@@ -353,7 +351,7 @@ class AnnotatePage(Page):
     @Slot()
     def _space_tapped(self) -> None:
         if CANVAS_KEY in keys.of("verify"):
-            self._verifying.trigger()
+            self._of_image.verify.trigger()
 
     @Slot()
     def _train_and_suggest(self) -> None:

@@ -109,7 +109,7 @@ class Gallery(QWidget):
         self.model.modelAboutToBeReset.connect(self._keep_selection)
         session.image_changed.connect(self.follow)
         session.edited.connect(self._edited)
-        session.successor_of = partial(self.model.nearest, step=1)
+        session.add_image_order(self.isVisible, partial(self.model.nearest, step=1))
         self._marking = QTimer(self, singleShot=True, interval=MARK_AFTER)
         self._marking.timeout.connect(self._mark_values)
         self._kept: tuple[int, ...] = ()

@@ -24,10 +24,10 @@ from workbench.ui.actions import make_action
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.gallery_menu import GalleryMenu
 from workbench.ui.data.image_adder import ImageAdder
-from workbench.ui.data.image_notes import ask_for_note
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
 from workbench.ui.held_keys import HeldKeys
+from workbench.ui.images.image_notes import ask_for_note
 from workbench.ui.images.images_model import Filter
 from workbench.ui.page import Page
 from workbench.ui.session import Session

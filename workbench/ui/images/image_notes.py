@@ -1,4 +1,4 @@
-"""Notes on images: one for several, or one more on each, which the field above the gallery then finds."""
+"""Notes on images: one for several, or one more on each, which which the fields for names then find."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ask_for_note(session: Session, images: tuple[int, ...], owner: QWidget) -> N
     notes = document.images().notes
     before = {id: notes.get(id, "") for id in images}
     same = len(set(before.values())) == 1
-    words = f"A note on {count(len(images), 'image')}; the field above the gallery finds it."
+    words = f"A note on {count(len(images), 'image')}; the field for names finds it."
     if not same:
         words += "\nTheir notes differ, so it is added to each."
     note, agreed = QInputDialog.getText(owner, "Note", words, text=before[images[0]] if same else "")

@@ -1,0 +1,141 @@
+"""What is decided about the shown image on the Label page: not done after all, a note, out of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QComboBox, QInputDialog, QLabel, QTableView
+from pytestqt.qtbot import QtBot
+
+from tests.ui.annotate.label_page_project import CTRL, SHIFT, labelled
+from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import State
+from workbench.ui.widgets.popups import Menu
+from workbench.ui.window.main_window import MainWindow
+
+__all__ = ["labelled"]  # a fixture
+
+
+def images(project: Path) -> list[tuple[str, str, str]]:
+    with Document.open(project, read_only=True) as document:
+        return [(image.name, str(image.state), image.note) for image in document.images()]
+
+
+def states(project: Path) -> list[str]:
+    return [state for _, state, _ in images(project)]
+
+
+def said(window: MainWindow) -> str:
+    return find(window, QLabel, "message-text").text()
+
+
+def test_an_image_that_was_done_too_soon_is_in_work_or_unlabelled_again(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    hand.key("N")
+    hand.key("N")
+    assert states(labelled) == ["done", "done", "unlabelled"]
+    hand.key("A")
+    hand.key("N", SHIFT)
+    assert states(labelled) == ["done", "unlabelled", "unlabelled"]
+    assert said(window) == "This image is unlabelled again."
+    hand.key("N", SHIFT)
+    assert said(window) == "This image is unlabelled already."
+    hand.key("A")
+    hand.key("N", SHIFT)
+    assert states(labelled) == ["in work", "unlabelled", "unlabelled"]
+    assert window.session.image.name == "a.png", "it is still shown"
+    hand.key("Z", CTRL)
+    assert states(labelled) == ["done", "unlabelled", "unlabelled"]
+
+
+def test_an_image_gets_its_note_where_it_is_labelled(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    hand.key("D")
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, text: (f"{text}ask Anna", True))
+    hand.key("N", CTRL | SHIFT)
+    assert [note for _, _, note in images(labelled)] == ["", "ask Anna", ""]
+    assert "ask Anna" in find(window, QLabel, "image-name").toolTip()
+
+
+def test_an_image_that_is_taken_out_makes_room_for_the_next_of_the_list(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    """Without the Data page, which was not shown yet, the first of thousands came."""
+    write_photographs(tmp_path / "many", [f"{number:02}.png" for number in range(9)])
+    Document.create(tmp_path / "long", tmp_path / "many").close()
+    window = open_window(tmp_path / "long")
+    hand = WindowDriver(qtbot, window)
+    order = find(window, QComboBox, "image-order")
+    for _ in range(5):
+        hand.key("D")
+    hand.key(Qt.Key.Key_Delete, CTRL)
+    assert said(window) == "05.png is taken out of the project. Its file stays where it is; Undo brings it back."
+    assert (tmp_path / "many/05.png").exists()
+    assert window.session.image.name == "06.png"
+    order.setCurrentIndex(order.findText("Last added first"))
+    order.activated.emit(order.currentIndex())
+    hand.key(Qt.Key.Key_Delete, CTRL)
+    assert window.session.image.name == "04.png"
+    window.show_page("data")
+    window.show_page("label")
+    hand.key(Qt.Key.Key_Delete, CTRL)
+    assert window.session.image.name == "03.png", "the list in sight counts"
+    for _ in range(2):
+        hand.key("Z", CTRL)
+    assert [name for name, _, _ in images(tmp_path / "long")] == [
+        f"{number:02}.png" for number in range(9) if number != 5
+    ]
+
+
+def test_a_right_click_in_the_list_of_images_offers_what_to_do_with_one(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    WindowDriver(qtbot, window)
+    view = find(window, QTableView, "image-list")
+    at = view.visualRect(view.model().index(2, 0)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.RightButton, pos=at)
+    assert window.session.image.name == "c.png"
+    view.customContextMenuRequested.emit(at)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, Menu)
+    assert menu.objectName() == "image-menu"
+    words = [action.text() for action in menu.actions() if action.text()]
+    assert words == [
+        "State",
+        "Not done after all: back to in work",
+        "Note on this image…",
+        "Take this image out of the project",
+        "What the trainer sees of this image…",
+    ]
+    below = menu.actions()[0].menu()
+    assert isinstance(below, Menu)
+    assert [action.text() for action in below.actions() if action.isChecked()] == ["Unlabelled"]
+    next(action for action in below.actions() if action.text() == "Verified").trigger()
+    menu.close()
+    assert states(labelled) == ["in work", "unlabelled", "verified"]
+    assert window.session.image.name == "c.png"
+    view.customContextMenuRequested.emit(QPoint(5, view.viewport().height() - 5))
+    assert QApplication.activePopupWidget() is None, "below the last image"
+
+
+@pytest.mark.parametrize("name", ["reopen-image", "remove-image", "note-image"])
+def test_a_window_that_may_only_read_says_why(qtbot: QtBot, open_window: Open, labelled: Path, name: str) -> None:
+    with Document.open(labelled) as other:
+        other.do(edits.SetState((other.images()[0].id,), State.DONE))
+        window = open_window(labelled)
+        WindowDriver(qtbot, window)
+        find(window, QAction, f"action-{name}").trigger()
+        assert "is being edited by" in said(window)
+    assert states(labelled) == ["done", "unlabelled", "unlabelled"]
