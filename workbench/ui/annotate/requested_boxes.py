@@ -1,16 +1,21 @@
-"""Boxes that another page asks to show are selected on the canvas; arrow keys move them only after a click on a box."""
+"""Boxes that another page asks to show are selected on the canvas; arrow keys move them only after a click on a box.
+
+An arrow key that moves no box says which key goes to the next image: in other programs it is the arrow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 
 from workbench.ui.actions import with_keys
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.nudging import ARROWS
 from workbench.ui.session import Session
+
+_FOR_SUGGESTIONS = (Qt.Key.Key_Up, Qt.Key.Key_Down)
 
 
 class RequestedBoxes(QObject):
@@ -30,9 +35,14 @@ class RequestedBoxes(QObject):
     def eventFilter(self, _canvas: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.MouseButtonPress:
             self._ids = ()
-        is_arrow = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in ARROWS
-        if not is_arrow or not self._ids or self._ids != self._canvas.selected:
+        canvas = self._canvas
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress or event.key() not in ARROWS:
             return False
-        words = "Nothing was moved: arrows move boxes that you clicked. {next-image} goes to the next image."
-        self._session.inform(with_keys(words))
+        if self._ids and self._ids == canvas.selected:
+            why = "arrows move boxes that you clicked."
+        elif canvas.affected or canvas.gesture is not None or (canvas.suggests and event.key() in _FOR_SUGGESTIONS):
+            return False
+        else:
+            why = "arrows move the selected boxes, and none is selected."
+        self._session.inform(with_keys(f"Nothing was moved: {why} {{next-image}} goes to the next image."))
         return True
