@@ -109,6 +109,7 @@ COMMANDS: tuple[Command, ...] = (
         "Label",
         by_hand=True,
     ),
+    Command("relabel", "Change the label of a box", ("Double click",), "", "Label", by_hand=True),
     Command("next-box", "Next box", ("Tab",), "", "Label"),
     Command("previous-box", "Previous box", ("Shift+Tab",), "", "Label"),
     Command("to-labels", "From the picture to labels and boxes, and back", ("F6",), "", "Label"),

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
-from PySide6.QtGui import QAction, QColor, QImage, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QAction, QColor, QImage, QMouseEvent, QPaintEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QListView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate.label_page_project import CTRL, labelled, names
+from tests.ui.annotate.label_page_project import CTRL, corners, labelled, names, near
 from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.edits import AddLabels, RemoveLabel
@@ -149,6 +149,23 @@ def test_who_came_only_to_look_is_told_the_way_on_also_where_it_has_no_key(
     assert find(hand.window, QLabel, "message-text").text() == words
 
 
+def test_an_arrow_without_a_selected_box_says_which_key_goes_on(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Nothing happened: in Roboflow or a viewer of pictures it is the next image."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    said = find(hand.window, QLabel, "message-text")
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_Right)
+    assert said.text() == ""
+    hand.click(150, 80)
+    hand.key(Qt.Key.Key_Right)
+    assert said.text() == (
+        "Nothing was moved: arrows move the selected boxes, and none is selected. D goes to the next image."
+    )
+    assert corners(labelled) == [(21, 20, 81, 60)]
+
+
 def test_copied_boxes_whose_label_is_gone_are_not_pasted_and_it_is_said(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
@@ -186,3 +203,48 @@ def test_a_box_that_undo_brings_back_shows_the_hidden_ones(qtbot: QtBot, open_wi
     hand.window.session.undo_last()
     assert names(labelled) == ["cell"]
     assert not hand.canvas.hidden
+
+
+def double_click(hand: WindowDriver, x: int, y: int, to: tuple[int, int] | None = None) -> None:
+    """The events of a double click, whose second press drags to `to`."""
+    hand.click(x, y)
+    a, b, none, left = hand.at(x, y), hand.at(*(to or (x, y))), Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
+    for kind, at, button, down in (
+        (QEvent.Type.MouseButtonDblClick, a, left, left),
+        (QEvent.Type.MouseMove, b, none, left),
+        (QEvent.Type.MouseButtonRelease, b, left, none),
+    ):
+        there = QPointF(hand.canvas.mapToGlobal(at))
+        held = Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(hand.canvas, QMouseEvent(kind, QPointF(at), there, button, down, held))
+    QTest.qWait(0)
+
+
+def test_a_double_click_on_a_box_or_its_row_asks_for_another_label(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    double_click(hand, 50, 40)
+    hand.type_label("pla")
+    assert names(labelled) == ["plate"]
+    rows = find(hand.window, QListView, "box-list")
+    at = rows.visualRect(rows.model().index(0, 0)).center()
+    QTest.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseDClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    hand.type_label("cell")
+    assert names(labelled) == ["cell"]
+    double_click(hand, 150, 80)
+    assert QApplication.activePopupWidget() is None, "beside all boxes"
+    hand.key("W")
+    double_click(hand, 50, 40)
+    assert QApplication.activePopupWidget() is None, "while drawing"
+
+
+def test_a_quick_drag_after_a_click_moves_the_box_and_asks_nothing(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Qt calls its press a double click."""
+    hand = WindowDriver(qtbot, open_window(labelled))
+    double_click(hand, 50, 40, to=(60, 50))
+    assert near(corners(labelled)[0], (30, 30, 90, 70))
+    assert QApplication.activePopupWidget() is None

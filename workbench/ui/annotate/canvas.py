@@ -23,7 +23,7 @@ from workbench.ui.images.picture_view import PictureView
 
 BORDER = 3.0
 """Widget pixels within which a side snaps to the image's border; at 6, boxes that end 4 pixels before it snapped."""
-_CLICK, _DRAG = 3.0, 12.0
+CLICK, _DRAG = 3.0, 12.0
 """Widget pixels that the mouse may move during a click; from which it is a drag, also after one that set a corner."""
 
 
@@ -244,7 +244,7 @@ class Canvas(PictureView):
         gesture = self.gesture
         if event.button() != Qt.MouseButton.LeftButton or gesture is None or isinstance(gesture, NudgeGesture):
             return
-        is_click = (event.position() - self._pressed).manhattanLength() <= _CLICK
+        is_click = (event.position() - self._pressed).manhattanLength() <= CLICK
         if isinstance(gesture, DrawGesture):
             if is_click and gesture.cycles:
                 self.gesture = None

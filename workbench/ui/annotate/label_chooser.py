@@ -14,6 +14,7 @@ from workbench.core.project import Label
 from workbench.ui.actions import with_keys
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.annotate.double_click import DoubleClick
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.label_prompt import LabelPrompt
 from workbench.ui.session import Session
@@ -22,7 +23,7 @@ _HINT = "Enter: for the next boxes. Shift+Enter: for the box just drawn, too"
 
 
 class LabelChooser(QObject):
-    """Chosen by E, a click in the list, or a number key."""
+    """Chosen by E or a double click on a box, a click in the list, or a number key."""
 
     def __init__(
         self, session: Session, canvas: Canvas, commands: BoxCommands, prompt: LabelPrompt, hidden: HiddenLabels
@@ -31,8 +32,10 @@ class LabelChooser(QObject):
         self._session, self._canvas, self._commands = session, canvas, commands
         self._prompt, self._hidden = prompt, hidden
         self._hint_was_shown = False
+        DoubleClick(canvas, self.ask)
         self._for_next = 0  # the label last chosen here for the next boxes: its number again is for the one just drawn
 
+    @Slot()
     def ask(self) -> None:
         """E: choose another label for the selected boxes, or the label for new ones."""
         if self._has_fresh:

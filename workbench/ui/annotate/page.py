@@ -167,6 +167,7 @@ class AnnotatePage(Page):
         self._hidden.changed.connect(self._hidden_changed)
         self._toolbar.hidden.clicked.connect(self._hidden.clear)
         side.boxes.selected.connect(canvas.select_in_sight)
+        side.boxes.view.doubleClicked.connect(self._label_chooser.ask)
         side.details.changed.connect(self._commands.replace)
         side.details.note_changed.connect(self._commands.note)
         side.details.keyboard_released.connect(canvas.setFocus)
