@@ -240,6 +240,12 @@ def test_the_settings_that_the_page_on_exporting_lists_are_there() -> None:
     assert len(re.findall(r"`(\w+)`", listed)) >= 8
 
 
+def test_no_page_has_pip_look_for_us_by_name() -> None:
+    """No package index has us: outside the program's environment pip would find nothing, or a stranger's package."""
+    ours = re.compile(r"pip install[^`]*workbench-detection")
+    assert [page.name for page in PAGES if ours.search(page.read_text("utf-8"))] == []
+
+
 def test_a_word_that_is_no_option_is_not_understood(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="No such option"):
         app(["train", str(tmp_path), "--procesess", "8"], standalone_mode=False)
