@@ -6,14 +6,16 @@ import errno
 import linecache
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from workbench.ui.app import _LogFile, keep_no_sources
+from workbench.ui.app import PACKAGES, _LogFile, keep_no_sources
 
+ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
 import ctypes, sys, threading
 from workbench.ui.app import few_arenas
@@ -81,3 +83,9 @@ def test_a_full_log_goes_on_where_windows_does_not_let_it_be_put_away(
     assert kept.endswith("the last words\n")
     assert ("aaa" in kept) is refuses
     assert capsys.readouterr().err == ""
+
+
+def test_readme_names_the_packages_that_the_program_asks_for_and_that_of_venv() -> None:
+    """Debian's python3 makes no environment without it, and then nothing can say so but its own error."""
+    (line,) = re.findall(r"^sudo apt install .*", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert set(line.split()) == {*PACKAGES.split(), "python3-venv"}
