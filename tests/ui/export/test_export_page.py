@@ -43,7 +43,7 @@ from workbench.ui.session import Session
 CHOICES = (
     FormatChoice("safetensors", "Safetensors", "The weights alone.", "model.safetensors", ()),
     FormatChoice("onnx", "ONNX", "Runs almost everywhere.", "model.onnx", ()),
-    FormatChoice("rare", "Rare", "For few.", "model.rare", ("rarelib",)),
+    FormatChoice("rare", "Rare", "For few.", "model.rare", ("rarelib", "more", "most")),
 )
 
 
@@ -223,7 +223,7 @@ def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page
     assert not box(page, "rare").isEnabled()
     missing = find(page, QLabel, "export-missing-rare")
     assert missing.text().startswith(
-        f"Needs rarelib. Run in a terminal: {escape(install_command('[export]'))} (<a href='#'>copy"
+        f"Needs rarelib, more, most. Run in a terminal: {escape(install_command('[export]'))} (<a href='#'>copy"
     )
     missing.linkActivated.emit("#")
     assert "(copied, " in missing.text()

@@ -228,7 +228,7 @@ def require(member: Exporter) -> None:
     missing = exporters.missing_packages(member)
     if missing:
         raise WorkbenchError(
-            f"{member.title} needs {' and '.join(missing)}. Install with: {install_command('[export]')}"
+            f"{member.title} needs {formatting.named(missing)}. Install with: {install_command('[export]')}"
         )
 
 
