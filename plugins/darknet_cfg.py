@@ -60,9 +60,8 @@ class DarknetCfgSettings(DetectorSettings):
             try:
                 text = Path(text).expanduser().read_text(encoding="utf-8", errors="replace")
             except OSError as error:
-                raise Refused(
-                    self.cfg, f"this cfg could not be read: {error.strerror or error}", cause=error
-                ) from error
+                why = f"this cfg could not be read: {error.strerror or error}"
+                raise Refused(self.cfg, why, cause=error) from error
         try:
             net, *layers = cfgs.read(text)
         except WorkbenchError as error:
@@ -126,9 +125,7 @@ class Builder:
             made.append(make(section))
         return made
 
-    def _layer(
-        self, work: Work, channels: int = 0, side: int = 0, sources: tuple[int, ...] = (-1,)
-    ) -> Layer:  # fmt: skip
+    def _layer(self, work: Work, channels: int = 0, side: int = 0, sources: tuple[int, ...] = (-1,)) -> Layer:
         """0: as many channels as the previous layer, and a map of the same size."""
         self.channels.append(channels or self.channels[-1])
         self.sides.append(side or self.sides[-1])
@@ -195,9 +192,8 @@ class Builder:
         channels = sum(self.channels[source] // groups for source in sources)
         if len({self.sides[source] for source in sources}) > 1:
             raise section.refuse("the layers differ in size")
-        return self._layer(
-            concatenate(groups, section.whole("group_id", 0)), channels, self.sides[sources[0]], sources
-        )  # fmt: skip
+        work = concatenate(groups, section.whole("group_id", 0))
+        return self._layer(work, channels, self.sides[sources[0]], sources)
 
     def make_shortcut(self, section: Section) -> Layer:
         sources, activation = self._sources(section, "from"), self._activation(section, "linear")
@@ -294,6 +290,11 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
         self.outs = tuple(f"layers.{end - 1}.work.{inside}" for end in self.ends)
         if heads[0].kind != "detection":
             self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
+
+    @classmethod
+    def chosen_multiple(cls, settings: Any) -> int:
+        stride: int = cfgs.largest_stride(cfgs.read(settings.resolved(()).cfg))
+        return stride
 
     def cfg_text(self) -> str:
         """The cfg for its current labels, to export with its weights."""

@@ -242,7 +242,7 @@ RANGES = {
 def test_input_sides_vary_over_the_published_range(name: str) -> None:
     made = recipe(name)
     sides = [
-        schedule.input_side(made.training, step, 1_000_000, made.detector_settings.input_px)
+        schedule.input_side(made.training, step, 1_000_000, made.detector_settings.input_px, 32)
         for step in range(0, 20_000, 10)
     ]
     assert (min(sides), max(sides)) == RANGES[name]

@@ -89,3 +89,12 @@ def everything(px: int) -> str:
         + conv(36, 1, activation="linear")
         + section("yolo", head)
     )
+
+
+def six_halvings(px: int) -> str:
+    """As in Scaled-YOLOv4's P6: a head behind six halvings, and one behind five that gets the same map enlarged."""
+    head = {"mask": "0", "anchors": "20,24", "classes": 3, "num": 1, "iou_loss": "ciou"}
+    stages = "".join(conv(8) + pool() for _ in range(6))
+    coarse = conv(8, 1, activation="linear") + section("yolo", head)
+    back = route(11) + UP + route(-1, 9) + conv(8, 1, activation="linear")
+    return net(px) + stages + coarse + back + section("yolo", head)

@@ -81,6 +81,23 @@ def test_large_input_sides_show_more_of_the_images_and_evaluation_keeps_its_own(
     assert kept == [160, 64]
 
 
+@pytest.mark.parametrize(("multiple", "sides"), [(64, {64, 128, 192}), (32, {64, 96, 128, 160})])
+def test_input_sides_vary_by_what_the_network_needs(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, multiple: int, sides: set[int]
+) -> None:
+    seen: set[int] = set()
+    real = Toy.forward
+
+    def forward(self: Toy, images: Tensor) -> Raw:
+        seen.update(images.shape[2:])
+        return real(self, images)
+
+    monkeypatch.setattr(Toy, "forward", forward)
+    monkeypatch.setattr(Toy, "multiple", multiple)
+    assert isinstance(list(train(request_of(sizes=1.0, epochs=200, evaluate_every=0)))[-1], Finished)
+    assert seen == sides
+
+
 def test_a_network_of_one_size_keeps_it_and_says_so(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[tuple[int, ...]] = set()
     real = Toy.forward

@@ -122,17 +122,17 @@ def test_another_seed_gives_another_order() -> None:
 def test_input_sides_are_multiples_of_32_that_change_every_ten_steps_and_end_as_asked() -> None:
     """YOLOv2's 320, 352, ..., 608 at 416 (its paper, "Multi-Scale Training")."""
     settings = TrainingSettings(sizes=0.4, calm_share=0.1)
-    sides = [input_side(settings, step, 5000, 416) for step in range(5000)]
+    sides = [input_side(settings, step, 5000, 416, 32) for step in range(5000)]
     assert sorted(set(sides[:4500])) == list(range(320, 609, 32))
     assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 4500, 10))
     assert set(sides[4500:]) == {416}
-    assert input_side(TrainingSettings(), 5, 1000, 320) == 320
+    assert input_side(TrainingSettings(), 5, 1000, 320, 32) == 320
 
 
 def test_a_side_that_is_to_shrink_does_not_grow() -> None:
     """448 comes of factors up to 13.5 / 13 alone, as in AlexeyAB's Darknet: (13.5 / 13 - 1) / 0.4 / 2 of all sides."""
     settings = TrainingSettings(sizes=0.4, calm_share=0.0)
-    sides = [input_side(settings, step, 50_000, 416) for step in range(0, 50_000, 10)]
+    sides = [input_side(settings, step, 50_000, 416, 32) for step in range(0, 50_000, 10)]
     assert sides.count(448) / len(sides) == pytest.approx(0.048, abs=0.015)
     assert sides.count(416) / len(sides) == pytest.approx(0.163, abs=0.025)  # factors of 1 / 1.13 to 1
 
@@ -140,8 +140,26 @@ def test_a_side_that_is_to_shrink_does_not_grow() -> None:
 @pytest.mark.parametrize(("sizes", "px"), [(0.0, 300), (0.4, 416), (0.3, 320), (0.5, 640), (0.1, 100)])
 def test_no_input_side_is_above_the_largest(sizes: float, px: int) -> None:
     settings = TrainingSettings(sizes=sizes, calm_share=0.0)
-    sides = [input_side(settings, step, 20_000, px) for step in range(0, 20_000, 10)]
-    assert max(sides) == largest_side(settings, px)
+    sides = [input_side(settings, step, 20_000, px, 32) for step in range(0, 20_000, 10)]
+    assert max(sides) == largest_side(settings, px, 32)
+
+
+@pytest.mark.parametrize(
+    ("multiple", "px", "sides"),
+    [
+        (128, 1280, [*range(1024, 2049, 128)]),  # Scaled-YOLOv4's P7 (arXiv 2011.08036): 10 cells, 8 to 16
+        (64, 640, [*range(512, 1025, 64)]),
+        (48, 480, [*range(384, 769, 48)]),
+        (24, 504, [384, 432, 480, 504, *range(576, 817, 48)]),
+        (16, 512, [*range(384, 801, 32)]),
+        (1, 512, [*range(384, 801, 32)]),
+    ],
+)
+def test_input_sides_are_multiples_of_what_the_detector_needs(multiple: int, px: int, sides: list[int]) -> None:
+    settings = TrainingSettings(sizes=0.5, calm_share=0.0)
+    found = {input_side(settings, step, 90_000, px, multiple) for step in range(0, 90_000, 10)}
+    assert sorted(found) == sides
+    assert largest_side(settings, px, multiple) == max(found)
 
 
 def test_attacks_come_after_the_warm_up_at_their_share_and_grow() -> None:

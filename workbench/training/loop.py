@@ -258,8 +258,8 @@ class Training:
 
     def _batch(self, step: int) -> AnyBatch:
         """The batch of a step; made in the background while the previous step is computed."""
-        total = self.plan.steps
-        side = schedule.input_side(self.settings, step, total, self.recipe.detector_settings.input_px)
+        total, detector = self.plan.steps, self.stepper.detector
+        side = schedule.input_side(self.settings, step, total, detector.settings.input_px, detector.side_multiple)
         calm = schedule.is_calm(self.settings, step, total)
         part = self.runtime.own_slice(self.settings.batch)
         return self.batch_maker.batch(self.plan.indices(step), self.settings, step, side, calm=calm, part=part)

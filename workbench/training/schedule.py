@@ -16,7 +16,7 @@ from workbench.training.settings import TrainingSettings
 
 SMALLEST_BATCH = 4  # no smaller batch replaces the one asked for: batch norms need several images
 SIZE_STEPS = 10  # steps between changes of the input side, as in Darknet
-STRIDE = 32  # input sides are multiples of it
+STRIDE = 32  # input sides vary by it, or by the next multiple of what a detector needs
 RISE = 0.3  # share of a one-cycle run, as in torch's OneCycleLR and fast.ai
 CYCLE_START = 1 / 25  # share of the learning rate, from the same sources
 CYCLE_DIP = 0.1  # by which momentum falls while the rate rises (Smith 2018, arXiv 1803.09820: 0.95 to 0.85)
@@ -145,8 +145,11 @@ def is_frozen(settings: TrainingSettings, step: int, steps: int) -> bool:
     return step < settings.freeze * steps
 
 
-def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int) -> int:
+def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int, multiple: int) -> int:
     """The side of the step's images: `input_px`, or a multiple of 32 around it; always `input_px` in the last steps.
+
+    `multiple`: what the detector's sides must be multiples of (`Detector.side_multiple`). Where 32 is none of these,
+    the sides are multiples of the next one above: of 64 or 128 for networks with six or seven halvings.
 
     Drawn as in AlexeyAB's Darknet: `input_px` multiplied or divided by 1 to 1 + sizes, and one step of 32 more, but
     nothing that was divided above `input_px`. At 0.4, 416 becomes 320 to 608, the range of YOLOv2's paper; pjreddie's
@@ -158,17 +161,18 @@ def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int)
     random = np.random.default_rng((settings.seed, 1, step // SIZE_STEPS))
     factor = 1 + random.uniform(0, settings.sizes)
     if random.random() < 0.5:
-        return _near(input_px * factor)
-    return min(_near(input_px / factor), input_px)
+        return _near(input_px * factor, multiple)
+    return min(_near(input_px / factor, multiple), input_px)
 
 
-def largest_side(settings: TrainingSettings, input_px: int) -> int:
+def largest_side(settings: TrainingSettings, input_px: int, multiple: int) -> int:
     """The largest side that input_side() may give: images are kept at this resolution."""
-    return _near(input_px * (1 + settings.sizes)) if settings.sizes else input_px
+    return _near(input_px * (1 + settings.sizes), multiple) if settings.sizes else input_px
 
 
-def _near(side: float) -> int:
-    return max(STRIDE, int(side / STRIDE + 1.5) * STRIDE)
+def _near(side: float, multiple: int) -> int:
+    by = -(-STRIDE // multiple) * multiple
+    return max(by, int(side / by + 1.5) * by)
 
 
 def attack_strength(settings: TrainingSettings, step: int, steps: int) -> float:

@@ -86,7 +86,7 @@ def test_an_input_side_that_varies_costs_the_mean_of_its_areas() -> None:
     both = replace(MEASURED, timings=(StepTiming(320, 8, (1.0,)), StepTiming(640, 8, (4.0,))))
     settings = replace(BASE, sizes=0.4, epochs=1000, calm_share=0.5)
     steps = Plan(80, 8, 1000).steps
-    sides = [schedule.input_side(settings, step, steps, 320) for step in range(0, steps, 50)]
+    sides = [schedule.input_side(settings, step, steps, 320, 32) for step in range(0, steps, 50)]
     expected = sum(side**2 for side in sides) / len(sides) / 320**2
     assert make_estimate(both, settings, 320, 80, 20).step_seconds == pytest.approx(expected)
     assert 1 < expected < 1.6

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -155,3 +155,24 @@ def read(text: str) -> list[Section]:
 def section_text(kind: str, options: Mapping[str, object]) -> str:
     """The lines of one section; a cfg has an empty line between sections."""
     return f"[{kind}]\n" + "".join(f"{name}={value}\n" for name, value in options.items())
+
+
+def largest_stride(sections: Sequence[Section]) -> int:
+    """How many pixels of the image a cell of the smallest map is wide: 32 after five halvings, [net] being the first of
+    the sections. WorkbenchError for a stride that is no number; other faults are left to whoever builds the network.
+    """
+    strides = [1]
+    for section in sections[1:]:
+        now = strides[-1]
+        if section.kind in ("convolutional", "maxpool"):
+            now *= max(section.stride(), 1)
+        elif section.kind == "reorg":
+            now *= section.whole("stride", 1)
+        elif section.kind == "upsample":
+            now //= max(section.whole("stride", 2), 1)
+        elif section.kind in ("route", "scale_channels", "sam"):
+            number = int((section.numbers("layers") or section.numbers("from") or [-1])[0])
+            source = number + (1 if number >= 0 else len(strides))  # counted from 0, or backwards
+            now = strides[source] if 0 <= source < len(strides) else now
+        strides.append(max(now, 1))
+    return max(strides)

@@ -188,6 +188,7 @@ class Detector(nn.Module):
             raise WorkbenchError("The sides of an anchor must be positive. Compute the anchors again.")
         self.settings = settings
         self.resize = self.chosen_resize(settings)
+        self.side_multiple = self.chosen_multiple(settings)
         self.label_count = labels
         self.anchors = tuple(sorted(anchors, key=lambda size: size[0] * size[1]))  # by ascending area, as masks expect
 
@@ -195,6 +196,11 @@ class Detector(nn.Module):
     def chosen_resize(cls, settings: DetectorSettings) -> FitMode:
         """How images become the square input."""
         return cast(FitMode, settings.resize) if settings.resize else cls.published_resize
+
+    @classmethod
+    def chosen_multiple(cls, settings: DetectorSettings) -> int:
+        """What the sides must be multiples of by which a training varies the input: mostly `multiple`."""
+        return cls.multiple
 
     def forward(self, images: Tensor) -> Raw:
         """images (B, 3, H, W) float RGB 0..1 -> the heads' raw outputs, one tensor per level."""

@@ -52,7 +52,8 @@ def load_datasets(
     if not len(there):
         raise WorkbenchError(f"{' '.join(told)} {ADVICE}")
     yield from (Message("warning", f"{sentence} {ADVICE}") for sentence in told)
-    largest = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
+    varied = schedule.largest_side(settings, own.input_px, kind.chosen_multiple(own))
+    largest = own.input_px if kind.fixed_size else varied
     views, judged = image_views.learnt_views(there, settings), image_views.evaluated_views(judges, settings)
     if note := image_views.tiles_note(there, views, settings):
         yield Message("info", note)

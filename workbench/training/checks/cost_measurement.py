@@ -52,7 +52,8 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     train, validation, _ = prepare.select_images(snapshot, settings)
     train, validation = image_views.learnt_views(train, settings), image_views.evaluated_views(validation, settings)
     settings = schedule.lengthen(settings, len(train), settings.processes)
-    side, mode = schedule.largest_side(settings, own.input_px), kind.chosen_resize(own)
+    multiple, mode = kind.chosen_multiple(own), kind.chosen_resize(own)
+    side = schedule.largest_side(settings, own.input_px, multiple)
     data = _noise(load_without_pixels(train, side, mode, settings, own.pictures()))
     judged = _noise(load_without_pixels(validation, own.input_px, mode, settings))
     room = int(cache_policy.MEMORY_SHARE * psutil.virtual_memory().available)
@@ -77,6 +78,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
         device=str(runtime.device), precision=runtime.precision.name, timings=timings, attacked=attacked,
         evaluation=evaluation, reading=_reading(train, side, mode, threads), starting=starting, memory=memory.most,
         standing=standing, parameters=bench.parameters, room=room, took=time.monotonic() - begun, card=card,
+        multiple=multiple,
     )  # fmt: skip
     views = (len(data), len(judged)) if settings.tiling else (0, 0)
     return make_estimate(measured, settings, own.input_px, data.image_count, judged.image_count, *views)

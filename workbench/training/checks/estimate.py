@@ -52,6 +52,7 @@ class Measurement:
     room: int  # bytes that kept images may take in memory
     took: float  # seconds
     card: int = 0  # bytes that were free on the graphics card; 0: it makes no batches
+    multiple: int = schedule.STRIDE  # what the detector's input sides must be multiples of
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def _mean_step(measured: Measurement, settings: TrainingSettings, input_px: int,
         return by_image[0]
     slope = (by_image[1] - by_image[0]) / (last.px**2 - first.px**2)
     some = range(0, steps, max(1, steps // SIDES_LOOKED_AT))
-    sides = [schedule.input_side(settings, step, steps, input_px) for step in some]
+    sides = [schedule.input_side(settings, step, steps, input_px, measured.multiple) for step in some]
     mean = sum(side**2 for side in sides) / len(sides)
     return max(by_image[0] + slope * (mean - first.px**2), min(by_image) / 10)
 

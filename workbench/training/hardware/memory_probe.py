@@ -49,7 +49,7 @@ def worst_case_batch(data: Dataset, stepper: Stepper) -> Batch:
     """This process's share of a batch of the largest side, every image with as many boxes as any may have."""
     settings = stepper.settings
     part = stepper.runtime.own_slice(settings.batch)
-    images, side = part.stop - part.start, schedule.largest_side(settings, stepper.detector.settings.input_px)
+    images, side = part.stop - part.start, _largest_side(stepper)
     together = (4 if settings.mosaic else 1) * (2 if settings.mixup or settings.cutmix else 1)
     most = int(np.diff(data.offsets).max(initial=0)) * together
     room = max(ROOM, -(-most // ROOM) * ROOM)
@@ -100,5 +100,11 @@ def _coming(maker: BatchMaker | None, stepper: Stepper) -> AnyBatch | None:
         return None
     settings = stepper.settings
     indices = np.arange(settings.batch) % len(maker.data)
-    side = schedule.largest_side(settings, stepper.detector.settings.input_px)
-    return maker.batch(indices, settings, 0, side, calm=False, part=stepper.runtime.own_slice(settings.batch))
+    return maker.batch(
+        indices, settings, 0, _largest_side(stepper), calm=False, part=stepper.runtime.own_slice(settings.batch)
+    )
+
+
+def _largest_side(stepper: Stepper) -> int:
+    detector = stepper.detector
+    return schedule.largest_side(stepper.settings, detector.settings.input_px, detector.side_multiple)

@@ -102,6 +102,7 @@ class InputSequence:
     px: int  # side at which images are kept
     files: FileIndex
     left_out: Mapping[int, str]  # ids of training images that can't be read, and the reason, as far as `files` knows
+    side_multiple: int  # see Detector.chosen_multiple
 
     @property
     def snapshot(self) -> Snapshot:
@@ -179,7 +180,9 @@ class InputSequence:
     def at(self, step: int, place: int, seed: int | None = None) -> NetworkInput:
         """The image at `place` of the batch of `step`."""
         settings, plan = self._seeded(seed), self.plan(seed)
-        side = schedule.input_side(settings, step, plan.steps, self.recipe.detector_settings.input_px)
+        side = schedule.input_side(
+            settings, step, plan.steps, self.recipe.detector_settings.input_px, self.side_multiple
+        )
         calm, indices = schedule.is_calm(settings, step, plan.steps), plan.indices(step)
         pieces = augment.draw_pieces(
             np.random.default_rng((settings.seed, 2, step)), self.data, indices, settings, side, calm
@@ -228,13 +231,14 @@ def make_input_sequence(snapshot: Snapshot, recipe: Recipe, files: FileIndex | N
     recipe = replace(recipe, detector_settings=own)
     settings, kind = recipe.training, detectors.load_all().get(recipe.detector)
     train = image_views.learnt_views(prepare.select_images(snapshot, settings)[0], settings)
-    px = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
     if kind.fixed_size:
         settings = replace(settings, sizes=0.0)
+    multiple = kind.chosen_multiple(own)
+    px = schedule.largest_side(settings, own.input_px, multiple)
     mode, files = kind.chosen_resize(own), files or FileIndex()
     made = load_without_pixels(train, px, mode, settings, own.pictures(), files)
     settings = schedule.lengthen(settings, len(made), settings.processes)
-    return InputSequence(recipe, settings, mode, made, px, files, _left_out(train, made, files))
+    return InputSequence(recipe, settings, mode, made, px, files, _left_out(train, made, files), multiple)
 
 
 def _left_out(train: Snapshot, made: Dataset, files: FileIndex) -> dict[int, str]:

@@ -117,7 +117,7 @@ class Trained:
         record.write_request(request)
         reading = data.load(
             image_views.learnt_views(prepare.select_images(request.snapshot, self.settings)[0], self.settings),
-            schedule.largest_side(self.settings, 64),
+            schedule.largest_side(self.settings, 64, 32),
             detectors.load_all().get(recipe.detector).chosen_resize(own), ignore_difficult=True, threads=1,
             scratch=scratch, control=Control(),
         )  # fmt: skip
@@ -133,7 +133,7 @@ class Trained:
         from workbench.training import schedule
         from workbench.training.batches import augment
 
-        side = schedule.input_side(self.settings, step, self.plan.steps, 64)
+        side = schedule.input_side(self.settings, step, self.plan.steps, 64, 32)
         calm = schedule.is_calm(self.settings, step, self.plan.steps)
         indices = self.plan.indices(step)
         wanted = augment.augmented(self.data, indices, self.settings, step, side, calm=calm)
