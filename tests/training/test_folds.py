@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,50 @@ def test_what_belongs_together_is_in_one_fold(by: str) -> None:
         assert not inside & {names[i][0] for i in np.flatnonzero(~one)}
 
 
+def grouped(count: int, seed: int) -> tuple[tuple[Image, ...], list[list[int]]]:
+    """Images in 24 folders of 1 to 12, and their labels, of which all but the first are in two to eight folders."""
+    random = np.random.default_rng(seed)
+    folders = np.repeat(np.arange(24), random.integers(1, 13, 24))
+    inside = [random.choice(24, random.integers(2, 9), replace=False) for _ in range(count - 1)]
+    shown = [[0, *(1 + n for n, some in enumerate(inside) if folder in some)] for folder in folders]
+    return images_of([f"{folder}/{n}.jpg" for n, folder in enumerate(folders)]), shown
+
+
+@pytest.mark.parametrize("by", ["name", "folder"])
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_of_groups_are_distributed_as_the_groups_allow(by: str, seed: int) -> None:
+    """Dealt by the number of images alone, a label of several folders is often in one fold: that run can't learn it."""
+    images, shown = grouped(6, seed)
+    images = images if by == "folder" else tuple(replace(one, path=f"x/{one.path.replace('/', '_')}") for one in images)
+    folders = np.array([one.path.removeprefix("x/").replace("_", "/").partition("/")[0] for one in images])
+    found = {}
+    for choice in (by, f"balanced-{by}"):
+        settings = TrainingSettings(folds=4, fold_by=choice, seed=seed)
+        folds_ = hold_out.folds_of([one.id for one in images], lambda: images, settings, labels_in(shown))
+        assert all(len({*folds_[folders == folder].tolist()}) == 1 for folder in folders), "groups stay together"
+        found[choice] = folds_, hold_out.images_per_fold(folds_, labels_in(shown), (4, 6))
+    (_, plain), (folds_, held) = found.values()
+    images_in = np.array([len({*folders[[label in one for one in shown]]}) for label in range(6)])
+    assert ((held > 0).sum(axis=0) == np.minimum(images_in, 4)).mean() >= 5 / 6
+    uneven = [float((table.std(axis=0) / table.mean(axis=0)).mean()) for table in (plain, held)]
+    assert uneven[1] < 0.8 * uneven[0]
+    sizes = np.bincount(folds_)[1:]
+    assert sizes.max() - sizes.min() <= 12, "less than two groups apart"
+
+
+def test_balanced_groups_do_not_depend_on_the_order_of_the_images_nor_leave_a_fold_empty() -> None:
+    images, shown = grouped(6, 0)
+    order = np.random.default_rng(1).permutation(len(images)).tolist()
+    for number in (4, 20):
+        found = []
+        for rows in (range(len(images)), order):
+            some, settings = [images[i] for i in rows], TrainingSettings(folds=number, fold_by="balanced-folder")
+            seen = labels_in([shown[i] for i in rows])
+            found.append(hold_out.folds_of([one.id for one in some], partial(tuple, some), settings, seen))
+        assert found[0][order].tolist() == found[1].tolist()
+        assert set(found[0].tolist()) == set(range(1, number + 1))
+
+
 def test_a_later_version_judges_the_runs_of_this_one_by_the_same_images() -> None:
     """Who has learnt from which image is worked out from the recipe: otherwise numbers would be too good, untold."""
     ids = np.arange(1, 21)
@@ -178,6 +223,8 @@ def test_a_later_version_judges_the_runs_of_this_one_by_the_same_images() -> Non
     images = images_of([f"{n % 7}/{n}.jpg" for n in range(20)])
     by_folder = hold_out.folds_of(ids, lambda: images, replace(settings, fold_by="folder"))
     assert by_folder.tolist() == [2, 3, 1, 3, 1, 2, 1, 2, 3, 1, 3, 1, 2, 1, 2, 3, 1, 3, 1, 2]
+    by_folder = hold_out.folds_of(ids, lambda: images, replace(settings, fold_by="balanced-folder"), shown)
+    assert by_folder.tolist() == [1, 3, 2, 2, 1, 3, 1, 1, 3, 2, 2, 1, 3, 1, 1, 3, 2, 2, 1, 3]
 
 
 def test_the_first_fold_stands_for_each_in_turn() -> None:

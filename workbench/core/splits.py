@@ -163,7 +163,7 @@ def divide(
     order = sorted(range(len(open_)), key=lambda i: (-weight[i], chance[i]))
     given: list[tuple[int, list[int]]] = []
     for i in order:
-        given.append((_emptiest(amounts[open_[i]].sum(axis=0), wanted, there, totals), open_[i]))
+        given.append((emptiest(amounts[open_[i]].sum(axis=0), wanted, there, totals), open_[i]))
         _give(*given[-1], snapshot, amounts, there, parts)
     _one_for_validation(parts, given, snapshot, shares, there)
     before = {image.id: image.split for image in snapshot.images}
@@ -182,8 +182,10 @@ def _amounts(snapshot: Snapshot, stratify: bool) -> np.ndarray:
     return np.concatenate([ones, counts], axis=1)
 
 
-def _emptiest(amount: np.ndarray, wanted: np.ndarray, there: np.ndarray, totals: np.ndarray) -> int:
-    """The split that lacks most of what a group adds (k,), measured as if half of the group were in it already."""
+def emptiest(amount: np.ndarray, wanted: np.ndarray, there: np.ndarray, totals: np.ndarray) -> int:
+    """The split (or fold) that lacks most of what a group adds (k,), measured as if half of the group were in it
+    already. wanted, there: (splits, k); totals: (k,) of all groups, above 0.
+    """
     lack = (wanted - there - amount / 2) / np.maximum(wanted, 1e-9)  # far below all others without a share
     return int((lack * (amount / totals)).sum(axis=1).argmax())
 

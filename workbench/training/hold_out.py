@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.core.project import Image, Snapshot, Split
-from workbench.core.splits import by_folder, by_name
+from workbench.core.splits import by_folder, by_name, emptiest
 from workbench.errors import WorkbenchError
-from workbench.training.settings import BALANCED, MOST_FOLDS, SINGLY, TrainingSettings
+from workbench.training.settings import BALANCED, BALANCED_GROUPS, BALANCING, MOST_FOLDS, SINGLY, TrainingSettings
 
 Shown = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Which labels are in which images: rows (m,) of images, ascending, and labels (m,), each pair once."""
@@ -58,15 +58,20 @@ def folds_of(
 
     `images()` are those with these ids (n,); they are asked for only where `settings.fold_by` groups them. Folds of
     single images are equally large, give or take one, and when some images come most keep theirs; groups need not.
-    `shown`: the labels in these images, by which BALANCED chooses; without it the folds have the same sizes.
+    `shown`: the labels in these images, which BALANCING distributes; without it folds of single images have the same
+    sizes, those of groups nearly.
     """
     if settings.fold_by in SINGLY:
         mixed = _mixed(np.asarray(ids, np.uint64), settings.seed)
         places = np.argsort(np.argsort(mixed, kind="stable"), kind="stable")
         folds = 1 + places * settings.folds // max(len(places), 1)
         return folds if shown is None or settings.fold_by != BALANCED else _balanced(folds, shown, settings.folds)
-    keys = by_folder(images()) if settings.fold_by == "folder" else by_name(images())
-    dealt = _deal(Counter(keys), settings.folds, settings.seed)
+    keys = (by_folder if settings.fold_by in ("folder", BALANCING["folder"]) else by_name)(images())
+    groups = Counter(keys)
+    if shown is None or settings.fold_by not in BALANCED_GROUPS:
+        dealt = _deal(groups, settings.folds, settings.seed)
+    else:
+        dealt = _deal_labels(groups, keys, shown, settings.folds, settings.seed)
     return np.array([1 + dealt[key] for key in keys], np.int64)
 
 
@@ -124,10 +129,36 @@ def _balanced(folds: NDArray[np.int64], shown: Shown, number: int) -> NDArray[np
     return folds
 
 
+def _shuffled(groups: Mapping[Hashable, int], seed: int) -> list[Hashable]:
+    names = sorted(groups, key=str)
+    return [names[i] for i in np.random.default_rng((seed, 3)).permutation(len(names))]
+
+
+def _deal_labels(
+    groups: Mapping[Hashable, int], keys: Sequence[Hashable], shown: Shown, folds: int, seed: int
+) -> dict[Hashable, int]:  # fmt: skip
+    """The fold of each group, from 0, so that images, and images of each label, are distributed evenly: groups with
+    most of anything first, each to the fold that lacks most of it, as splits.divide() does. keys: (n,) of the images.
+    """
+    order = _shuffled(groups, seed)
+    place = {name: row for row, name in enumerate(order)}
+    rows, labels = shown
+    amounts = np.zeros((len(order), 1 + int(labels.max(initial=-1)) + 1))  # images, and images of each label
+    amounts[:, 0] = [groups[name] for name in order]
+    owners = np.array([place[keys[row]] for row in rows.tolist()], np.int64)
+    np.add.at(amounts, (owners, 1 + labels), 1)
+    totals = np.maximum(amounts.sum(axis=0), 1e-9)
+    wanted, there = np.tile(totals / folds, (folds, 1)), np.zeros((folds, amounts.shape[1]))
+    dealt = {}
+    for row in np.argsort(-(amounts / totals).sum(axis=1), kind="stable").tolist():
+        fold = dealt[order[row]] = emptiest(amounts[row], wanted, there, totals)
+        there[fold] += amounts[row]
+    return dealt
+
+
 def _deal(groups: Mapping[Hashable, int], folds: int, seed: int) -> dict[Hashable, int]:
     """The fold of each group, from 0: the largest first, each to the fold with the fewest images."""
-    names = sorted(groups, key=str)
-    order = [names[i] for i in np.random.default_rng((seed, 3)).permutation(len(names))]
+    order = _shuffled(groups, seed)
     sizes, dealt = [0] * folds, {}
     for name in sorted(order, key=lambda one: -groups[one]):
         dealt[name] = sizes.index(min(sizes))

@@ -120,20 +120,40 @@ def test_labels_of_one_image_each_are_not_helped_by_balanced_folds(well: Snapsho
     assert found.advice.endswith("Label it in more images.")
 
 
-def test_balanced_folds_are_no_advice_where_the_folds_are_balanced(tmp_path: Path) -> None:
-    """'rare' is in two images of one fold, of which none can change places: each other label has one image there."""
+@pytest.mark.parametrize("blocked", [False, True])
+def test_balanced_folds_are_the_advice_where_they_would_help(tmp_path: Path, blocked: bool) -> None:
+    """'rare' is in two images of one fold, of which none can change places if each other label has one image there."""
     plain = make_snapshot(tmp_path, 4, 0)
     settings = TrainingSettings(folds=2, fold_by="image", seed=1)
     by_id = hold_out.folds_of([image.id for image in plain.images], tuple, settings)
     mine, theirs = (np.flatnonzero(by_id == fold).tolist() for fold in (1, 2))
-    shown = [(image, 0) for image in mine] + [(one, label) for label in (1, 2) for one in (mine[label - 1], *theirs)]
+    shown = [(image, 0) for image in mine]
+    shown += [(one, label) for label in (1, 2) for one in ((mine[label - 1], *theirs) if blocked else theirs)]
     shown.sort()
     changed = replace(
         with_labels(plain, ("rare", "a", "b"), [label for _, label in shown]),
         offsets=np.searchsorted([image for image, _ in shown], range(5)), box_ids=np.arange(len(shown)),
         boxes=np.tile(plain.boxes[:1], (len(shown), 1)), flags=np.zeros((len(shown), 4), bool),
     )  # fmt: skip
-    for fold_by, advice in (("image", "in more images or set Fold by to balanced."), ("balanced", "in more images.")):
+    for fold_by in ("image", "balanced"):
         found = {one.kind: one for one in preflight(changed, recipe(folds=2, fold_by=fold_by, seed=1), None)}
+        if fold_by == "balanced" and not blocked:
+            assert "one fold" not in found
+            continue
         assert "'rare' (2 in fold 1)" in found["one fold"].sentence
-        assert found["one fold"].advice.endswith(advice)
+        helps = " or set Fold by to balanced" if not blocked else ""
+        assert found["one fold"].advice.endswith(f"Label it in more images{helps}.")
+
+
+def test_balanced_folders_are_the_advice_for_folders(well: Snapshot) -> None:
+    """Only images of one folder together with 'rare', or of several."""
+    pairs = with_images(well, lambda n: {"path": f"{n // 2}/{n}.png"})
+    settings = TrainingSettings(folds=2, fold_by="folder", seed=1)
+    folds = hold_out.folds_of([image.id for image in pairs.images], lambda: pairs.images, settings)
+    told = {}
+    for way, images in (("two", np.flatnonzero(folds == 1)[[0, -1]].tolist()), ("one", [0, 1])):
+        rare = [int(image in images) for image in np.repeat(np.arange(len(pairs)), np.diff(pairs.offsets))]
+        changed = with_labels(pairs, ("common", "rare"), rare)
+        told[way] = findings(changed, folds=2, fold_by="folder", seed=1)["one fold"].advice
+    assert told["two"].endswith("Label it in more images or set Fold by to balanced-folder.")
+    assert told["one"].endswith("Label it in more images.")

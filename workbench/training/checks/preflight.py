@@ -7,6 +7,7 @@ files are identical; pictures that are only nearly the same are found once they 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from workbench.training.checks.preflight_copies import advice_for, of_files
 from workbench.training.checks.preflight_start import of_judges, of_length, of_settings, of_weights
 from workbench.training.hold_out import folds_of, images_per_fold, shown_labels
 from workbench.training.recipes import Recipe
-from workbench.training.settings import BALANCED, TrainingSettings
+from workbench.training.settings import BALANCING, TrainingSettings
 
 FEW = 10  # boxes of a label; with fewer, nothing is learnt or measured reliably; as in workbench.health
 TOLD_BY_RUN = ("split", "small", "no positive", "length", "goes on", "learnt")  # kinds that the run's log also reports
@@ -155,12 +156,16 @@ def _of_labels(
 def _of_folds(usable: Snapshot, settings: TrainingSettings) -> Iterator[Finding]:
     """Labels that one of the trainings of a cross-validation, this or another one, can't learn."""
     shown = shown_labels(usable)
-    folds = folds_of([image.id for image in usable.images], lambda: usable.images, settings, shown)
+    ids = [image.id for image in usable.images]
+    folds = folds_of(ids, lambda: usable.images, settings, shown)
     held = images_per_fold(folds, shown, (settings.folds, len(usable.labels)))
     alone = (held > 0).sum(axis=0) == 1
     if alone.any():
-        helps = settings.fold_by != BALANCED and bool((held[:, alone].sum(axis=0) > 1).any())
-        more = f"Label it in more images{' or set Fold by to balanced' if helps else ''}."
+        better = BALANCING.get(settings.fold_by, settings.fold_by)
+        folds = folds_of(ids, lambda: usable.images, replace(settings, fold_by=better), shown)
+        otherwise = images_per_fold(folds, shown, (settings.folds, len(usable.labels)))
+        helps = bool(((otherwise > 0).sum(axis=0)[alone] > 1).any())
+        more = f"Label it in more images{f' or set Fold by to {better}' if helps else ''}."
         places = zip(_boxes_of(usable).tolist(), held.argmax(axis=0).tolist(), strict=True)
         yield _about(
             usable.labels, alone, "one fold", "with boxes in one fold alone", "The run that this fold judges can't"

@@ -118,6 +118,13 @@ def test_groups_of_images_are_formed_again_only_if_they_or_the_folds_have_change
     assert formed == [3, 2, 2]
 
 
+def test_of_groups_that_labels_balance_the_numbers_are_not_exact(document: Document) -> None:
+    """The form does not look at boxes."""
+    settings = TrainingSettings(folds=2, fold=2, fold_by="balanced-name")
+    assert count_training_images(document, settings)[1].startswith("about ")
+    assert not count_training_images(document, replace(settings, fold_by="name"))[1].startswith("about ")
+
+
 def test_a_fold_that_does_not_exist_is_told(document: Document) -> None:
     assert count_training_images(document, TrainingSettings(folds=2, fold=3)) == (
         0, "There is no fold 3 of 2. Folds are 2 to 20, counted from 1.",

@@ -16,7 +16,7 @@ from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
 from workbench.training import schedule
 from workbench.training.hold_out import held_out, in_fold
-from workbench.training.settings import TrainingSettings
+from workbench.training.settings import BALANCED_GROUPS, TrainingSettings
 from workbench.ui import anchor_words
 from workbench.ui.train.work import DetectorChoice
 
@@ -79,7 +79,8 @@ def _in_folds(
     judges, learnt = int(judging.sum()), int((~judging).sum())
     if training.fold:
         which = f"fold {training.fold} of {training.folds}"
-        words = f"{count(learnt, 'image')} to train on, {judges:,} to validate: {which}"
+        about = "about " if training.fold_by in BALANCED_GROUPS else ""  # labels, unknown here, decide too
+        words = f"{about}{count(learnt, 'image')} to train on, {judges:,} to validate: {which}"
     else:
         parts = f"{training.folds} folds, each of which judges a training on the others"
         words = f"{count(len(judging), 'image')} in {parts}"
