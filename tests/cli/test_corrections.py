@@ -17,6 +17,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.label_keys import label_keys
 from workbench.core.project import Box, Label, Split, State
+from workbench.core.storage import history
 
 Capture = pytest.CaptureFixture[str]
 
@@ -83,6 +84,7 @@ def test_the_other_labels_keep_their_number_keys(project: Path, capsys: Capture)
     [
         (["--rename", "cow", "calf"], console.FAILED, "called 'cow' in this project. There are: cat, dog, bird."),
         (["--rename", "cat", "dog"], console.FAILED, "There is already a label 'dog'."),
+        (["--rename", "cat", "cat"], console.FAILED, "The label is called 'cat' already."),
         (["--merge", "cat", "cat"], console.FAILED, "can't be merged with itself"),
         (["--delete", "cat", "--add", "fox"], console.MISUSED, "only one of the options that change labels"),
     ],
@@ -90,9 +92,13 @@ def test_the_other_labels_keep_their_number_keys(project: Path, capsys: Capture)
 def test_a_change_of_labels_that_cannot_be_changes_nothing(
     project: Path, change: list[str], code: int, sentence: str, capsys: Capture
 ) -> None:
+    with Document.open(project, read_only=True) as document:
+        before = history.of_project(document)
     assert main(["labels", str(project), *change]) == code
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert labels(project) == {"cat": 1, "dog": 2, "bird": 0}
+    with Document.open(project, read_only=True) as document:
+        assert history.of_project(document) == before, "there is nothing to undo"
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,9 @@ def test_a_damaged_image_that_was_copied_anew_is_not_called_unreadable(tmp_path:
         capsys.readouterr()
         assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all"), "--json"]) == console.DONE
         assert said(capsys) == {"images": 1, "added": 0, "unreadable": unreadable}
+        assert main(["images", str(tmp_path / "p"), "--json"]) == console.DONE
+        (listed,) = said(capsys)["images"]
+        assert (bool(listed["problem"]), listed["width"] > 0) == (bool(unreadable), not unreadable)
 
 
 def test_of_a_video_that_does_not_say_its_speed_not_every_frame_is_taken(

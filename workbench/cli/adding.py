@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from workbench.core.document import Document
 from workbench.core.files import SkippedFiles, gather_images
 from workbench.core.folders import roots
 from workbench.core.folders.image_records import ImageDescriber
+from workbench.core.project import Image
 from workbench.errors import WorkbenchError
 
 UNSAID = 25  # frames per second of a video that does not say
@@ -43,8 +45,11 @@ def add_images(
                     progress.to(done := done + 1, total)
                 added += len(document.add_described(folder, found))
         given = {os.path.abspath(folder / name) for folder, names in named.items() for name in names}
-        noted = [(one, document.file(one)) for one in document.images() if one.problem]
-        bad = [one for one, file in noted if os.fspath(file) in given and not _is_mended(file, describe_one)]
+        noted = [one for one in document.images() if one.problem and os.fspath(document.file(one)) in given]
+        again = [(one, _mended(one, document.file(one), describe_one)) for one in noted]
+        bad = [one for one, now in again if now is None]
+        if mended := [now for _, now in again if now is not None]:
+            document.update_headers(mended)
     if others:
         say(f"{formatting.count(len(others), 'file')} left out, not named like images: {others[0]}")
     if left_out.sentence:
@@ -60,17 +65,20 @@ def _new(document: Document, folder: Path, names: list[str]) -> list[str]:
     return roots.new_files(folder, names, known)
 
 
-def _is_mended(file: Path, describe_one: ImageDescriber) -> bool:
-    """Whether a file that was damaged has been copied anew since: its header alone does not tell."""
+def _mended(image: Image, file: Path, describe_one: ImageDescriber) -> Image | None:
+    """A damaged image as it is if its file has been copied anew since, else None: its header alone does not tell."""
     from workbench.core import images
 
-    if describe_one(file, file.name, 0).problem:
-        return False
+    now = describe_one(file, image.path, image.root)
+    if now.problem:
+        return None
     try:
         images.read(file)
     except WorkbenchError:
-        return False
-    return True
+        return None
+    return replace(
+        image, width=now.width, height=now.height, orientation=now.orientation, date=now.date, problem=now.problem
+    )
 
 
 @app.command(name="add-video")

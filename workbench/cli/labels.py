@@ -61,6 +61,8 @@ def _change(
     """The edit that one of these asks for, and what to say of it."""
     if rename:
         label = _label(document, rename[0])
+        if label.name == rename[1]:
+            raise WorkbenchError(f"The label is called '{label.name}' already. Choose another name.")
         return edits.ChangeLabel(replace(label, name=rename[1])), {"renamed": label.name, "to": rename[1]}
     if merge:
         label, other = (_label(document, name) for name in merge)
