@@ -114,6 +114,7 @@ class EvaluationDone:
     remark: str = ""  # what the user should know about the numbers: files changed since they were labelled
     folds: tuple[FoldScore, ...] = ()  # of a cross-validation
     labels: tuple[str, ...] = ()  # that the detector knows, or all of a cross-validation's; (): not known
+    step: int | None = None  # of the run's weights; None: not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,38 @@ def test_it_belongs_to_the_weights_that_it_was_chosen_for(tmp_path: Path) -> Non
     assert operating_point.read(tmp_path) == OperatingPoint(0.5), "of an earlier version"
 
 
+def test_it_is_not_kept_for_other_weights_than_it_was_chosen_with(tmp_path: Path) -> None:
+    """It was noted for those that were in the file by then, which nobody had looked at."""
+    file = tmp_path / "best.safetensors"
+    write_head(file)
+    step = read_header(file).step
+    operating_point.write(tmp_path, POINT, step)
+    save_detector(file, {}, replace(read_header(file), step=step + 400))
+    with pytest.raises(WorkbenchError, match="written other weights into best.safetensors .* Look again"):
+        operating_point.write(tmp_path, replace(POINT, confidence=0.9), step)
+    assert operating_point.read(tmp_path) is None
+    save_detector(file, {}, replace(read_header(file), step=step))
+    assert operating_point.read(tmp_path) == POINT
+
+
+def test_what_was_kept_before_is_put_back_for_the_weights_that_it_was_kept_for(tmp_path: Path) -> None:
+    file = tmp_path / "best.safetensors"
+    write_head(file)
+    nothing = operating_point.record(tmp_path)
+    operating_point.write(tmp_path, POINT)
+    kept = operating_point.record(tmp_path)
+    save_detector(file, {}, replace(read_header(file), step=400))
+    operating_point.write(tmp_path, replace(POINT, confidence=0.9))
+    operating_point.put_back(tmp_path, kept)
+    assert operating_point.read(tmp_path) is None, "it is of the weights before"
+    save_detector(file, {}, replace(read_header(file), step=0))
+    assert operating_point.read(tmp_path) == POINT
+    operating_point.put_back(tmp_path, nothing)
+    assert not (tmp_path / operating_point.FILE).exists()
+    with pytest.raises(WorkbenchError, match="is gone"):
+        operating_point.put_back(tmp_path / "deleted", kept)
+
+
 def test_without_a_kept_point_that_with_the_best_f1_is_in_use(tmp_path: Path) -> None:
     rules = {"score": 0.001, "iou": 0.45, "kind": "diou", "limit": 50, "difficult": "count"}
     judged = {"split": "validation", "checkpoint": "best.safetensors", "best_confidence": 0.4, "rules": rules}

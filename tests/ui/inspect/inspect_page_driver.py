@@ -52,6 +52,7 @@ class FakeEvaluator:
         self.published: NmsKind = "per label"
         self.seen = SEEN
         self.trained_on: int | None = None
+        self.step: int | None = None
 
     def __call__(self, request: EvaluationRequest) -> Iterator[JobProgress | EvaluationResult]:
         self.requests.append(request)
@@ -66,7 +67,9 @@ class FakeEvaluator:
         seen = [Candidates.of_arrays(*(np.array(part) for part in self.seen[i])) for i in range(len(truth))]
         rules = ScoringRules(iou=0.6, kind=self.published)
         point, remark = evaluation_job.kept_point(request)
-        yield EvaluationResult.of(truth, tuple(seen), rules, 0.5, 0, point, remark, trained_on=self.trained_on)
+        yield EvaluationResult.of(
+            truth, tuple(seen), rules, 0.5, 0, point, remark, trained_on=self.trained_on, step=self.step
+        )
 
 
 @pytest.fixture(name="session")

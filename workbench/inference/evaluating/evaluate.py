@@ -83,7 +83,7 @@ def evaluate_run(
             log.warning("%s", error.sentence)
     yield EvaluationDone(
         evaluation, found.truth, found.candidates, rules, found.skipped, file, known, remark_on([found]),
-        labels=found.labels,
+        labels=found.labels, step=_step(predictor),
     )  # fmt: skip
 
 
@@ -268,7 +268,7 @@ def _write(
         "boxes": result.boxes,
         "data": truth.digest,
         "checkpoint": predictor.checkpoint.name if predictor.checkpoint else None,
-        "step": predictor.header.step if predictor.header is not None else None,
+        "step": _step(predictor),
         "rules": {name: getattr(rules, name) for name in ScoringRules.__slots__},
         **{name: _or_null(value) for name, value in result.numbers().items()},
         "labels": [
@@ -286,6 +286,10 @@ def _write(
     file = saved_evaluation.evaluation_file(folder, split)
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
+
+
+def _step(predictor: Predictor) -> int | None:
+    return predictor.header.step if predictor.header is not None else None
 
 
 def _or_null(value: Any) -> float | None:

@@ -54,6 +54,7 @@ def evaluate_folds(
     progress, skipped, learnt = _Progress(total), 0, 0
     scores: list[FoldScore] = []
     unread: list[NoneReadable] = []
+    step: int | None = None
     for fold, rows in parts.items():
         if not len(rows):
             continue
@@ -61,6 +62,8 @@ def evaluate_folds(
         file = run.folder / checkpoint
         file = file if file.is_file() else run.checkpoint or file
         opened = Predictor.open(file, device, cpu_fallback=cpu_fallback)
+        if run.folder == run_folder and opened.header is not None:
+            step = opened.header.step
         looking = find(opened, snapshot.take(rows.tolist()), run.folder)
         del opened  # it goes when it has looked: the next one would find it in the memory still
         try:
@@ -91,7 +94,7 @@ def evaluate_folds(
     )
     remark = " ".join(filter(None, [*remarks, remark_on(every), apart]))
     labels = tuple(name for name in every[0].labels if all(name in one.labels for one in every))
-    yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores), labels)
+    yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores), labels, step)
 
 
 def _parts(

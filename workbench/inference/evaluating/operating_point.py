@@ -74,13 +74,18 @@ class OperatingPoint:
         return Detections(kept.boxes[enough], kept.scores[enough], kept.labels[enough])
 
 
-def write(run_folder: Path, point: OperatingPoint) -> Path:
-    """Keep `point` with the run, for the weights that its checkpoint has now. WorkbenchError if the run is gone or its
-    folder can't be written.
+def write(run_folder: Path, point: OperatingPoint, step: int | None = None) -> Path:
+    """Keep `point` with the run, for the weights that its checkpoint has now; `step`: of those that it was chosen with.
+
+    WorkbenchError if the checkpoint has others by now, or the run is gone or its folder can't be written.
     """
-    if not run_folder.is_dir():
-        raise WorkbenchError(f"The run's folder {run_folder} is gone, so the operating point was not kept.")
+    _check(run_folder)
     weights = _header(run_folder, point.checkpoint) if point.checkpoint else None
+    if weights is not None and step not in (None, weights.step):
+        raise WorkbenchError(
+            f"The training has written other weights into {point.checkpoint} since these were looked at, so the"
+            " operating point was not kept. Look again."
+        )
     record: dict[str, Any] = {
         "confidence": point.confidence,
         "confidence_of_labels": dict(point.own),
@@ -95,6 +100,29 @@ def write(run_folder: Path, point: OperatingPoint) -> Path:
     file = run_folder / FILE
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
+
+
+def record(run_folder: Path) -> bytes | None:
+    """What is kept with the run, whatever its weights are now, for `put_back`; None: nothing, or what is damaged."""
+    try:
+        read(run_folder)
+        return (run_folder / FILE).read_bytes()
+    except (WorkbenchError, OSError):
+        return None
+
+
+def put_back(run_folder: Path, before: bytes | None) -> None:
+    """Keep again what `record` had, for the weights that it was kept for. WorkbenchError as write() and forget()."""
+    if before is None:
+        forget(run_folder)
+    else:
+        _check(run_folder)
+        atomic_write(run_folder / FILE, before)
+
+
+def _check(run_folder: Path) -> None:
+    if not run_folder.is_dir():
+        raise WorkbenchError(f"The run's folder {run_folder} is gone, so the operating point was not kept.")
 
 
 def forget(run_folder: Path) -> None:

@@ -125,12 +125,14 @@ class EvaluationResult:
     trained_on: int | None = None  # how many of these images, by the run's record; None: unknown
     folds: tuple[FoldScore, ...] = ()  # of a cross-validation, before any label was edited
     by_validation: bool = False  # whether `confidence` is that of other images, those of validation
+    step: int | None = None  # of the weights; None: not known
 
     @staticmethod
     def of(
         truth: Snapshot, candidates: tuple[Candidates, ...], rules: ScoringRules, confidence: float,
         skipped: int = 0, point: OperatingPoint | None = None, remark: str = "", labels: tuple[str, ...] = (),
         trained_on: int | None = None, folds: tuple[FoldScore, ...] = (), by_validation: bool = False,
+        step: int | None = None,
     ) -> EvaluationResult:  # fmt: skip
         """Matched with the settings of `point`, else with `rules`."""
         sliders = scoring.sliders(truth, candidates)
@@ -141,7 +143,7 @@ class EvaluationResult:
         matching = nms.of(sliders)
         return EvaluationResult(
             truth, candidates, sliders, matching, nms, rules, confidence, skipped, point, remark, labels,
-            trained_on, folds, by_validation,
+            trained_on, folds, by_validation, step,
         )  # fmt: skip
 
     @property
@@ -200,7 +202,7 @@ def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | Evaluat
             remark = f"{event.remark} {unread}".strip()
             yield EvaluationResult.of(
                 event.truth, event.candidates, event.rules, best, event.skipped, point, remark,
-                event.labels, event.trained_on, event.folds, chosen is not None,
+                event.labels, event.trained_on, event.folds, chosen is not None, event.step,
             )  # fmt: skip
 
 

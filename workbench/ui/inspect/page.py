@@ -327,7 +327,7 @@ class InspectPage(Page):
             self._say_evaluation(self._evaluation)
         elif run is not None and checkpoint is not None:
             own = replace(point, checkpoint=checkpoint.name) if point is not None else None
-            self._point_keeper.keep(run.folder, own)
+            self._point_keeper.keep(run.folder, own, self._evaluation.step if self._evaluation else None)
 
     def _kept(self, run_folder: Path, point: OperatingPoint | None) -> None:
         """`point` is now kept with this run, which may not be the one shown."""

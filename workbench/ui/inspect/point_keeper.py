@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
@@ -24,38 +25,37 @@ class PointKeeper:
         self._steps = WidgetUndoStack(session, page)
         self._session, self._written, self._say = session, written, say
 
-    def keep(self, run_folder: Path, point: OperatingPoint | None) -> None:
-        """Keep it with this run; None removes it. Can be undone while the page is visible."""
+    def keep(self, run_folder: Path, point: OperatingPoint | None, step: int | None) -> None:
+        """Keep it with this run; None removes it. Can be undone while the page is visible.
+
+        `step`: of the weights that it was chosen with, if known; if the training has written others since, it is
+        refused.
+        """
         if not self._session.may_change():
             return
-        try:
-            before = operating_point.read(run_folder)
-        except WorkbenchError:  # a damaged file can't be restored
-            before = None
-        if self._write(run_folder, point):
-            title = "Keep as operating point" if point is not None else "Keep no operating point"
-            self._steps.add(title, lambda: self._again(run_folder, before), lambda: self._again(run_folder, point))
+        before = operating_point.record(run_folder)
+        change = operating_point.forget if point is None else partial(operating_point.write, point=point, step=step)
+        if self._do(run_folder, change):
+            title, after = "Keep as operating point", operating_point.record(run_folder)
+            self._steps.add(
+                title if point is not None else "Keep no operating point",
+                lambda: self._put_back(run_folder, before),
+                lambda: self._put_back(run_folder, after),
+            )
 
-    def _again(self, run_folder: Path, point: OperatingPoint | None) -> None:
-        self._write(run_folder, point)
+    def _put_back(self, run_folder: Path, record: bytes | None) -> None:
+        self._do(run_folder, partial(operating_point.put_back, before=record))
 
-    def _now(self, run_folder: Path, point: OperatingPoint | None) -> OperatingPoint | None:
-        """The point just written, with its labels' present names: it may be one of before they were renamed."""
+    def _do(self, run_folder: Path, change: Callable[[Path], object]) -> bool:
+        """Change what is kept with this run, and tell; False if that failed."""
         document = self._session.document
-        if point is None or document is None:
-            return point
-        return operating_point.read(run_folder, former=current_names(document))
-
-    def _write(self, run_folder: Path, point: OperatingPoint | None) -> bool:
         try:
-            if point is not None:
-                operating_point.write(run_folder, point)
-            else:
-                operating_point.forget(run_folder)
+            change(run_folder)
+            point = operating_point.read(run_folder, former=() if document is None else current_names(document))
         except WorkbenchError as error:
             self._say(error.sentence)
             return False
-        self._written(run_folder, self._now(run_folder, point))
+        self._written(run_folder, point)
         if point is not None:
             self._say(f"Confidence {point.confidence:.2f} is kept with run {run_folder.name}. This page opens with it.")
         else:
