@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from workbench.core.files import atomic_path, natural_key
 from workbench.core.storage import file_checksum, journal_index, old_edits, rollback
-from workbench.core.storage.store_errors import damaged, sentences
+from workbench.core.storage.store_errors import absent, damaged, sentences
 from workbench.errors import ReadOnly, WorkbenchError
 
 T = TypeVar("T")
@@ -336,9 +336,7 @@ class Store:
 
 def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
     if not is_there(file):
-        raise WorkbenchError(
-            f"There is no project in {file.parent} (no {FILE}). Choose another folder, or make a new one."
-        )
+        raise absent(file)
     with sentences(file):
         uri = f"{uri_of(file.resolve())}?mode={'ro' if read_only else 'rw'}"
         # handed from the thread that opens to the one that works with it; never used by two at a time

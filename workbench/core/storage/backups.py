@@ -21,6 +21,7 @@ from workbench.core.project import FINISHED
 from workbench.core.storage import mirror, mirror_reader
 from workbench.core.storage.lock import Lock
 from workbench.core.storage.mirror import MirrorInfo
+from workbench.core.storage.store_errors import absent
 from workbench.core.store import FILE, Store
 from workbench.errors import Damaged, WorkbenchError
 
@@ -182,7 +183,7 @@ def missing(folder: Path) -> WorkbenchError:
     """Why nothing can be opened there: no project was made, or its file was deleted, or never copied (as by git)."""
     if _is_left(folder):
         return with_advice(folder, Damaged(f"The project file {folder / FILE} is missing."))
-    return WorkbenchError(f"There is no project in {folder} (no {FILE}). Choose another folder, or make a new one.")
+    return absent(folder / FILE)
 
 
 def _is_left(folder: Path) -> bool:

@@ -20,6 +20,13 @@ def damaged(file: Path, cause: object) -> Damaged:
     return Damaged(f"The project file {file} is damaged and was left as it is.", cause)
 
 
+def absent(file: Path) -> WorkbenchError:
+    """The error for a project's file that is not there."""
+    return WorkbenchError(
+        f"There is no project in {file.parent} (no {file.name}). Choose another folder, or make a new one."
+    )
+
+
 @contextlib.contextmanager
 def sentences(file: Path, *, edits: bool = False) -> Iterator[None]:
     """Turn SQLite's and the disk's errors into sentences. `edits`: in one, so they say that it was lost."""
