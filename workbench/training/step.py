@@ -21,7 +21,7 @@ from workbench.training.events import Message
 from workbench.training.hardware import compiling, gpu, kernels, machine
 from workbench.training.hardware.compiling import Compiler
 from workbench.training.hardware.machine import LossScale
-from workbench.training.hardware.readback import StepGuard, StepQueue
+from workbench.training.hardware.readback import CounterBackup, StepGuard, StepQueue
 from workbench.training.hardware.replicas import NetworkCounters, ReplicaPool, replica_count, split_batch
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.optimizer import begin_momentum, make_optimizer, steer
@@ -68,7 +68,8 @@ class Stepper:
         self._scale = LossScale() if runtime.precision.name == "fp16" else None
         reader = runtime.reader()
         self.step_queue = StepQueue(reader, runtime.world > 1) if reader is not None else None
-        self.guard = StepGuard(self.detector, self._scale, device) if reader is not None else None
+        self._counts = CounterBackup(self.detector)  # before the step, to begin it again
+        self.guard = StepGuard(self._counts, self._scale, device) if reader is not None else None
         self._ready: list[StepResult] = []  # if they are read at once
         self._all = [p for p in detector.parameters() if p.requires_grad]
         self._backbone_ids = {id(p) for part in freezing.backbone(detector) for p in part.parameters()}
@@ -136,11 +137,12 @@ class Stepper:
         if number <= NORMS_SETTLED and not self.norms_known:
             for member in self.replicas.members:
                 settle_norms(member, number)
-        if self.guard is not None:
-            self.guard.begin()
+        self._counts.note()
         found = self._gradients(batch)
         while found is None:  # outside the except block, whose traceback would keep the tensors alive
             self.halve()
+            self._counts.put_back()  # what the parts before the one that failed have counted
+            self.runtime.seed(self.settings.seed, number)
             found = self._gradients(batch)
         names, total = found
         step = QueuedStep(number, learning_rate, names)
@@ -185,7 +187,7 @@ class Stepper:
         if self.runtime.precision.name == "fp32" or self.guard is None:
             return False
         self.runtime.precision = machine.Precision("fp32", "The network is computed in fp32.")
-        self.guard, self._scale, self.compiler = StepGuard(self.detector, None, self.device), None, None
+        self.guard, self._scale, self.compiler = StepGuard(self._counts, None, self.device), None, None
         return True
 
     def unused_settings(self) -> list[str]:
@@ -272,7 +274,7 @@ class Stepper:
                 except RuntimeError as error:  # the others wait for this one's gradients
                     if not gpu.is_out_of_memory(error):
                         raise
-                    raise WorkbenchError(_too_many(self.device, len(inputs[0])), error) from error
+                    raise WorkbenchError(gpu.too_many_message(self.device, len(inputs[0])), error) from error
             found.append(terms)
         counts.add_up(self.runtime)
         for parameter in self._all if self.frozen else ():
@@ -332,7 +334,7 @@ class Stepper:
     def halve(self) -> None:
         """Halve the images per part. WorkbenchError if it is already a single one."""
         if self.micro == 1:
-            raise WorkbenchError(_too_many(self.device, 1))
+            raise WorkbenchError(gpu.too_many_message(self.device, 1))
         self.micro, self.halved = -(-self.micro // 2), True
         self.optimizer.zero_grad(set_to_none=True)
         gpu.empty_cache(self.device)
@@ -390,11 +392,3 @@ def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
     if gradient is None or gradient.stride() == parameter.stride():
         return gradient
     return torch.empty_like(parameter).copy_(gradient)
-
-
-def _too_many(device: torch.device, images: int) -> str:
-    if images > 1:
-        start = f"The memory of {device} is too small for training on {images:,} images at a time."
-        return f"{start} Start another run with mini_batch {images // 2}, or with a smaller batch."
-    start = f"The memory of {device} is too small for training on a single image."
-    return f"{start} Choose a smaller input side, a smaller width or another detector."

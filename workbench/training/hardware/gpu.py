@@ -91,6 +91,15 @@ def memory_full_message(device: torch.device) -> str:
     return f"The memory of {device} is full. Close other programs that use it, or choose another device."
 
 
+def too_many_message(device: torch.device, images: int) -> str:
+    """What to say where so many images at a time are too many to train on."""
+    if images > 1:
+        start = f"The memory of {device} is too small for training on {images:,} images at a time."
+        return f"{start} Start another run with mini_batch {images // 2}, or with a smaller batch."
+    start = f"The memory of {device} is too small for training on a single image."
+    return f"{start} Choose a smaller input side, a smaller width or another detector."
+
+
 def explain_error(error: BaseException, device: torch.device) -> WorkbenchError | None:
     """A sentence for a device error during a training; None for other errors."""
     if isinstance(error, WorkbenchError):

@@ -114,11 +114,12 @@ class StepQueue:
 class StepGuard:
     """The device's own decisions: whether a step is taken, and whether any later one is."""
 
-    def __init__(self, network: nn.Module, scale: LossScale | None, device: torch.device) -> None:
+    def __init__(self, counts: CounterBackup, scale: LossScale | None, device: torch.device) -> None:
+        """`counts`: the network's, to be noted before each step."""
         self.over = torch.zeros((), device=device)  # 1 from the first step that can't be taken
         self.scale: Tensor | None = None  # see LossScale
         self._good = torch.zeros((), device=device)
-        self._counts = _CounterBackup(network)
+        self._counts = counts
         if scale is not None:
             self.scaled_by(scale)
 
@@ -126,10 +127,6 @@ class StepGuard:
         """Start with this loss scale."""
         self.scale = torch.full((), scale.value, device=self.over.device)
         self._good = torch.full((), float(scale.good), device=self.over.device)
-
-    def begin(self) -> None:
-        """Call before a step first uses the network."""
-        self._counts.note()
 
     def judge(self, total: Tensor, norm: Tensor) -> Tensor:
         """1 if the step must not be taken because `total`, its loss terms, or the gradient's `norm` is not finite."""
@@ -146,7 +143,7 @@ class StepGuard:
 
     def end(self) -> None:
         """Call after the step: the network's counters are put back if the training is over."""
-        self._counts.put_back(self.over)
+        self._counts.put_back_if(self.over)
 
     def row(self, total: Tensor, norm: Tensor) -> Tensor:
         """What the processor reads of a step; decoded by decode()."""
@@ -160,7 +157,7 @@ class StepGuard:
         return StepResult(step, dict(zip(step.names, terms, strict=True)), norm), LossScale(value, int(good))
 
 
-class _CounterBackup:
+class CounterBackup:
     """What a network counts during training, such as batch norm statistics: buffers that are saved."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -172,20 +169,30 @@ class _CounterBackup:
 
     @torch.no_grad()
     def note(self) -> None:
+        """Call before a step first uses the network."""
         self._before = [_row(group) for group in self._groups]
 
     @torch.no_grad()
-    def put_back(self, wanted: Tensor) -> None:
+    def put_back(self) -> None:
+        """Restore what was noted."""
+        for group, before in zip(self._groups, self._before, strict=True):
+            _fill(group, before)
+
+    @torch.no_grad()
+    def put_back_if(self, wanted: Tensor) -> None:
         """Restore if `wanted` is 1, and whatever is not finite: a step that fp16 skips would spoil statistics for good.
 
         A few calls to the device, however many buffers there are.
         """
         for group, before in zip(self._groups, self._before, strict=True):
             now = _row(group)
-            row = torch.where((wanted > 0) | ~now.isfinite(), before, now)
-            parts = torch.split(row, [buffer.numel() for buffer in group])
-            torch._foreach_copy_(group, [part.view_as(buffer) for part, buffer in zip(parts, group, strict=True)])
+            _fill(group, torch.where((wanted > 0) | ~now.isfinite(), before, now))
 
 
 def _row(tensors: list[Tensor]) -> Tensor:
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def _fill(tensors: list[Tensor], row: Tensor) -> None:
+    parts = torch.split(row, [tensor.numel() for tensor in tensors])
+    torch._foreach_copy_(tensors, [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)])
