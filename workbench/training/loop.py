@@ -129,7 +129,7 @@ class Training:
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.batch_maker = device_augment.make_batch_maker(self.data, self.runtime.device)
         self.notes += self.batch_maker.notes()
-        if self.runtime.device.type == "cuda" and self.runtime.world == 1:
+        if self.runtime.device.type == "cuda":
             self.notes += memory_probe.fit_batch_parts(
                 self.stepper, self.data, memory_probe.gpu_memory(self.runtime.device), self.batch_maker
             )

@@ -227,7 +227,7 @@ class Stepper:
             norm.begin()
         self.optimizer.zero_grad(set_to_none=True)
         parts = split_batch(len(batch.images), self.micro)
-        results = self._alone(batch, parts) if self._wrapped is None else self._together(batch, parts)
+        results = self._alone(batch, parts) if self.runtime.world == 1 else self._together(batch, parts)
         if results is None:
             return None
         total = torch.stack([torch.stack(list(terms.values())) for terms in results]).sum(dim=0)

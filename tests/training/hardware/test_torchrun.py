@@ -64,7 +64,9 @@ class Two:
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     """They have left their ten steps and a run that one of them stopped, and go on when they are told to."""
     folder = tmp_path_factory.mktemp("two")
-    with begun("-m", "tests.training.hardware.torchrun_child", str(folder), "steps", "stop", WAIT, "go-on") as both:
+    with begun(
+        "-m", "tests.training.hardware.torchrun_child", str(folder), "steps", "probe", "stop", WAIT, "go-on"
+    ) as both:
         found = Two(folder, both)
         found.left("stop-0", "stop-1")
         yield found
@@ -97,6 +99,15 @@ def test_without_the_sum_of_gradients_the_weights_would_differ(of_two: dict[str,
     here = steps(name, Half())
     key = max((k for k in here if k.startswith("weight")), key=lambda k: float((here[k] - of_two[name][k]).abs().max()))
     assert float((here[key] - of_two[name][key]).abs().max()) > 1e-4
+
+
+def test_all_take_as_many_images_at_a_time_as_the_one_with_the_least_memory(two: Two) -> None:
+    """Each tries alone: else the other would wait for the gradients of one whose memory ran out. Before, none tried."""
+    two.left("probe-0", "probe-1")
+    single = "The memory of cpu is too small for training on a single image. Choose a smaller"
+    first, second = ((two.folder / f"probe-{rank}").read_text() for rank in (0, 1))
+    assert first.startswith(f"[4, 'step'][2, 2] WorkbenchError: {single}")
+    assert second.startswith(f"[4, 2, 2, 'step'][2, 2] AlreadyReported: {single}")
 
 
 def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(two: Two) -> None:

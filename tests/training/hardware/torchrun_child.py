@@ -1,9 +1,10 @@
-"""What torchrun starts in test_torchrun.py, as two processes: `FOLDER TASK ...`, of steps, stop, told and go-on."""
+"""What torchrun starts in test_torchrun.py, as two processes: FOLDER, then steps, probe, stop, told and go-on."""
 
 from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.training.toys import Toy, make_request
+from tests.training.batches.test_augment import squares
+from tests.training.toys import CALM, Toy, ToySettings, make_request
 from workbench import detectors
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.detectors.parts.region_head import RegionHead
+from workbench.errors import WorkbenchError
 from workbench.training import prepare, recipes, run
 from workbench.training.batches.augment import Batch
 from workbench.training.events import Control, Finished, Progress
 from workbench.training.hardware import torchrun
 from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.memory_probe import DeviceMemory, fit_batch_parts, worst_case_batch
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.step import Stepper
 
@@ -137,11 +141,45 @@ def main(folder: Path, tasks: list[str]) -> None:
                 found = {name: steps(name, runtime) for name in CASES}
                 if runtime.is_main:
                     torch.save(found, folder / "steps.pt")
+            elif task == "probe":
+                (folder / f"probe-{runtime.rank}").write_text(_probe(runtime))
             elif task == WAIT:
                 while not (folder / WAIT).exists():
                     time.sleep(0.05)
             else:
                 _run(folder, task, runtime)
+
+
+def _probe(runtime: Runtime) -> str:
+    """Where the second process can take two images at a time: how many were tried at once, before a step and in it;
+    and what is said where it can take none.
+    """
+    runtime.precision, holds, tried = Precision("fp32", ""), 2, list[int]()
+    settings = replace(CALM, batch=8, sync_norm=True)
+    stepper = Stepper(Still(ToySettings(input_px=64), 3), settings, runtime)
+    before = Toy.forward
+
+    def forward(toy: Toy, images: Tensor) -> Raw:
+        tried.append(len(images))
+        if runtime.rank and len(images) > holds:
+            raise torch.OutOfMemoryError("too many")
+        return before(toy, images)
+
+    memory = DeviceMemory(lambda: None, lambda: 0, 10**9)
+    Toy.forward = forward  # type: ignore[method-assign, assignment]
+    try:
+        fit_batch_parts(stepper, squares(), memory)
+        found = str([*tried, "step"])
+        tried.clear()
+        stepper.step(worst_case_batch(squares(), stepper), 0.1)
+        found += str(tried)
+        holds = 0
+        fit_batch_parts(stepper, squares(), memory)
+    except WorkbenchError as error:
+        return f"{found} {type(error).__name__}: {error.sentence}"
+    finally:
+        Toy.forward = before  # type: ignore[method-assign]
+    return found
 
 
 def _run(folder: Path, task: str, runtime: Runtime) -> None:

@@ -6,6 +6,8 @@ keep the class that the other parts look for.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -64,6 +66,23 @@ def use_sync_norms(network: nn.Module) -> None:
     """Replace every batch norm of the network by one of these with the same values."""
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
+            module.__class__ = SyncNorm2d
+
+
+def has_sync_norms(network: nn.Module) -> bool:
+    return any(type(module) is SyncNorm2d for module in network.modules())
+
+
+@contextlib.contextmanager
+def plain_norms(network: nn.Module) -> Iterator[None]:
+    """Within it these norms use the images of this process alone, and no other has to call its own."""
+    synced: list[nn.BatchNorm2d] = [module for module in network.modules() if type(module) is SyncNorm2d]
+    for module in synced:
+        module.__class__ = nn.BatchNorm2d
+    try:
+        yield
+    finally:
+        for module in synced:
             module.__class__ = SyncNorm2d
 
 
