@@ -45,7 +45,7 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
     retries = WriteRetries(control)
     with _opened(request.folder, runtime, retries) as log:
         training = Training(request, control, log, runtime, retries)
-        with machine.threads_each(runtime.threads):
+        with machine.threads_each(runtime.threads(request.recipe.training.device)):
             steps = training.events()
             try:
                 with contextlib.closing(steps):  # type: ignore[type-var]

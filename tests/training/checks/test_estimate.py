@@ -118,6 +118,21 @@ def test_the_sentence_has_time_memory_and_images() -> None:
     assert "steps of 4 images, not of 8, which would have taken too long" in made(small).how
 
 
+def test_of_several_processes_the_memory_of_all_is_told_or_that_of_each_card() -> None:
+    """A time and a memory of one process for the whole batch were told."""
+    on_cpu, on_cards = (replace(MEASURED, processes=2, device=device) for device in ("cpu", "cuda:0"))
+    assert (
+        made(on_cpu).words
+        == "About 4 min (3 to 4 min) on 2 x cpu in fp32, 2.0 GB of memory; 3.0 MB on disk for images."
+    )
+    assert made(on_cards).words.startswith(
+        "About 4 min (3 to 4 min) on 2 x cuda in fp32, 1.0 GB of memory on each card;"
+    )
+    assert made(on_cards).rows()["memory"] == "1.0 GB on each card"
+    assert "One of 2 processes was measured: to start them, and what they tell each other" in made(on_cards).how
+    assert "processes" not in made().how
+
+
 def test_seconds_are_told_without_powers_of_ten() -> None:
     slow = made(replace(MEASURED, timings=(StepTiming(100, 8, (130.0,)),), evaluation=6.25)).rows()
     assert slow["steps"].startswith("100 of 2 min: ")
@@ -166,6 +181,31 @@ def test_a_part_of_a_batch_is_dealt_out_to_all_cores(tmp_path: Path, monkeypatch
     recipe = recipes.preset("quick-cpu").changed({"input_px": 64, "width": 0.05, "batch": 16, "precision": "fp32"})
     estimate(make_snapshot(tmp_path), recipe, None, budget=1e-9)
     assert set(at_once) == {(4, 2)}
+
+
+@pytest.mark.parametrize(("batch", "part", "budget"), [(4, 2, 60.0), (5, 3, 60.0), (64, 2, 1e-9)])
+def test_of_several_processes_one_is_measured_with_its_part_of_a_batch_and_of_the_cores(
+    plain: Callable[..., Estimate], monkeypatch: pytest.MonkeyPatch, batch: int, part: int, budget: float
+) -> None:
+    seen: set[tuple[int, int, int]] = set()
+    step = Stepper.step
+
+    def noted(self: Any, some: Any, *rest: Any) -> Any:
+        seen.add((len(some.images), len(self.replicas), torch.get_num_threads()))
+        return step(self, some, *rest)
+
+    monkeypatch.setattr(Stepper, "step", noted)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 4)
+    found = plain(budget=budget, processes=2, batch=batch)
+    assert max(images for images, _, _ in seen) == part
+    assert {(members, threads) for _, members, threads in seen} == {(1, 2)}
+    assert (found.batch, found.measured_batch) == (batch, min(batch, 2 * part))
+    assert (found.device, found.cache_on_disk) == ("2 x cpu", True)
+
+
+def test_what_several_processes_would_refuse_is_said(plain: Callable[..., Estimate]) -> None:
+    with pytest.raises(WorkbenchError, match="can't be divided among 5 processes"):
+        plain(processes=5, batch=4)
 
 
 def test_the_largest_side_and_attacked_steps_are_measured_too(

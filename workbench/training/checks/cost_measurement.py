@@ -3,6 +3,8 @@
 The steps are the run's own (augmentation ahead in a thread, replicas, precision, optimiser, average) with the project's
 boxes, at the input side and at the largest side it may vary to. If a batch would take too long, a smaller one is
 measured. This process keeps the memory it takes: a window that wants it back measures in a child process.
+
+Of several processes one is measured, with its part of a batch on its card or its share of the cores.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from workbench.training.checks.estimate import MOMENTS, NUMBER, Estimate, Measur
 from workbench.training.ema import Average
 from workbench.training.events import Control
 from workbench.training.hardware import machine
+from workbench.training.hardware.process_share import OneOfSeveral
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
@@ -58,27 +61,29 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     judged = _noise(load_without_pixels(validation, own.input_px, mode, settings))
     room = int(cache_policy.MEMORY_SHARE * psutil.virtual_memory().available)
     machine.keep_freed_memory()
-    with machine.one_thread_each():
+    several = settings.processes > 1
+    runtime = OneOfSeveral(settings.processes) if several else Runtime()
+    with machine.threads_each(runtime.threads(settings.device)):
         start = time.monotonic()
         torch.manual_seed(settings.seed)
-        runtime = Runtime()
         runtime.choose(settings, settings.precision)
         detector = prepare.build(recipe, len(snapshot.labels), anchors)
         detector.weigh_labels(prepare.label_weights(data, settings.label_balance))
-        threads = min(settings.threads or machine.usable_cores(), machine.usable_cores())
-        stepper = Stepper(detector, settings, runtime, threads)
+        cores = max(machine.usable_cores() // settings.processes, 1)
+        threads = min(settings.threads or cores, cores)
+        stepper = Stepper(detector, settings, runtime, 1 if several else threads)  # without replicas
         with closing(stepper), _watched(runtime.device) as memory:
             bench = _Bench(data, settings, stepper)
             card = device_augment.free_bytes(runtime.device) if bench.maker.paints else 0
             starting, standing = time.monotonic() - start, memory.now() + bench.growth
             timings = bench.timings(own.input_px, budget)
             attacked = bench.attacked(timings[-1], budget) if settings.self_adversarial else 1.0
-            evaluation = bench.evaluation(judged, timings[0], threads, budget)
+            evaluation = bench.evaluation(judged, timings[0], threads, budget) / settings.processes
     measured = Measurement(
         device=str(runtime.device), precision=runtime.precision.name, timings=timings, attacked=attacked,
         evaluation=evaluation, reading=_reading(train, side, mode, threads), starting=starting, memory=memory.most,
         standing=standing, parameters=bench.parameters, room=room, took=time.monotonic() - begun, card=card,
-        multiple=multiple,
+        multiple=multiple, processes=settings.processes,
     )  # fmt: skip
     views = (len(data), len(judged)) if settings.tiling else (0, 0)
     return make_estimate(measured, settings, own.input_px, data.image_count, judged.image_count, *views)
@@ -93,6 +98,7 @@ class _Bench:
         self.plan = schedule.Plan(len(data), settings.batch, settings.epochs, settings.seed)
         self.parameters: int = sum(p.numel() for p in stepper.detector.parameters() if p.requires_grad)
         self.most_at_once = stepper.micro
+        self.share: int = stepper.runtime.own_slice(settings.batch).stop  # of a batch, what this process computes
         self.done = 0
         self.maker = device_augment.make_batch_maker(data, stepper.device)
 
@@ -104,14 +110,17 @@ class _Bench:
     def timings(self, input_px: int, budget: float) -> tuple[StepTiming, ...]:
         """At the input side and, where it varies, at the largest."""
         sides = sorted({input_px, self.data.side})
-        few = min(self.settings.batch, 2 * len(self.stepper.replicas))
+        few = min(self.share, 2 * len(self.stepper.replicas))
         slow = min(self._taken(self.data.side, few, 1, budget))
         images = int(few * budget / len(sides) / (STEPS + 1) / slow)
-        images = max(few, min(images, self.settings.batch))
-        return tuple(StepTiming(px, images, tuple(self._taken(px, images, STEPS, budget / len(sides)))) for px in sides)
+        self.images = max(few, min(images, self.share))
+        by_all = self.images * self.settings.batch // self.share
+        return tuple(
+            StepTiming(px, by_all, tuple(self._taken(px, self.images, STEPS, budget / len(sides)))) for px in sides
+        )
 
     def attacked(self, timing: StepTiming, budget: float) -> float:
-        return min(self._taken(timing.px, timing.images, 1, budget, attack=1.0)) / timing.typical
+        return min(self._taken(timing.px, self.images, 1, budget, attack=1.0)) / timing.typical
 
     def _taken(self, px: int, images: int, steps: int, budget: float, attack: float = 0.0) -> list[float]:
         """Seconds of each of up to `steps` steps after the first, fewer if that takes too long."""
@@ -134,7 +143,7 @@ class _Bench:
 
     def evaluation(self, judged: Dataset, timing: StepTiming, threads: int, budget: float) -> float:
         """Seconds for an image."""
-        expected = EVALUATED * timing.typical / timing.images
+        expected = EVALUATED * timing.typical / self.images
         number = max(threads, min(int(budget / 3 / expected), len(judged), 2 * threads * self.settings.batch))
         some = _first(judged, min(number, len(judged)))
         batch = min(self.settings.batch, -(-len(some) // threads))

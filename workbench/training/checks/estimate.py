@@ -24,7 +24,7 @@ CARD_SHARE = 0.25  # of a graphics card's free memory: what images may occupy pe
 
 @dataclass(frozen=True, slots=True)
 class StepTiming:
-    """Steps of `images` images with a side of `px` pixels: seconds of each, of the slowest and of the fastest."""
+    """Steps of `images` images with a side of `px` pixels: seconds of each. Of several processes: what all compute."""
 
     px: int
     images: int
@@ -37,7 +37,10 @@ class StepTiming:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was measured on this machine. Bytes of memory: the process's or, on a graphics card, its part of that."""
+    """What was measured on this machine. Bytes of memory: the process's or, on a graphics card, its part of that.
+
+    `processes`: of which one was measured.
+    """
 
     device: str
     precision: str
@@ -53,6 +56,7 @@ class Measurement:
     took: float  # seconds
     card: int = 0  # bytes that were free on the graphics card; 0: it makes no batches
     multiple: int = schedule.STRIDE  # what the detector's input sides must be multiples of
+    processes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,17 @@ class Estimate:
     took: float
     views: int = 0
     validation_views: int = 0
+    processes: int = 1  # `memory` is that of all, on graphics cards that of each
 
     @property
     def words(self) -> str:
         """ "About 12 min (10 to 15) on cpu in bf16, 1.3 GB of memory; 63 MB on disk for images."."""
         images = f"; {size(self.cache)} on disk for images" if self.cache_on_disk else ""
-        return f"About {self._time}, {size(self.memory)} of memory{images}."
+        return f"About {self._time}, {size(self.memory)} of memory{self._each}{images}."
+
+    @property
+    def _each(self) -> str:
+        return " on each card" if self.processes > 1 and not self.device.endswith("cpu") else ""
 
     @property
     def _time(self) -> str:
@@ -108,10 +117,14 @@ class Estimate:
             if self.measured_batch < self.batch
             else f"steps of {self.batch} {noun}"
         )
+        one = (
+            f" One of {self.processes} processes was measured: to start them, and what they tell each other at each"
+            " step, is not included either."
+        ) * (self.processes > 1)
         return (
             f"Measured in {rough_duration(self.took)}: {of}, made of noise and the project's boxes, of up to {self.px}"
             " px; an evaluation of them, and the reading of some image files. Other running programs slow it "
-            "down as they would the training. Writing checkpoints is not included."
+            "down as they would the training. Writing checkpoints is not included." + one
         )
 
     def rows(self) -> dict[str, str]:
@@ -122,7 +135,7 @@ class Estimate:
             "steps": f"{self.steps:,} of {_short(self.step_seconds)}: {epochs}, {self.batch} at a time",
             "evaluations": f"{self.evaluations:,} of {_short(self.evaluation_seconds)}:"
             f" {_counted(self.validation_images, self.validation_views)}",
-            "memory": size(self.memory),
+            "memory": size(self.memory) + self._each,
             "images kept": f"{size(self.cache)} {'on disk' if self.cache_on_disk else 'in memory'}, at {self.px} px",
             "checkpoints": f"{size(self.checkpoints)} on disk",
         }
@@ -147,17 +160,21 @@ def make_estimate(
     seconds = measured.starting + reading + plan.steps * step + number * evaluation
     quick, slow = _spread(measured, settings.batch)
     cache = cache_policy.size(learnt, largest.px) + cache_policy.size(judged, input_px)
-    on_disk = _on_disk(settings.keep_images, cache_policy.size(learnt, largest.px) < measured.room, reading)
+    keep = "disk" if measured.processes > 1 else settings.keep_images
+    on_disk = _on_disk(keep, cache_policy.size(learnt, largest.px) < measured.room, reading)
     growing = (measured.memory - measured.standing) * settings.batch / largest.images
+    memory = int(measured.standing + growing) * (measured.processes if measured.device == "cpu" else 1)
+    together = f"{measured.processes} x {measured.device.partition(':')[0]}"
     return Estimate(
         steps=plan.steps, epochs=settings.epochs, images=images, validation_images=validation_images,
         evaluations=number, seconds=seconds, low=seconds * quick, high=seconds * slow, step_seconds=step,
         evaluation_seconds=evaluation, reading_seconds=reading,
-        memory=int(measured.standing + growing) + _images_beside(measured, learnt, cache, on_disk),
+        memory=memory + _images_beside(measured, learnt, cache, on_disk),
         cache=cache, cache_on_disk=on_disk, checkpoints=checkpoint_bytes(measured.parameters, settings),
-        device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
+        device=together if measured.processes > 1 else measured.device, precision=measured.precision,
+        batch=settings.batch, measured_batch=largest.images,
         px=largest.px, at_most=settings.patience > 0 and validation_images >= FEW_JUDGES, took=measured.took,
-        views=views, validation_views=validation_views,
+        views=views, validation_views=validation_views, processes=measured.processes,
     )  # fmt: skip
 
 

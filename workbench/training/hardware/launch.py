@@ -23,6 +23,7 @@ from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import events
 from workbench.training.events import Control, Event, Failed, Finished, Started
+from workbench.training.hardware import process_share
 from workbench.training.hardware.process_flags import LAUNCHER, PAUSE, STOP
 from workbench.training.records import record, runs
 from workbench.training.request import RunRequest
@@ -39,11 +40,7 @@ _ERROR = r"[\w.]*(?:Error|Exception)\b.*"  # the line of a traceback that says w
 def train_together(request: RunRequest, control: Control, processes: int) -> Iterator[Event]:
     """Train as requested, in so many processes: an alternative to run.train()."""
     folder = request.folder
-    if processes > request.recipe.training.batch:
-        raise WorkbenchError(
-            f"A batch of {request.recipe.training.batch} images can't be divided among {processes} processes."
-            " Choose a larger batch or fewer processes."
-        )
+    process_share.part_of(request.recipe.training.batch, 0, processes)
     folder.mkdir(parents=True, exist_ok=True)
     launcher = Lock(folder, LAUNCHER)
     if not launcher.held:  # flags and record are those of a training that runs

@@ -97,9 +97,8 @@ class Runtime:
         """The number of processes that share this machine's cores."""
         return 1
 
-    @property
-    def threads(self) -> int:
-        """Cores for one operation of torch; replicas.py says why it is one."""
+    def threads(self, device: str) -> int:
+        """Cores for one operation of torch where that is the setting `device`; replicas.py says why it is one."""
         return 1
 
     def begin(self, seed: int) -> None:

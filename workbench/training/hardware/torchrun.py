@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from workbench.errors import WorkbenchError
 from workbench.training.events import Control
-from workbench.training.hardware import gpu, machine
+from workbench.training.hardware import gpu, machine, process_share
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step_result import Diverged
@@ -65,20 +65,9 @@ class Torchrun(Runtime):
 
     def choose(self, settings: TrainingSettings, precision: str) -> None:
         """As Runtime.choose; with several graphics cards each process takes its own. Rank 0 chooses the precision."""
-        name = settings.device
-        if name not in ("auto", "cuda", "cpu"):
-            raise WorkbenchError(
-                f"Several processes can't share the device '{name}'. Choose auto, cuda or cpu, or one process."
-            )
-        if name != "cpu" and torch.cuda.is_available():
-            if local_rank() >= torch.cuda.device_count():
-                raise WorkbenchError(
-                    f"There are {torch.cuda.device_count()} graphics cards for {os.environ['LOCAL_WORLD_SIZE']}"
-                    " processes on this machine. Start as many processes as cards (--nproc-per-node)."
-                )
-            name = f"cuda:{local_rank()}"
-        elif name == "auto":
-            name, self.unused_gpu_reason = "cpu", gpu.unused_gpu_reason()  # Apple's GPU can't sum over processes
+        name = process_share.device_of(settings.device, local_rank(), self.local_world_size)
+        if settings.device == "auto" and name == "cpu":
+            self.unused_gpu_reason = gpu.unused_gpu_reason()
         self.device = machine.choose_device(name)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
@@ -97,23 +86,14 @@ class Torchrun(Runtime):
         return DistributedDataParallel(network, **options)
 
     def own_slice(self, count: int) -> slice:
-        """As even as possible, larger parts first; WorkbenchError if there are fewer images than processes."""
-        if count < self.world:
-            raise WorkbenchError(
-                f"A batch of {count} images can't be divided among {self.world} processes. Choose a larger batch."
-            )
-        shorter, longer = divmod(count, self.world)
-        start = self.rank * shorter + min(self.rank, longer)
-        return slice(start, start + shorter + (self.rank < longer))
+        return process_share.part_of(count, self.rank, self.world)
 
     @property
     def local_world_size(self) -> int:
         return int(os.environ["LOCAL_WORLD_SIZE"])
 
-    @property
-    def threads(self) -> int:
-        """One of several processes has no replicas: an operation may use all of its cores."""
-        return 1 if torch.cuda.is_available() else max(machine.usable_cores() // self.local_world_size, 1)
+    def threads(self, device: str) -> int:
+        return process_share.threads_of(device, self.local_world_size)
 
     def agree(self, value: int) -> int:
         votes = torch.tensor(int(value))
