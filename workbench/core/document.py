@@ -184,7 +184,7 @@ class Document(Contents):
             done, inverse = edit.apply(connection)
             connection.execute(f"DELETE FROM journal WHERE seq > {IN_FORCE}")
             journal_index.write(connection, edit.title, done, inverse)
-        return self._tell("do", done, inverse, edit.title)
+        return self.tell("do", done, inverse, edit.title)
 
     @property
     def labels_locked(self) -> bool:
@@ -211,7 +211,7 @@ class Document(Contents):
             return None
         with self.store.transaction(edits=True) as connection:
             done, inverse, title = undo_steps.apply_steps(connection, self, kind, numbers)
-        return self._tell(kind, done, inverse, title, len(numbers))
+        return self.tell(kind, done, inverse, title, len(numbers))
 
     @property
     def undo_title(self) -> str:
@@ -237,7 +237,8 @@ class Document(Contents):
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def _tell(self, kind: str, edit: Edit, inverse: Edit, title: str, steps: int = 1) -> AppliedEdit:
+    def tell(self, kind: str, edit: Edit, inverse: Edit, title: str, steps: int = 1) -> AppliedEdit:
+        """Take over what is on disk, also if another connection of this process wrote it, and tell the listeners."""
         parts = [*edits.walk(edit), *edits.walk(inverse)]
         rows_kinds = (edits.SetState, edits.SetSplit, edits.AddImages, edits.RemoveImages)
         labels_kinds = (edits.AddLabels, edits.ChangeLabel, edits.RemoveLabel, edits.MergeLabels)
@@ -324,7 +325,7 @@ class Document(Contents):
 
     def update_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
         """Take over width, height, orientation and problem of these images; `kept`: they are on disk already."""
-        if not kept and not self.read_only and not self._tables.is_ahead:  # else the writing process reads them, too
+        if not (kept or self.read_only or self._tables.is_ahead or self.store.held):  # others write or read them then
             from workbench.core.folders import image_records
 
             with self.store.transaction() as connection:

@@ -128,7 +128,7 @@ class Store:
     """One open project file. Not to be shared between threads: other threads get a snapshot.
 
     Attributes: file, read_only, why_read_only (a sentence, "" when it can be edited), before_writing (called before
-    each transaction, which does not begin if it raises).
+    each transaction, which does not begin if it raises), held (why no transaction may begin now, "" if it may).
     """
 
     def __init__(
@@ -141,6 +141,7 @@ class Store:
         """
         self.file = file
         self.before_writing: Callable[[], None] | None = None
+        self.held = ""
         if not read_only and is_there(file) and not os.access(file, os.W_OK):
             read_only, why = True, f"{file} can't be written, so this project is open for reading only."
         self.why_read_only = why if read_only else ""
@@ -261,6 +262,8 @@ class Store:
         """
         if self.read_only:
             raise ReadOnly(self.why_read_only or "This project is open for reading only.")
+        if self.held:
+            raise WorkbenchError(self.held)
         if self.before_writing is not None:
             self.before_writing()
         with sentences(self.file, edits=edits):

@@ -226,10 +226,21 @@ class Session(QObject):
             self.redo()
 
     def undo(self) -> AppliedEdit | None:
-        return self._show(self._messages, self._try(lambda document: document.undo()))
+        """What was undone; None for nothing, or if it takes seconds: then a job was begun (long_steps)."""
+        return self._step("undo")
 
     def redo(self) -> AppliedEdit | None:
-        return self._show(self._messages, self._try(lambda document: document.redo()))
+        return self._step("redo")
+
+    def _step(self, kind: str) -> AppliedEdit | None:
+        def step(document: Document) -> AppliedEdit | None:
+            from workbench.ui import long_steps
+
+            if long_steps.of(self).begin_newest(kind, lambda tell: self._show(self._messages, tell())):
+                return None
+            return document.undo() if kind == "undo" else document.redo()
+
+        return self._show(self._messages, self._try(step))
 
     @Slot()
     def _count_message(self) -> None:

@@ -67,6 +67,10 @@ class Contents:
     def cache_folder(self) -> Path:
         return self.folder / CACHE
 
+    def catch_up(self, before: int) -> None:
+        """As Tables.catch_up."""
+        self._tables.catch_up(before)
+
     # --- reading ---
 
     def labels(self) -> tuple[Label, ...]:

@@ -136,6 +136,11 @@ class Tables:
         if kept is not None:
             self._images, self._counts = kept
 
+    def catch_up(self, before: int) -> None:
+        """Another connection of this process has written what is followed here. `before`: data_version() before it."""
+        if self._read_at == {before}:
+            self._read_at = {self._store.data_version()}
+
     def keep(self) -> None:
         """Cache them for the next opening, if reading them takes long; not if another process has written meanwhile.
 

@@ -19,7 +19,7 @@ FILE = "thumbnails.sqlite"
 SIZE = 1 << 30
 """Bytes from which the least recently used go: some 130,000 thumbnails."""
 EACH = 200
-"""Thumbnails added between two looks at the size; twice as many go at a time, which takes some 10 ms."""
+"""Thumbnails added between two looks at the size; twice as many go at a time, which takes some 50 ms."""
 _USED_FOR = 7
 """Days in which a thumbnail that is shown again is not noted once more."""
 _VERSION = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 AFTER = 1000
 """Milliseconds from an edit: nudging a box by keys writes once, not ten times."""
+HELD_WAIT = 200
+"""Milliseconds until it is tried again to note what was written, while another step goes on."""
 FEW = 300
 """Images that are read at once, in some milliseconds; more are read in the background."""
 
@@ -132,6 +135,9 @@ class LabelFileSync(QObject):
         assert isinstance(request, SyncRequest)
         document = self._document
         if document is None or document.folder != request.folder:
+            return
+        if document.store.held:  # another step is going on: what was written must not count as others'
+            QTimer.singleShot(HELD_WAIT, self, partial(self._done, request, result))
             return
         if isinstance(result, autosync.SyncResult):  # also of a format chosen before: else these files would be others'
             try:

@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.storage import history
+from workbench.core.storage import history, undo_steps
 from workbench.core.storage.history import HistoryEntry
 from workbench.errors import WorkbenchError
-from workbench.ui import theme
+from workbench.ui import long_steps, theme
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import make_primary
 from workbench.ui.widgets.elided import ElidedLabel
@@ -177,7 +177,8 @@ class HistoryWindow(QDialog):
         assert document is not None
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            document.go_to(entry.seq)
+            if not long_steps.of(self._session).begin(*undo_steps.between(document.store, entry.seq)):
+                document.go_to(entry.seq)
         except WorkbenchError as error:
             self._session.report_error(error)
         finally:
