@@ -66,7 +66,7 @@ def test_a_button_of_the_toolbar_has_its_whole_word_or_is_an_icon(
 
 @pytest.mark.parametrize("agreed", [True, False])
 def test_files_go_to_the_trash_only_after_a_yes(
-    open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
 ) -> None:
     trashed: list[str] = []
     asked: list[str] = []
@@ -88,6 +88,7 @@ def test_files_go_to_the_trash_only_after_a_yes(
     click_row(gallery, 0)
     click_row(gallery, 1, modifier=CTRL)
     find(window, QAction, "action-trash-images").trigger()
+    qtbot.waitUntil(lambda: not window.session.jobs)
     assert "a.png" in asked[0]
     assert "boxes (1)" in asked[0]
     left = [image.name for image in on_disk(labelled)]

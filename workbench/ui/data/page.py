@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import numpy as np
-from PySide6.QtCore import QFile, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import (
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -19,11 +14,11 @@ from PySide6.QtWidgets import (
 
 from workbench.core import edits, formatting
 from workbench.core.splits import random_split
-from workbench.errors import WorkbenchError
 from workbench.ui.actions import make_action
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.gallery_menu import GalleryMenu
 from workbench.ui.data.image_adder import ImageAdder
+from workbench.ui.data.image_trash import ImageTrash
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
 from workbench.ui.held_keys import HeldKeys
@@ -32,7 +27,6 @@ from workbench.ui.images.images_model import Filter
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.widgets import window_geometry
-from workbench.ui.widgets.buttons import show_whole_words
 from workbench.ui.widgets.empty_state import EmptyState
 from workbench.ui.widgets.tool_row import ToolRow
 
@@ -70,6 +64,7 @@ class DataPage(Page):
             make_action(self, "split", self.show_split),
             make_action(self, "check-data", self.show_health),
         )
+        self._image_trash = ImageTrash(session, self)
         self._note = make_action(self, "note-images", self.note_images)
         held = HeldKeys(self)  # the next image takes the place of one that goes
         self._remove = make_action(self, "remove-images", held.once(self.remove_images))
@@ -198,39 +193,7 @@ class DataPage(Page):
 
     @Slot()
     def trash_images(self) -> None:
-        """Confirm first: Undo restores images and boxes, but files must be restored from the trash by hand."""
-        document, selected = self.session.document, self._selected()
-        if document is None or not selected or not self.session.may_change():
-            return
-        files = [document.file(document.image(id)) for id in selected]
-        boxes = int(document.counts().of(np.array(selected)).sum())
-        question = QMessageBox(
-            QMessageBox.Icon.Warning, "Move files to the trash", _trash_words(files, boxes), parent=self
-        )
-        question.setObjectName("trash-question")
-        yes = question.addButton("Move to the trash", QMessageBox.ButtonRole.DestructiveRole)
-        yes.setObjectName("trash-yes")
-        question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Cancel))
-        show_whole_words(question)
-        question.exec()
-        if question.clickedButton() is not yes:
-            return
-        gone: list[int] = []
-        stayed: list[int] = []
-        for id, file in zip(selected, files, strict=True):
-            (gone if os.path.exists(file) and QFile.moveToTrash(str(file)) else stayed).append(id)
-        if gone and self.session.do(edits.RemoveImages(tuple(gone))) is not None:
-            self.session.inform(
-                f"{formatting.count(len(gone), 'image')} and their files are gone from here;"
-                " the files are in the trash."
-            )
-        if stayed:
-            self.session.report_error(
-                WorkbenchError(
-                    f"{formatting.count(len(stayed), 'image')} could not be moved to the trash and stay in the project:"
-                    " their files were not found, or the folder is read-only or on a disk without a trash."
-                )
-            )
+        self._image_trash.trash(self._selected())
 
     @Slot()
     def split_at_random(self) -> None:
@@ -293,11 +256,3 @@ class DataPage(Page):
         window.renew()
         window.show()
         window.raise_()
-
-
-def _trash_words(files: list[Path], boxes: int) -> str:
-    some = "\n".join(str(file) for file in files[:5]) + ("\n…" if len(files) > 5 else "")
-    return (
-        f"Move {formatting.count(len(files), 'file')} to the trash of this computer?\n\n{some}\n\n"
-        f"Their boxes ({boxes:,}) leave the project. Undo brings them back; the files only you can, from the trash."
-    )
