@@ -296,7 +296,7 @@ def test_a_place_without_labels_is_told_for_what_it_is(tmp_path: Path) -> None:
 VIA = (
     '{"a.jpg12": {"filename": "a.jpg", "regions": [{"shape_attributes": {"x": 1}, "region_attributes": {"t": "cat"}}]}}'
 )
-OTHERS = {
+OTHERS: dict[str, tuple[str | bytes, str]] = {
     "via.json": (
         VIA,
         " via.json is from VGG Image Annotator: export from it in COCO format, and import that.",
@@ -310,6 +310,8 @@ OTHERS = {
         " default.json is from Datumaro: export from it in COCO or CVAT format, and import that.",
     ),
     "set.zip": ("PK", " It contains set.zip: unpack it, and import the contents."),
+    "wide.json": ('{"images": []}'.encode("utf-16"), " wide.json is UTF-16 text: save it as UTF-8."),
+    "wide.csv": ("filename,xmin\n".encode("utf-16"), " wide.csv is UTF-16 text: save it as UTF-8."),
     "other.json": ('{"a": 1}', ""),
 }
 

@@ -147,3 +147,23 @@ def test_a_zip_from_windows_that_was_unpacked_without_making_folders_is_read(tmp
         text(tmp_path / "data.yaml", "train: images\\train\nval: ../set/images/val\nnames: [cat]\n")
     found = [(image.name, image.split, len(image.boxes)) for image in yolo.read(tmp_path).images]
     assert found == [("images\\train\\a.jpg", Split.TRAIN, 1), ("images\\val\\b.jpg", Split.VALIDATION, 1)]
+
+
+@pytest.mark.parametrize("images", ["away", "at the top"])
+def test_a_split_whose_folder_of_images_is_empty_is_read_by_its_labels(tmp_path: Path, images: str) -> None:
+    """It was said that there is no such folder."""
+    (tmp_path / "images" / "train").mkdir(parents=True)
+    text(tmp_path / "labels" / "train" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    text(tmp_path / "data.yaml", "train: images/train\nnames: [cat]\n")
+    file = picture(tmp_path / "a.jpg") if images == "at the top" else None
+    (image,) = yolo.read(tmp_path).images
+    assert (image.file, image.split, len(image.boxes)) == (file, Split.TRAIN if file else None, 1 if file else 0)
+
+
+def test_a_data_set_in_utf_16_is_read(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.jpg")
+    text(tmp_path / "train.txt", "images\\a.jpg\r\n".encode("utf-16"))
+    text(tmp_path / "labels" / "a.txt", "0 0.5 0.5 0.5 0.5\r\n".encode("utf-16"))
+    text(tmp_path / "data.yaml", "train: train.txt\r\nnames: [cat]\r\n".encode("utf-16"))
+    (image,) = yolo.read(tmp_path).images
+    assert [box.label for box in image.boxes] == ["cat"]

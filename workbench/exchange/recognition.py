@@ -10,10 +10,12 @@ from pathlib import Path
 from workbench import formats
 from workbench.core.files import IMAGE_SUFFIXES
 from workbench.core.formatting import visible
+from workbench.core.parsing import strict_text
 from workbench.errors import WorkbenchError
 
 _LOOKED_AT = 10_000
 """How many files of a folder without labels are examined to say what it holds."""
+_TEXTS = (".json", ".csv", ".xml", ".txt", ".yaml", ".yml")
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz")
 _OTHERS = (  # words in a program's own files, the program, and the format it can write instead
     ((b"shape_attributes", b"region_attributes"), "VGG Image Annotator", "COCO format"),
@@ -75,16 +77,18 @@ def what_is_there(path: Path) -> str:
 
 
 def _of_another(files: list[Path]) -> str:
-    """What can be done with one of the files, if it is an archive or from a program that can write a known format."""
-    for file in [file for file in files if file.suffix.lower() in (".json", ".csv")][:_LOOKED_INTO]:
+    """What can be done with one of the files: an archive, UTF-16, or of a program that can write a known format."""
+    for file in [file for file in files if file.suffix.lower() in _TEXTS][:_LOOKED_INTO]:
         try:
             with file.open("rb") as stream:
                 head = stream.read(_HEAD)
         except OSError:
             continue
+        name = visible(file.name, 60)
+        if strict_text.is_utf16(head):
+            return f" {name} is UTF-16 text: save it as UTF-8."
         for words, program, instead in _OTHERS:
             if all(word in head for word in words):
-                name = visible(file.name, 60)
                 return f" {name} is from {program}: export from it in {instead}, and import that."
     packed = next((visible(file.name, 60) for file in files if file.suffix.lower() in _ARCHIVES), None)
     return f" It contains {packed}: unpack it, and import the contents." if packed else ""

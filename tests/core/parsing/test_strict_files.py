@@ -103,3 +103,28 @@ def test_an_image_is_found_by_the_folders_that_agree(tmp_path: Path) -> None:
     assert lookup.find("x.jpg", near=["a"]).file == tmp_path / "a/x.jpg"
     assert lookup.find("elsewhere/y").file == tmp_path / "b/y.PNG"
     assert lookup.find("none.jpg").kind is MatchKind.MISSING
+
+
+@pytest.mark.parametrize(
+    ("document", "closing"), [('{"a": 1,}', "}"), ("[1,\n [2, 3 , ]\n]", "]"), ('{"a": [],\n\n}', "}")]
+)
+def test_a_comma_behind_the_last_value_is_said_to_be_one(document: str, closing: str) -> None:
+    with pytest.raises(Refused) as caught:
+        strict_json.parse(document.encode(), "f")
+    assert caught.value.reason == f"not valid JSON: there is a comma before the closing {closing}; remove it"
+
+
+def test_a_comma_elsewhere_is_no_such_comma() -> None:
+    with pytest.raises(Refused, match="not valid JSON: Expecting value"):
+        strict_json.parse(b"[1,, 2]", "f")
+
+
+def test_xml_in_another_encoding_than_it_says_is_told_to_be() -> None:
+    """As Windows' programs write it: it was called not well-formed."""
+    for start in (b"", b"<?xml version='1.0' encoding='UTF-8'?>"):
+        with pytest.raises(Refused, match=r"^f:2: the text is not UTF-8; save it as UTF-8$"):
+            strict_xml.parse(start + b"<a>\nZ\xfcrich</a>", "f")
+    read = strict_xml.parse(b"<?xml version='1.0' encoding='iso-8859-1'?><a>Z\xfcrich</a>", "f")
+    assert read.text == "Z\u00fcrich"
+    with pytest.raises(Refused, match="not well-formed XML"):
+        strict_xml.parse(b"<?xml version='1.0' encoding='iso-8859-1'?><a>Z\xfcrich", "f")

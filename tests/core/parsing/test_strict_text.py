@@ -12,6 +12,13 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     assert strict_text.decode(b"\xef\xbb\xbfZ\xc3\xbcrich", "a.txt") == "Zürich"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_that_says_so_is_text(encoding: str) -> None:
+    """As PowerShell writes a list of files."""
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    assert strict_text.decode(f"{mark}a\nZ\u00fcrich".encode(encoding), "a.txt") == "a\nZ\u00fcrich"
+
+
 def test_another_encoding_is_refused_with_its_line() -> None:
     with pytest.raises(Refused, match=r"^a\.txt:3: the text is not UTF-8; save it as UTF-8$"):
         strict_text.decode(b"a\nb\nZ\xfcrich", "a.txt")

@@ -28,13 +28,21 @@ def parse(data: bytes, file: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        raise Refused(file, f"not valid JSON: {error.msg}", line=error.lineno, cause=error) from error
+        reason = _trailing_comma(text, error.pos) or f"not valid JSON: {error.msg}"
+        raise Refused(file, reason, line=error.lineno, cause=error) from error
     except RecursionError:
         line, reason = _explain(text)
         raise Refused(file, reason or f"nested more than {DEPTH_LIMIT} deep", line=line) from None
     except (_Objection, ValueError) as error:  # ValueError: an integer of more than 4,300 digits
         line, reason = _explain(text)
         raise Refused(file, reason or f"not valid JSON: {error}", line=line, cause=error) from error
+
+
+def _trailing_comma(text: str, place: int) -> str:
+    """What is wrong at `place`, if it is a comma behind the last value, as people and some programs leave it."""
+    comma = text.rfind(",", 0, place + 1)
+    found = re.compile(r",\s*([}\]])").match(text, comma) if comma >= 0 else None
+    return f"not valid JSON: there is a comma before the closing {found[1]}; remove it" if found else ""
 
 
 def _refuse_constant(word: str) -> NoReturn:

@@ -1,6 +1,8 @@
-"""The text of a file that another program wrote: of a limited size, and in UTF-8."""
+"""The text of a file that another program wrote: of a limited size, and in UTF-8, or in UTF-16 that says so."""
 
 from __future__ import annotations
+
+import codecs
 
 from workbench.errors import Refused
 
@@ -11,9 +13,16 @@ def check_size(data: bytes, file: str, limit: int, what: str) -> None:
         raise Refused(file, f"the file has {len(data):,} bytes; {what} of more than {limit:,} are not read")
 
 
+def is_utf16(head: bytes) -> bool:
+    """Whether a file that begins so is UTF-16 by its BOM, as PowerShell and Windows' Notepad write it."""
+    return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+
+
 def decode(data: bytes, file: str) -> str:
-    """UTF-8, with or without BOM, as text. Refused with the line if it is another encoding."""
+    """UTF-8, with or without BOM, or UTF-16 with one, as text. Refused with the line if it is another encoding."""
     try:
+        if is_utf16(data):
+            return data.decode("utf-16")
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

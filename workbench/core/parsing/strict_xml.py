@@ -23,6 +23,8 @@ _EAST_ASIAN = re.compile(
 )
 """Multi-byte encodings that may be declared: of these, expat itself only reads UTF-8 and UTF-16."""
 
+_OTHER_ENCODING = re.compile(rb"""\s*<\?xml[^>]*\sencoding\s*=\s*["'](?!utf-?8["'])""", re.I)
+
 
 @dataclass(slots=True)
 class Element:
@@ -59,6 +61,8 @@ def parse(data: bytes, file: str, limit: int = SIZE_LIMIT) -> Element:
         builder = _Builder(file, "utf-8" if encoding else None)
         builder.parser.Parse(data, True)
     except expat.ExpatError as error:
+        if not _OTHER_ENCODING.match(data[:200]) and not strict_text.is_utf16(data):
+            strict_text.decode(data, file)
         reason = f"not well-formed XML: {expat.ErrorString(error.code)}"
         raise Refused(file, reason, line=error.lineno, cause=error) from error
     except UnicodeDecodeError as error:

@@ -80,6 +80,7 @@ def _descriptions(path: Path, unread: bool) -> list[Path]:
 def is_data_yaml(file: Path) -> bool:
     with file.open("rb") as stream:
         head = stream.read(strict_yaml.SIZE_LIMIT).removeprefix(codecs.BOM_UTF8)
+    head = head.decode("utf-16", "replace").encode() if strict_text.is_utf16(head) else head
     return bool(re.search(rb"^names\s*:", head, re.M) and re.search(rb"^(train|val|test|nc|path)\s*:", head, re.M))
 
 
@@ -102,7 +103,8 @@ def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> Yo
             if not entry.text:
                 raise Refused(name, f"'{key}' must be a folder or a list of folders", entry.line)
             target = _resolve(folder, entry.text, want_images=lookup)
-            if target is None and _add_labels(entry.text, split, folder, lookup, layout, report):
+            has_none = target is None or (os.path.isdir(target) and not lookup.below(target))
+            if has_none and _add_labels(entry.text, split, folder, lookup, layout, report):
                 continue
             if target is None:
                 report.say(
