@@ -1,9 +1,9 @@
 """Which detection is which labelled box: the pairing behind every score, as COCO defines it.
 
 Within one image and label, detections choose in order of their scores; each takes the free box that it overlaps most.
-Boxes that don't count (crowd regions; boxes outside an area range) are taken only if nothing
-that counts is left, and a detection that takes one is *ignored*: neither right nor wrong. A crowd region can be taken
-many times, and its overlap is relative to the detection's area alone.
+Boxes that don't count (crowd regions; boxes outside an area range) are taken only if nothing that counts is left, and
+a detection that takes one is *ignored*: neither right nor wrong. A crowd region can be taken many times, and its
+overlap is relative to the detection's area alone.
 
 A detection's choice depends only on those with higher scores. So the matching of the detections above a confidence is
 the beginning of the whole matching, and changing the confidence requires no new matching.
