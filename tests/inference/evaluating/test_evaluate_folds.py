@@ -269,6 +269,25 @@ def test_images_that_moved_between_the_folds_are_counted(tmp_path: Path) -> None
     assert "3 labelled images are left out: they judged none of these runs, as what is in a fold" in done.remark
 
 
+@pytest.mark.usefixtures("toy")
+def test_of_folds_that_balance_labels_each_image_is_judged_by_what_has_not_learnt_from_it(tmp_path: Path) -> None:
+    """Which fold an image is in depends on its boxes then: those of the run's record, not of the project by now."""
+    then = make_snapshot(tmp_path / "images", 12, 0)
+    names = [f"{'abcd'[n // 3]}/{n}.png" for n in range(12)]
+    then = replace(then, images=tuple(replace(one, path=name) for one, name in zip(then.images, names, strict=True)))
+    settings = TrainingSettings(folds=2, fold_by="balanced-folder")
+    runs = [_train(tmp_path, then, f"a-fold-{n}", fold=n, folds=2, fold_by=settings.fold_by) for n in (1, 2)]
+    now = replace(then, label_index=np.arange(12) // 9)
+    before, anew = (
+        hold_out.folds_of(range(12), lambda: then.images, settings, hold_out.shown_labels(some)) for some in (then, now)
+    )
+    assert not np.array_equal(before, anew)
+    done = _evaluated(evaluate_folds(runs[0], now, device="cpu"))
+    assert (len(done.truth), done.trained_on) == (12, 0)
+    assert np.array_equal(data_leakage.judged(runs[0], now), before == 1)
+    assert np.array_equal(data_leakage.judged(runs[1], now), before == 2)
+
+
 def test_runs_that_are_not_alike_are_told(trained: tuple[Snapshot, list[Path]], tmp_path: Path) -> None:
     snapshot, runs = trained
     corrected = replace(snapshot, boxes=snapshot.boxes + np.float32(1))
