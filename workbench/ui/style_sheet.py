@@ -70,6 +70,7 @@ def _tool_buttons(c: Colours) -> str:
     QToolButton {{ border: 1px solid transparent; {ROUND}; padding: 2px 3px; }}
     QToolButton[autoRaise="false"] {{ background: {c.raised}; border-color: {c.border}; padding: 2px 6px; }}
     QToolButton[toolButtonStyle="0"] {{ padding: 2px 1px; }}
+    QToolButton[role="fold"] {{ padding-left: 0; }}
     QToolButton[popupMode="1"] {{ padding-right: 17px; }}
     QToolButton[popupMode="2"] {{ padding-right: 11px; }}
     QToolButton:hover {{ background: {c.hover}; }}

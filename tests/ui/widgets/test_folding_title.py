@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.widgets.folding_title import FoldingTitle
+from workbench.ui.widgets.folding_title import FOLDED, OPEN, FoldingTitle
 
 
 def test_a_title_begins_folded_and_a_press_opens_and_folds_it(qtbot: QtBot) -> None:
@@ -20,17 +19,17 @@ def test_a_title_begins_folded_and_a_press_opens_and_folds_it(qtbot: QtBot) -> N
     page.show()
     told: list[bool] = []
     title.folded.connect(told.append)
-    assert state(title, body) == (False, False, Qt.ArrowType.RightArrow, False)
+    assert state(title, body) == (False, False, FOLDED, False)
     title.set_open(True)
-    assert state(title, body) == (True, True, Qt.ArrowType.DownArrow, False)
+    assert state(title, body) == (True, True, OPEN, False)
     title.set_open(True)
     assert told == [True]
     title.click()
-    assert state(title, body) == (False, False, Qt.ArrowType.RightArrow, True)
+    assert state(title, body) == (False, False, FOLDED, True)
     title.click()
     assert told == [True, False, True]
     assert title.width() == body.width() == page.width() - 20
 
 
-def state(title: FoldingTitle, body: QWidget) -> tuple[bool, bool, Qt.ArrowType, bool]:
-    return title.is_open, body.isVisible(), title.arrowType(), title.by_hand
+def state(title: FoldingTitle, body: QWidget) -> tuple[bool, bool, str, bool]:
+    return title.is_open, body.isVisible(), str(title.property("icon-name")), title.by_hand

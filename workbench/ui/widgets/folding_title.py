@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
+
+from workbench.ui import theme
+
+FOLDED, OPEN = "mdi6.chevron-right", "mdi6.chevron-down"
+SIZE = QSize(14, 14)  # px of the arrow: with what is beside it, the title begins where the body's indented rows do
 
 
 class FoldingTitle(QToolButton):
@@ -20,7 +25,9 @@ class FoldingTitle(QToolButton):
         self.setText(text)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setArrowType(Qt.ArrowType.RightArrow)
+        self.setProperty("role", "fold")
+        self.setIconSize(SIZE)
+        theme.set_icon(self, FOLDED)
         self.is_open = self.by_hand = False
         self._body = body
         body.hide()
@@ -30,7 +37,7 @@ class FoldingTitle(QToolButton):
         if is_open != self.is_open:
             self.is_open = is_open
             self._body.setVisible(is_open)
-            self.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+            theme.set_icon(self, OPEN if is_open else FOLDED)
             self.folded.emit(is_open)
 
     @Slot()
