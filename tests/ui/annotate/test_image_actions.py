@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QComboBox, QInputDialog, QLabel, QTableView
+from PySide6.QtWidgets import QApplication, QComboBox, QInputDialog, QLabel, QLineEdit, QTableView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate.label_page_project import CTRL, SHIFT, labelled
+from tests.ui.annotate.label_page_project import CTRL, SHIFT, corners, labelled
 from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
@@ -139,3 +139,41 @@ def test_a_window_that_may_only_read_says_why(qtbot: QtBot, open_window: Open, l
         find(window, QAction, f"action-{name}").trigger()
         assert "is being edited by" in said(window)
     assert states(labelled) == ["done", "unlabelled", "unlabelled"]
+
+
+@pytest.mark.parametrize(
+    ("field", "choice"), [("image-filter-state", "Not done yet"), ("image-filter-label", "Without boxes")]
+)
+def test_the_boxes_of_the_image_before_are_copied_though_it_has_left_the_list(
+    qtbot: QtBot, open_window: Open, labelled: Path, field: str, choice: str
+) -> None:
+    """\"This is the first image", it said after each frame that was marked done."""
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    combo = find(window, QComboBox, field)
+    combo.setCurrentIndex(combo.findText(choice))
+    hand.key("N" if choice == "Not done yet" else "D")
+    assert window.session.image.name == "b.png"
+    hand.key("B", CTRL)
+    assert corners(labelled, "b.png") == [(20, 20, 80, 60)]
+    window.session.select_image(window.session.document.images()[0].id)
+    hand.key("B", CTRL)
+    assert said(window) == "This is the first image: there is no previous one to copy boxes from."
+
+
+def test_of_a_list_by_name_the_image_before_is_the_listed_one(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """Of two cameras whose frames alternate, that of the same one."""
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    with_two = find(window, QLineEdit, "image-filter-text")
+    with_two.setText("a.png")
+    hand.key("B", CTRL)
+    assert "first image" in said(window)
+    window.session.do(edits.SetNote((1, 3), "left"))
+    with_two.setText("left")
+    combo = find(window, QComboBox, "image-filter-state")
+    combo.setCurrentIndex(combo.findText("Not done yet"))
+    hand.key("N")
+    assert window.session.image.name == "c.png"
+    hand.key("B", CTRL)
+    assert corners(labelled, "c.png") == [(20, 20, 80, 60)]

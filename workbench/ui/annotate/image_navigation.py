@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QObject
 
 from workbench.core.formatting import count
 from workbench.core.project import FINISHED, State
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.images import unread_images
-from workbench.ui.images.images_model import ImagesModel
+from workbench.ui.images.images_model import ImagesModel, Order, listed_ids
 from workbench.ui.session import Session
+
+_LASTING = (Order.NAME, Order.DATE, Order.LATEST, Order.NEWEST)
+"""Orders that do not change as images are labelled."""
 
 
 class ImageNavigation(QObject):
@@ -45,12 +50,24 @@ class ImageNavigation(QObject):
         )
 
     def copy_previous_boxes(self) -> None:
-        """Copy the boxes of the previous image."""
-        before = self._images.neighbour(self._session.image_id, -1)
+        """Copy the boxes of the previous image, also if it has left the list since, as it was marked done."""
+        before = self._before(self._session.image_id)
         if before:
             self._commands.copy_boxes_of(before)
         else:
             self._session.inform("This is the first image: there is no previous one to copy boxes from.")
+
+    def _before(self, id: int) -> int:
+        """The image before this one in the list as it would be whatever has been labelled; 0 for none."""
+        document, listed = self._session.document, self._images.filter
+        wanted = replace(listed, state=None, unfinished=False, empty=False, fewest=None, most=None)
+        if document is None or wanted == listed or listed.order not in _LASTING:
+            return self._images.neighbour(id, -1)
+        ids = listed_ids(document, wanted).tolist()
+        if id not in ids:
+            return self._images.neighbour(id, -1)
+        row = ids.index(id)
+        return ids[row - 1] if row else 0
 
     def finish(self, state: State) -> None:
         """Mark the image and go to the next. *Done* without boxes says that there is nothing here to find."""
