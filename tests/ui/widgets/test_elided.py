@@ -2,19 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import combinations
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint
-from PySide6.QtGui import QHelpEvent
-from PySide6.QtWidgets import QApplication, QToolTip
+import pytest
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QFontMetrics, QFontMetricsF, QHelpEvent
+from PySide6.QtWidgets import QApplication, QListView, QTableView, QToolTip
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.ui.widgets.elided import ElidedLabel
+from workbench.core.project import Box, Label
+from workbench.ui import theme
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.data import labels_table
+from workbench.ui.images import boxes_painter
+from workbench.ui.widgets import rows
+from workbench.ui.widgets.elided import ElidedLabel, cut_apart
 
 LONG = "In training: 6 anchors, 416 px, mean IoU was 71.2 %"
+
+
+ALIKE = ("Speed limit (20km/h)", "Speed limit (30km/h)", "species 07 of the genus", "species 12 of the genus")
+
+
+@pytest.mark.parametrize("font", ["regular", "small"])
+@pytest.mark.parametrize("letters", [9, 10, 11, 12, 13, 14])
+def test_names_that_are_alike_are_elided_so_that_they_differ(qtbot: QtBot, font: str, letters: int) -> None:
+    """Twenty labels of a list read "specie…genus"."""
+    metrics = QFontMetricsF(theme.font(theme.SMALL if font == "small" else theme.BODY))
+    room = round(letters * metrics.horizontalAdvance("0"))
+    names = (*ALIKE, "Kraftfahrzeug-Haftpflichtversicherung", "WBC")
+    cut = [cut_apart(name, names, metrics, room) for name in names]
+    for one, other in combinations(range(len(names)), 2):
+        assert not _looks_like(cut[one], names[other]), (cut[one], names[other])
+        assert not _looks_like(cut[other], names[one]), (cut[other], names[one])
+    assert all(metrics.horizontalAdvance(one) <= room for one in cut)
+    assert cut[-2] == metrics.elidedText(names[-2], Qt.TextElideMode.ElideMiddle, room)
+    assert cut[-1] == "WBC"
+    twins = ("a" * 50, "a" * 49)
+    assert cut_apart(twins[0], twins, metrics, room) == metrics.elidedText(twins[0], Qt.TextElideMode.ElideMiddle, room)
+
+
+def _looks_like(cut: str, name: str) -> bool:
+    beginning, dots, end = cut.partition("…")
+    return name.startswith(beginning) and name.endswith(end) if dots else cut == name
+
+
+def test_lists_of_labels_and_boxes_and_the_names_on_boxes_tell_labels_apart(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels(tuple(Label(0, name) for name in ALIKE[2:])))
+        document.draw((Box(0, document.images()[0].id, document.labels()[0].id, (20, 20, 42, 60)),))
+    cut: dict[str, set[str]] = {}
+    for where in (rows, labels_table, boxes_painter):
+
+        def noting(
+            name: str, others: Collection[str], metrics: QFontMetrics, room: int, where: str = where.__name__
+        ) -> str:
+            cut.setdefault(where.rpartition(".")[2], set()).update(others)
+            return cut_apart(name, others, metrics, room)
+
+        monkeypatch.setattr(where, "cut_apart", noting)
+    window = open_window(project)
+    find(window, Canvas, "canvas").grab()
+    find(window, QListView, "box-list").grab()
+    window.show_page("data")
+    find(window, QTableView, "labels-table").grab()
+    assert cut == {"rows": set(ALIKE[2:]), "labels_table": set(ALIKE[2:]), "boxes_painter": set(ALIKE[2:])}
 
 
 def test_what_a_tooltip_says_is_not_lost_where_the_text_is_cut(qtbot: QtBot) -> None:

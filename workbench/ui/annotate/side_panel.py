@@ -157,7 +157,8 @@ class BoxesPanel(QWidget):
         before = {row.id for row in self._view.rows.rows}
         wrong = box_faults.faults(np.array([box.xyxy for box in boxes]), np.array(size))
         self._view.rows.set_rows(
-            [_row(box, labels.get(box.label), _words(one)) for box, one in zip(boxes, wrong.tolist(), strict=True)]
+            [_row(box, labels.get(box.label), _words(one)) for box, one in zip(boxes, wrong.tolist(), strict=True)],
+            [label.name for label in labels.values()],
         )
         new = [number for number, box in enumerate(boxes) if box.id not in before]
         if before and len(new) == 1:

@@ -100,6 +100,10 @@ class LabelsModel(QAbstractTableModel):
     def _is_draft(self, index: _Index) -> bool:
         return self._draft is not None and index.row() == len(self._labels)
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(label.name for label in self._labels)
+
     def label(self, row: int) -> Label | None:
         return self._labels[row] if 0 <= row < len(self._labels) else None
 

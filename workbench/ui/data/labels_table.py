@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
@@ -15,6 +15,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
     QToolButton,
     QVBoxLayout,
@@ -32,7 +34,9 @@ from workbench.ui.actions import escape_mnemonics
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
+from workbench.ui.widgets.elided import cut_apart
 from workbench.ui.widgets.file_dialogs import ask_for_file
+from workbench.ui.widgets.file_names import PADDING
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 from workbench.ui.widgets.tables import style_table
@@ -41,6 +45,17 @@ NONE = (
     "None yet. Your first box asks for the name of its label. + adds one by name, or a pasted list, one name a line; "
     "the button beside it reads a text file."
 )
+
+
+class LabelNames(QStyledItemDelegate):
+    """The cells of the table; names that are alike are elided so that they differ."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        model = index.model()
+        if index.column() == NAME and isinstance(model, LabelsModel):
+            room = option.rect.width() - 2 * PADDING  # type: ignore[attr-defined]
+            option.text = cut_apart(index.data() or "", model.names, option.fontMetrics, room)  # type: ignore[attr-defined]
 
 
 class LabelsTable(QWidget):
@@ -59,6 +74,7 @@ class LabelsTable(QWidget):
         self._view.setAccessibleName("Labels")
         self._view.setProperty("role", "flat")
         self._view.setModel(self.model)
+        self._view.setItemDelegate(LabelNames(self._view))
         header = style_table(self._view)
         metrics = self._view.fontMetrics()
         self._view.verticalHeader().setDefaultSectionSize(max(28, metrics.height() + 6))

@@ -21,6 +21,7 @@ from workbench.core.project import Box, Label
 from workbench.ui import theme
 from workbench.ui.images import outlines
 from workbench.ui.images.view_transform import ViewTransform
+from workbench.ui.widgets.elided import cut_apart
 
 NAMES_UP_TO = 800
 """Visible boxes above which no names are drawn: they would hide the picture and cost 3 ms per thousand."""
@@ -142,6 +143,10 @@ class BoxesLayer:
         found = self.labels.get(label)
         return QColor(found.colour if found else "#b3b3b3")
 
+    @functools.cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(label.name for label in self.labels.values())
+
     def _words_of(self, row: int) -> tuple[str, str]:
         """The label's name, and what follows it."""
         label, box = self.labels.get(int(self.label_ids[row])), self.boxes[row]
@@ -171,7 +176,7 @@ class BoxesLayer:
             words = name + rest
             width = widths.get(words) or widths.setdefault(words, metrics.horizontalAdvance(words) + 8)
             if wide < width:
-                words = elided_name(name, rest, metrics, wide - 8)
+                words = elided_name(name, rest, metrics, wide - 8, self._names)
                 width = widths.get(words) or widths.setdefault(words, metrics.horizontalAdvance(words) + 8)
             if words:
                 above = y - height - _APART
@@ -180,21 +185,21 @@ class BoxesLayer:
                 name_plate(painter, QRectF(x, y, width, height), words, ground, QColor(theme.text_on(ground.name())))
 
 
-def elided_name(name: str, rest: str, metrics: QFontMetricsF, room: float) -> str:
-    """A name that is too long for `room` px, elided in its middle, and all of `rest`; "" if too little would be left.
+def elided_name(name: str, rest: str, metrics: QFontMetricsF, room: float, others: frozenset[str] = frozenset()) -> str:
+    """A name that is too long for `room` px, elided apart from `others`, and all of `rest`; "" if too little is left.
 
     Left out, long names would be on hardly any box. `metrics` are those of the small font.
     """
     left = room - metrics.horizontalAdvance(rest)
     if left < LEAST_NAME * metrics.averageCharWidth():
         return ""
-    return _elided(name, int(left) // _STEP * _STEP, theme.font(theme.SMALL).key()) + rest
+    return _elided(name, others, int(left) // _STEP * _STEP, theme.font(theme.SMALL).key()) + rest
 
 
 @functools.lru_cache(8192)
-def _elided(name: str, room: int, _font: str) -> str:
+def _elided(name: str, others: frozenset[str], room: int, _font: str) -> str:
     """Kept, and in steps: Qt needs 0.1 ms to elide, and there may be hundreds of boxes in each picture of a zoom."""
-    return QFontMetricsF(theme.font(theme.SMALL)).elidedText(name, Qt.TextElideMode.ElideMiddle, room)
+    return cut_apart(name, others, QFontMetricsF(theme.font(theme.SMALL)), room)
 
 
 def name_plate(painter: QPainter, area: QRectF, name: str, ground: QColor, ink: QColor) -> None:

@@ -1,9 +1,14 @@
-"""Texts that are elided in the middle if they don't fit; the tooltip then has the full text."""
+"""Texts that are elided in the middle if they don't fit; the tooltip then has the full text.
+
+Names in a list are elided where they tell least: of *speed limit (20)* and *speed limit (30)*, at their beginning.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
@@ -19,6 +24,27 @@ from workbench.ui.widgets.popups import Combo
 
 _WIDEST = 720  # px of the open list: a name of a hundred letters
 _MARGIN = 4  # px that styles leave beside a combo box's text
+_DOTS = "…"
+_PLACES = (Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight, Qt.TextElideMode.ElideLeft)
+
+
+def cut_apart(name: str, others: Collection[str], metrics: QFontMetrics | QFontMetricsF, room: int) -> str:
+    """`name` elided to `room` px in its middle; if one of `others` could be cut to the same text, at an end instead.
+
+    In the middle, too, if they are alike everywhere.
+    """
+    middle = ""
+    for place in _PLACES:
+        cut = metrics.elidedText(name, place, room)
+        middle = middle or cut
+        if cut == name or not any(_could_be(cut, other) for other in others if other != name):
+            return cut
+    return middle
+
+
+def _could_be(cut: str, name: str) -> bool:
+    beginning, _, end = cut.partition(_DOTS)
+    return len(name) > len(beginning) + len(end) and name.startswith(beginning) and name.endswith(end)
 
 
 class ElidedLabel(QLabel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 
 from workbench.ui import theme
 from workbench.ui.actions import with_keys
+from workbench.ui.widgets.elided import cut_apart
 from workbench.ui.widgets.empty_state import paint_hint
 
 ROW = Qt.ItemDataRole.UserRole
@@ -53,9 +54,12 @@ class RowsModel(QAbstractListModel):
         super().__init__(parent)
         self.rows: tuple[ListRow, ...] = ()
         self.indents = False  # a row has something before its text: then all leave room for it
+        self.names: frozenset[str] = frozenset()  # what must be told apart where it is elided
 
-    def set_rows(self, rows: Sequence[ListRow]) -> None:
+    def set_rows(self, rows: Sequence[ListRow], names: Iterable[str] = ()) -> None:
+        """`names`: further ones that must be told apart from those of the rows."""
         new = tuple(rows)
+        self.names = frozenset((*names, *(row.words for row in new)))
         self.indents = any(row.before for row in new)
         if [row.id for row in new] == [row.id for row in self.rows]:
             self.rows = new
@@ -120,7 +124,8 @@ class RowsDelegate(QStyledItemDelegate):
         painter.drawText(QRectF(right - width, area.y(), width + 1, area.height()), _MIDDLE, row.beside)
         room = QRectF(x, area.y(), max(0.0, right - width - 8 - x), area.height())
         painter.setPen(theme.colour(ink))
-        cut = metrics.elidedText(row.words, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        names = model.names if isinstance(model, RowsModel) else ()
+        cut = cut_apart(row.words, names, metrics, int(room.width()))
         painter.drawText(room, _MIDDLE, cut)
         painter.restore()
 
