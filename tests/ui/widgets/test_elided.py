@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from itertools import combinations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, Qt
-from PySide6.QtGui import QFontMetrics, QFontMetricsF, QHelpEvent
-from PySide6.QtWidgets import QApplication, QListView, QTableView, QToolTip
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt
+from PySide6.QtGui import QFontMetrics, QFontMetricsF, QHelpEvent, QImage
+from PySide6.QtWidgets import QApplication, QHeaderView, QListView, QStyleOptionViewItem, QTableView, QToolTip
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find
@@ -19,6 +20,7 @@ from workbench.core.project import Box, Label
 from workbench.ui import theme
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.data import labels_table
+from workbench.ui.data.labels_model import NAME
 from workbench.ui.images import boxes_painter
 from workbench.ui.widgets import rows
 from workbench.ui.widgets.elided import ElidedLabel, cut_apart
@@ -108,3 +110,30 @@ def test_the_note_on_an_image_is_told_where_its_name_is_cut(open_window: Open, p
     label = find(window, ElidedLabel, "image-name")
     label.grab()
     assert label.full_tooltip.splitlines()[1:] == ["ask Anna", "200 × 100, unlabelled"]
+
+
+def test_names_that_are_alike_differ_as_they_are_painted(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    """The style elided "species 07 of t…" once more, in its middle."""
+    with Document.open(project) as document:
+        document.do(edits.AddLabels(tuple(Label(0, f"birds: species {n:02} of the genus") for n in range(9))))
+    window = open_window(project, "data")
+    view = find(window, QTableView, "labels-table")
+    index = view.model().index(5, NAME)
+    option = QStyleOptionViewItem()
+    view.initViewItemOption(option)
+    option.rect = view.visualRect(index)
+    view.itemDelegateForIndex(index).initStyleOption(option, index)
+    assert option.text.startswith("birds: species 05")
+    assert option.text.endswith("…")
+    cell = view.visualRect(index).adjusted(0, 0, -4, 0)
+
+    def painted() -> QImage:
+        image: QImage = view.viewport().grab(QRect(view.visualRect(index).topLeft(), cell.size())).toImage()
+        return image
+
+    narrow = painted()
+    label = window.session.document.labels()[5]
+    window.session.do(edits.ChangeLabel(dataclasses.replace(label, name=option.text)))
+    view.horizontalHeader().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Fixed)
+    view.horizontalHeader().resizeSection(NAME, 400)
+    assert painted() == narrow

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -36,7 +37,6 @@ from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import cut_apart
 from workbench.ui.widgets.file_dialogs import ask_for_file
-from workbench.ui.widgets.file_names import PADDING
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 from workbench.ui.widgets.tables import style_table
@@ -54,8 +54,16 @@ class LabelNames(QStyledItemDelegate):
         super().initStyleOption(option, index)
         model = index.model()
         if index.column() == NAME and isinstance(model, LabelsModel):
-            room = option.rect.width() - 2 * PADDING  # type: ignore[attr-defined]
+            room = _room_of_text(option)
             option.text = cut_apart(index.data() or "", model.names, option.fontMetrics, room)  # type: ignore[attr-defined]
+
+
+def _room_of_text(option: QStyleOptionViewItem) -> int:
+    """Pixels that the style leaves for a cell's text."""
+    view: QWidget = option.widget  # type: ignore[attr-defined]
+    style = view.style()
+    whole = style.subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, view).width()
+    return whole - 2 * (style.pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin, option, view) + 1)
 
 
 class LabelsTable(QWidget):

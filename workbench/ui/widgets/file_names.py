@@ -86,9 +86,9 @@ class FileNames(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
-        room = option.rect.width() - 2 * PADDING  # type: ignore[attr-defined]
+        room = option.rect.width() - 2 * _PADDING  # type: ignore[attr-defined]
         option.text = cut_name(index.data() or "", option.fontMetrics, room)  # type: ignore[attr-defined]
 
 
-PADDING = 4
+_PADDING = 4
 """px that styles leave on each side of a cell's text."""
