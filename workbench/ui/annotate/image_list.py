@@ -66,7 +66,7 @@ class ImageList(QWidget):
         self._lay_out()
         self._filter.changed.connect(self._filtered)
         self._order.activated.connect(self._order_chosen)
-        self._filter.text.returnPressed.connect(self.keyboard_released)
+        self._filter.text.returnPressed.connect(self._enter_pressed)
         EscapeFilter(self._filter.text).pressed.connect(self.keyboard_released)
         self._view.selectionModel().currentChanged.connect(self._chosen)
         self.model.count_changed.connect(self.follow)
@@ -103,6 +103,14 @@ class ImageList(QWidget):
     def _filter_requested(self, wanted: Filter) -> None:
         """List the same images as the gallery that one of them was opened from."""
         self._filter.take_over(wanted)
+
+    @Slot()
+    def _enter_pressed(self) -> None:
+        """In the filter: to the canvas, with the first image listed unless the one that it shows is."""
+        first = self.model.image(0)
+        if first is not None and self.model.row_of(self._session.image_id) < 0:
+            self._session.select_image(first.id)
+        self.keyboard_released.emit()
 
     # --- in which order ---
 
