@@ -7,7 +7,6 @@ project, not to a page: choosing an image in a gallery, a plot or a list shows t
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,9 +59,7 @@ class Session(QObject):
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
     file_check_requested = Signal()  # search the folders for new, missing and renamed files
-    text_held = Signal(
-        bool
-    )  # git or another program changed the project's text: it is not written until that is settled
+    text_held = Signal(bool)  # another program changed the project's text: it is not written until that is settled
     reopen_requested = Signal(object)  # the folder of a project that is open for reading only: it may be free by now
     dates_requested = Signal()  # read the dates of images without one
     images_found = Signal(object)  # ids of images that were added or measured by a job of their own; None: any
@@ -399,9 +396,3 @@ class Session(QObject):
                     edits.ChangeSetting(name, value).apply(connection)
         except WorkbenchError as error:  # no reason not to close
             log.warning("%s (%s)", error.sentence, error.cause)
-
-
-def project_of(path: Path) -> Path | None:
-    """The project folder that `path` refers to (the folder, or its project.sqlite), or None."""
-    folder = path.parent if path.name == "project.sqlite" else path
-    return folder if os.path.isfile(folder / "project.sqlite") else None

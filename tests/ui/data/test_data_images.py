@@ -1,4 +1,4 @@
-"""The images on the Data page: added, taken out, sent to the trash, split at random, counted and shown by number."""
+"""The images on the Data page: added, taken out, split at random, counted and shown by number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QFile, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -20,8 +20,6 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QLineEdit,
-    QMessageBox,
-    QPushButton,
     QToolButton,
     QWidget,
 )
@@ -62,54 +60,6 @@ def test_a_button_of_the_toolbar_has_its_whole_word_or_is_an_icon(
     assert bare == icons
     field = find(window, QLineEdit, "filter-text")
     assert field.width() >= field.fontMetrics().horizontalAdvance(field.placeholderText()) + 16
-
-
-@pytest.mark.parametrize("agreed", [True, False])
-def test_files_go_to_the_trash_only_after_a_yes(
-    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
-) -> None:
-    trashed: list[str] = []
-    asked: list[str] = []
-
-    def answer(question: QMessageBox) -> int:
-        asked.append(question.text())
-        button = "trash-yes" if agreed else ""
-        chosen = question.findChild(QPushButton, button) if button else question.defaultButton()
-        assert chosen is not None
-        monkeypatch.setattr(QMessageBox, "clickedButton", lambda _: chosen)
-        return 0
-
-    monkeypatch.setattr(QMessageBox, "exec", answer)
-    monkeypatch.setattr(
-        QFile, "moveToTrash", lambda file: trashed.append(Path(file).name) or "b" not in Path(file).name
-    )
-    window = open_window(labelled, "data")
-    gallery = find(window, QAbstractItemView, "gallery")
-    click_row(gallery, 0)
-    click_row(gallery, 1, modifier=CTRL)
-    find(window, QAction, "action-trash-images").trigger()
-    qtbot.waitUntil(lambda: not window.session.jobs)
-    assert "a.png" in asked[0]
-    assert "boxes (1)" in asked[0]
-    left = [image.name for image in on_disk(labelled)]
-    assert (trashed, left) == (
-        (["a.png", "b.png"], ["b.png", "c.png"]) if agreed else ([], ["a.png", "b.png", "c.png"])
-    )
-    if agreed:
-        assert "could not be moved" in find(window, QLabel, "message-text").text()
-        window.session.undo()
-        assert len(on_disk(labelled)) == 3
-
-
-def test_a_read_only_project_says_why_no_file_goes_to_the_trash(open_window: Open, labelled: Path) -> None:
-    with Document.open(labelled):
-        window = open_window(labelled, "data")
-        said: list[str] = []
-        window.session.message.connect(lambda _kind, words: said.append(words))
-        click_row(find(window, QAbstractItemView, "gallery"), 0)
-        find(window, QAction, "action-trash-images").trigger()
-        assert len(said) == 1
-        assert "open for reading only" in said[0]
 
 
 def test_the_random_split_divides_what_has_none_and_keeps_what_has_one(open_window: Open, labelled: Path) -> None:

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QFile
-from PySide6.QtWidgets import QLabel
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QAbstractItemView, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
+from tests.ui.data.data_page_driver import CTRL, click_row, labelled, on_disk
 from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
 from workbench.ui.data.image_trash import ImageTrash
 from workbench.ui.data.page import DataPage
 from workbench.ui.window.main_window import MainWindow
+
+__all__ = ["labelled"]  # a fixture
 
 
 class Trash:
@@ -90,3 +94,51 @@ def test_closing_the_project_stops_it_and_keeps_no_image_without_a_file(
     threading.Timer(0.1, trash.take, [1]).start()
     window.session.close()
     assert names(project) == ["c.png"]
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_files_go_to_the_trash_only_after_a_yes(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool
+) -> None:
+    trashed: list[str] = []
+    asked: list[str] = []
+
+    def answer(question: QMessageBox) -> int:
+        asked.append(question.text())
+        button = "trash-yes" if agreed else ""
+        chosen = question.findChild(QPushButton, button) if button else question.defaultButton()
+        assert chosen is not None
+        monkeypatch.setattr(QMessageBox, "clickedButton", lambda _: chosen)
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    monkeypatch.setattr(
+        QFile, "moveToTrash", lambda file: trashed.append(Path(file).name) or "b" not in Path(file).name
+    )
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    click_row(gallery, 0)
+    click_row(gallery, 1, modifier=CTRL)
+    find(window, QAction, "action-trash-images").trigger()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert "a.png" in asked[0]
+    assert "boxes (1)" in asked[0]
+    left = [image.name for image in on_disk(labelled)]
+    assert (trashed, left) == (
+        (["a.png", "b.png"], ["b.png", "c.png"]) if agreed else ([], ["a.png", "b.png", "c.png"])
+    )
+    if agreed:
+        assert "could not be moved" in find(window, QLabel, "message-text").text()
+        window.session.undo()
+        assert len(on_disk(labelled)) == 3
+
+
+def test_a_read_only_project_says_why_no_file_goes_to_the_trash(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled):
+        window = open_window(labelled, "data")
+        said: list[str] = []
+        window.session.message.connect(lambda _kind, words: said.append(words))
+        click_row(find(window, QAbstractItemView, "gallery"), 0)
+        find(window, QAction, "action-trash-images").trigger()
+        assert len(said) == 1
+        assert "open for reading only" in said[0]

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from workbench.core import formatting
 from workbench.core.files import absolute
+from workbench.core.folders.project_folder import project_of
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
@@ -20,7 +21,7 @@ from workbench.ui.project import label_search, recent, sample_project, training_
 from workbench.ui.project.auto_backup import AutoBackup, ask_to_restore
 from workbench.ui.project.label_file_sync import LabelFileSync
 from workbench.ui.project.read_only_notice import ReadOnlyNotice
-from workbench.ui.session import Session, project_of
+from workbench.ui.session import Session
 
 if TYPE_CHECKING:  # later: the window is painted before NumPy is imported
     from workbench.core.document import Document

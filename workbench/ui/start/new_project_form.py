@@ -9,11 +9,11 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from workbench.core.files import safe_name
+from workbench.core.folders.project_folder import project_of
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.project import photograph_count
-from workbench.ui.session import project_of
 from workbench.ui.widgets.file_dialogs import free_folder, typed_path
 
 

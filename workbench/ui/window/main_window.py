@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.folders.project_folder import project_of
 from workbench.ui import preferences, theme
 from workbench.ui.actions import escape_mnemonics, make_action, run_or_say
 from workbench.ui.commands import HELP
@@ -28,7 +29,7 @@ from workbench.ui.page import Page
 from workbench.ui.page_specs import PAGE_SPECS
 from workbench.ui.project.project_opener import ProjectOpener
 from workbench.ui.project.recent_menu import RecentMenu
-from workbench.ui.session import Session, project_of
+from workbench.ui.session import Session
 from workbench.ui.start.page import StartPage
 from workbench.ui.train.trainer_view.launcher import open_trainer_view
 from workbench.ui.widgets import window_geometry
