@@ -15,8 +15,9 @@ from tests.training.toys import make_snapshot
 from workbench.errors import WorkbenchError
 from workbench.training import run, validate
 from workbench.training.checkpoints import checkpoint
-from workbench.training.events import Control, Event, Finished, Message, Progress
+from workbench.training.events import Control, Event, Finished, Message, Progress, Started
 from workbench.training.hardware import machine
+from workbench.training.hardware.machine import Precision
 from workbench.training.records import runs
 from workbench.training.run import RunRequest, resume, train
 from workbench.training.settings import FEW_JUDGES
@@ -55,6 +56,43 @@ def test_a_run_goes_on_in_its_precision_and_on_another_kind_of_device_in_the_bes
     checkpoint.save_state(file, dataclasses.replace(state, precision="bf16", device_rng=state.rng))  # as of a card
     assert only(list(resume(request.folder)), Finished)[0].step == STEPS
     assert asked[2:] == ["bf16", "auto"]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:77"])
+def test_a_run_whose_numbers_half_precision_could_not_hold_goes_on_in_fp32_everywhere(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    """On a processor that is faster in bf16 it was computed so again, and failed, as a processor can't go over."""
+    request, tried = request_of(precision="auto"), list[str]()
+    stop_after_one_step(train, request)
+    file, recipe = request.folder / checkpoint.STATE, request.folder / runs.RECIPE
+    state = dataclasses.replace(checkpoint.load_state(file), precision="fp32", fp32_needed=True)
+    checkpoint.save_state(file, dataclasses.replace(state, device_rng=state.rng))  # as of a card
+    recipe.write_text(recipe.read_text("utf-8").replace('device = "cpu"', f'device = "{device}"'), "utf-8")
+    monkeypatch.setattr(
+        machine, "choose_precision", lambda name, _: tried.append(name) or Precision(name.replace("auto", "bf16"), "")
+    )
+    events = list(resume(request.folder))
+    assert only(events, Finished)[0].step == STEPS
+    assert (tried, only(events, Started)[0].precision) == (["fp32"], "fp32")
+    assert "The network is computed in fp32: half precision could not hold this run's numbers." in sentences(events)
+    assert checkpoint.load_state(file).fp32_needed
+
+
+def test_a_run_that_could_not_be_resumed_is_what_it_was(request_of: MakeRequest, tmp_path: Path) -> None:
+    """It had failed, with a Failed before its Started, and why it had ended was lost."""
+    request = request_of()
+    end = stopped_after(request, 2)
+    (tmp_path / "images").rename(tmp_path / "away")
+    with pytest.raises(WorkbenchError, match="left out because their folder is not there"):
+        list(resume(request.folder))
+    found = runs.info(request.folder)
+    assert (found.state, found.step, found.resumable) == ("stopped", end.step, True)
+    told = logged(request)[-1]
+    assert isinstance(told, Message)
+    assert told.sentence.startswith("The run could not be resumed. 8 images (2 of them to validate on) are left out")
+    (tmp_path / "away").rename(tmp_path / "images")
+    assert only(list(resume(request.folder)), Finished)[0].step == STEPS
 
 
 def test_a_run_of_several_cards_goes_on_with_those_that_are_here(

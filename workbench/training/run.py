@@ -18,7 +18,7 @@ from workbench.core.files import remove_unfinished
 from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training.checkpoints.write_retries import WriteRetries
-from workbench.training.events import Control, Event, Failed
+from workbench.training.events import Control, Event, Failed, Message
 from workbench.training.hardware import gpu, machine
 from workbench.training.hardware.launch import train_together
 from workbench.training.hardware.runtime import Runtime
@@ -32,8 +32,9 @@ __all__ = ["RunRequest", "resume", "train"]
 def train(request: RunRequest, control: Control | None = None, runtime: Runtime | None = None) -> Iterator[Event]:
     """Train as `request` says, yielding events, which are also appended to events.jsonl in the run's folder.
 
-    WorkbenchError when the training can't start (no boxes, no such device, folder in use); after Started, failures
-    are the last event, Failed. Set `control.stop` for a clean end with Finished(stopped=True).
+    WorkbenchError when the training can't start (no boxes, no such device, folder in use): a run that was to go on is
+    then what it was, with a message more in its record. After Started, failures are the last event, Failed. Set
+    `control.stop` for a clean end with Finished(stopped=True).
     Changes torch's seed and, while it runs, its number of threads. With a `runtime` of several processes each of them
     calls this with the same request; the main one writes the files.
     """
@@ -54,7 +55,11 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
             except Exception as error:
                 known = gpu.explain_error(error, runtime.device)
                 odd = Failed(runtime.describe(error), repr(error))
-                failed = log.add(odd if known is None else Failed(known.sentence, known.cause))
+                failed = odd if known is None else Failed(known.sentence, known.cause)
+                if training.started or not request.resume:
+                    failed = log.add(failed)
+                else:  # the run is what it was
+                    log.add(Message("warning", f"The run could not be resumed. {failed.sentence}"))
                 is_reported = not (runtime.failed_alone(error) or training.abandoned) and training.started
                 if known is not None and is_reported:
                     yield failed

@@ -186,7 +186,7 @@ class Stepper:
         """
         if self.runtime.precision.name == "fp32" or self.guard is None:
             return False
-        self.runtime.precision = machine.Precision("fp32", "The network is computed in fp32.")
+        self.runtime.precision = machine.NEEDED
         self.guard, self._scale, self.compiler = StepGuard(self._counts, None, self.device), None, None
         return True
 

@@ -137,7 +137,7 @@ def test_numbers_that_half_precision_can_not_hold_are_computed_in_fp32_from_ther
     ]
     assert [event.step for event in only(events, Evaluated)] == [2, 3, 5, 6]
     state = checkpoint.load_state(request.folder / checkpoint.STATE)
-    assert state.precision == "fp32"
+    assert (state.precision, state.fp32_needed) == ("fp32", True)
     assert all(tensor.isfinite().all() for tensor in state.detector.values())
 
 

@@ -34,7 +34,7 @@ __all__ = ["BEST", "LAST", "STATE", "CheckpointHeader", "NotFinite", "State", "c
 __all__ += ["load_state", "load_weights", "provenance", "read_header", "save_detector", "save_state"]
 
 LAST, BEST, STATE = "last.safetensors", "best.safetensors", "last.state.pt"
-STATE_VERSION = 3
+STATE_VERSION = 4
 LARGEST_INPUT = 4096  # pixels; settings allow 2,048
 
 
@@ -77,6 +77,7 @@ class State:
     scaled_for: int = 0  # good steps since the last change of loss_scale
     batch: int = 0  # the run's own, which may be smaller than the recipe's for few images; 0: not known
     epochs: int = 0  # the run's own, which may be more
+    fp32_needed: bool = False  # half precision could not hold the run's numbers, wherever it goes on
 
 
 def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointHeader) -> None:
@@ -143,7 +144,8 @@ def _check_kinds(state: State) -> None:
     import torch
 
     kinds: dict[str, Any] = {
-        "int": int, "float": int | float, "str": str, "Tensor": torch.Tensor, "Tensor | None": torch.Tensor | None,
+        "int": int, "float": int | float, "str": str, "bool": bool,
+        "Tensor": torch.Tensor, "Tensor | None": torch.Tensor | None,
     }  # fmt: skip
     for field in dataclasses.fields(state):
         if not isinstance(getattr(state, field.name), kinds.get(str(field.type), dict)):

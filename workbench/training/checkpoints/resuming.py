@@ -35,13 +35,14 @@ def choose_device(runtime: Runtime, settings: TrainingSettings, state: State | N
     """Choose device and precision, the same again for a run that `resumes`; errors as of Runtime.choose().
 
     On a machine without that device the best one, and on another kind of device the recipe's precision: what auto found
-    good on a card is slow on most processors, and the other way round.
+    good on a card is slow on most processors, and the other way round. A run that needs fp32 keeps it everywhere.
     """
     notes = []
     if resumes and settings.processes not in (1, runtime.world):
         now = "one process" if runtime.world == 1 else f"{runtime.world} processes"
         notes.append(Message("info", f"The run goes on in {now}, not in {settings.processes}."))
-    asked = settings.precision
+    needed = state is not None and state.fp32_needed
+    asked = "fp32" if needed else settings.precision
     try:
         runtime.choose(settings, asked if state is None else state.precision)
     except machine.NoSuchDevice:
@@ -49,7 +50,10 @@ def choose_device(runtime: Runtime, settings: TrainingSettings, state: State | N
             raise
         runtime.choose(replace(settings, device="auto"), asked)
         sentence = f"There is no device '{settings.device}' on this machine: the run goes on on {runtime.device_name}."
-        return [*notes, Message("warning", sentence)]
+        notes.append(Message("warning", sentence))
+        state = None  # what it says is of another device
+    if needed:
+        runtime.precision = machine.NEEDED
     if state is None or asked == state.precision:
         return notes
     if asked == "auto" and (state.device_rng is not None) != (runtime.device.type == "cuda"):

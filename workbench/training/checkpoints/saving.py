@@ -91,7 +91,7 @@ def state(
         best=progress.best, best_ap50=progress.best_ap50, stale=progress.stale, evaluated=progress.evaluated,
         seconds=seconds, precision=stepper.runtime.precision.name, micro_batch=stepper.micro if stepper.halved else 0,
         header=about.to_json(), loss_scale=scale.value, scaled_for=scale.good,
-        batch=stepper.settings.batch, epochs=stepper.settings.epochs,
+        batch=stepper.settings.batch, epochs=stepper.settings.epochs, fp32_needed=stepper.runtime.precision.needed,
     )  # fmt: skip
 
 

@@ -29,14 +29,20 @@ LARGEST_UNMAPPED = 32 * 2**20  # the most that glibc takes for M_MMAP_THRESHOLD
 
 @dataclass(frozen=True)
 class Precision:
-    """The precision of the network: "bf16", "fp16" or "fp32", and a sentence with the reason."""
+    """The precision of the network: "bf16", "fp16" or "fp32", and a sentence with the reason. `needed`: by this run, in
+    which a half precision gave numbers that were none.
+    """
 
     name: str
     why: str
+    needed: bool = False
 
     def autocast(self, device: torch.device) -> torch.autocast:
         kind = torch.float16 if self.name == "fp16" else torch.bfloat16
         return torch.autocast(device.type, dtype=kind, enabled=self.name != "fp32")
+
+
+NEEDED = Precision("fp32", "The network is computed in fp32: half precision could not hold this run's numbers.", True)
 
 
 @dataclass
