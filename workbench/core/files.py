@@ -9,6 +9,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -83,12 +84,12 @@ def unfinished_prefix(name: str) -> str:
     return os.fsencode(name)[:80].decode("utf-8", "ignore")
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers left in `folder`. Call it while nobody else writes there."""
+def remove_unfinished(folder: Path, age: float = 0) -> None:
+    """Remove what killed writers left in `folder` at least `age` seconds ago; 0: call it while nobody writes there."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
-            if _UNFINISHED.match(entry.name):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if _UNFINISHED.match(entry.name) and (not age or entry.stat().st_mtime < time.time() - age):
                     os.unlink(entry.path)
 
 
@@ -298,10 +299,8 @@ class SkippedFiles:
 
 def _left_out_sentence(names: Sequence[str]) -> str:
     count = "1 file or folder was" if len(names) == 1 else f"{len(names):,} files or folders were"
-    theirs = "its name is" if len(names) == 1 else "their names are"
-    return (
-        f"{count} left out because {theirs} not valid text (such as {names[0]}): rename them and add the folder again."
-    )
+    why = f"{'its name is' if len(names) == 1 else 'their names are'} not valid text (such as {names[0]})"
+    return f"{count} left out because {why}: rename them and add the folder again."
 
 
 def _shut_sentence(folders: Sequence[str]) -> str:

@@ -238,11 +238,15 @@ def test_what_a_killed_program_left_half_written_is_removed_by_the_next_that_wri
     left = [place / ".half.4711.0cdf0a7a.tmp" for place in (folder, folder / "backups", folder / "labels")]
     for file in left:
         file.write_text("half")
+    os.utime(left[-1], (time.time() - 3600,) * 2)
+    fresh = left[-1].with_name(".000.jsonl.4712.0cdf0a7a.tmp")
+    fresh.write_text("another process is about to write it")
     backups.back_up(folder, NOON + timedelta(hours=1))
     mirror.write(folder)
     document.close()
     backups.restore(folder, backup)
     assert [file for file in left if file.exists()] == []
+    assert fresh.exists(), "its writing would fail"
 
 
 def test_the_text_is_not_taken_for_that_of_a_copy_with_as_many_edits(document: Document) -> None:

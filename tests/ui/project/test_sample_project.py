@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data.data_page_driver import press
-from tests.ui.window_driver import Open, find
+from tests.ui.window_driver import Open, find, when_asked
 from workbench import scenes
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
+from workbench.core.storage import mirror
 from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 from workbench.ui.project import sample_project
@@ -29,6 +30,23 @@ def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sample_project, "UNLABELLED", 1)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
     return tmp_path / "documents"
+
+
+def test_a_sample_whose_file_was_deleted_is_restored_and_not_in_its_own_way(
+    qtbot: QtBot, open_window: Open, documents: Path
+) -> None:
+    """It said that other photographs lie where those of the sample belong."""
+    window = open_window()
+    press(window, "start-sample")
+    qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "Sample project")
+    window.close_project()
+    folder = documents / "Workbench sample"
+    mirror.write(folder)
+    (folder / FILE).unlink()
+    when_asked(QMessageBox, lambda asked: find(asked, QPushButton, "restore-text").click())
+    press(window, "start-sample")
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    assert len(window.session.document.images()) == 4
 
 
 def test_a_project_that_is_opened_while_the_sample_is_made_stays(

@@ -172,7 +172,7 @@ def text_of(folder: Path) -> MirrorInfo | None:
 
 def check_new(folder: Path) -> None:
     """WorkbenchError if a new project in `folder` would replace the text and copies of one whose file is missing."""
-    if _is_left(folder):
+    if is_left(folder):
         raise WorkbenchError(
             f"In {folder} are the text or copies of a project whose {FILE} is missing; a new one would replace them."
             " Restore it, by opening that folder in the window or with 'workbench restore', or choose another folder."
@@ -181,12 +181,12 @@ def check_new(folder: Path) -> None:
 
 def missing(folder: Path) -> WorkbenchError:
     """Why nothing can be opened there: no project was made, or its file was deleted, or never copied (as by git)."""
-    if _is_left(folder):
+    if is_left(folder):
         return with_advice(folder, Damaged(f"The project file {folder / FILE} is missing."))
     return absent(folder / FILE)
 
 
-def _is_left(folder: Path) -> bool:
+def is_left(folder: Path) -> bool:
     """Whether the text or copies of a project are there, intact or not."""
     return bool(backups(folder)) or os.path.exists(folder / mirror.FOLDER / mirror.HEAD)
 

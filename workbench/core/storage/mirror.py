@@ -32,6 +32,8 @@ BLOCK = 1000
 COUNTED = ("box", "image", "label")
 """Tables whose ids are never given again: runs, former names and other programs' files know things by them."""
 _FORMAT = 1
+_LEFT = 600.0
+"""Seconds after which an unfinished file was left by a program that was killed, and is no other process' work."""
 USUAL = {"width": 0, "height": 0, "state": "unlabelled", "split": "none", "orientation": 1, "note": "", "problem": "",
           "date": 0.0}  # fmt: skip
 _NAMES, _VALUES = tuple(USUAL), tuple(USUAL.values())
@@ -64,7 +66,7 @@ def write(folder: Path, blocks: Collection[int] | None = None, edits: Sequence[i
     The project may be edited meanwhile. `edits`: the `edits_in` it when the blocks were chosen, as the text must not
     count as current if another block was edited since. WorkbenchError if the disk is full.
     """
-    remove_unfinished(folder / FOLDER)
+    remove_unfinished(folder / FOLDER, _LEFT)
     with Store(folder / FILE, read_only=True, check=False) as store:
         return store.read(lambda connection: _write(connection, folder / FOLDER, blocks, edits or edits_in(connection)))
 

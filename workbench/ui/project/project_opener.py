@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from workbench.core import formatting
 from workbench.core.files import absolute
-from workbench.core.folders.project_folder import project_of
+from workbench.core.folders.project_folder import project_at, project_of
 from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
@@ -123,7 +123,7 @@ class ProjectOpener(QObject):
 
     def create(self, folder: Path, photographs: Path, name: str = "") -> None:
         """Make a project in `folder` with the images of `photographs`; the first images are shown at once."""
-        if project_of(folder) is not None:
+        if project_at(folder) is not None:
             self._session.report_error(
                 WorkbenchError(f"There is already a project in {folder}. Open it, or choose another folder.")
             )
@@ -290,7 +290,7 @@ class ProjectOpener(QObject):
         if self._sampling is not None and not self._sampling.stop.is_set():
             return  # it is already being made
         folder = Path(platformdirs.user_documents_dir()) / "Workbench sample"
-        if project_of(folder) is not None:
+        if project_at(folder) is not None:
             self._open_sample(folder)
             return
         self._give_up()

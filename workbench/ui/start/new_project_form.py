@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from workbench.core.files import safe_name
-from workbench.core.folders.project_folder import project_of
+from workbench.core.folders.project_folder import project_at
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
@@ -133,8 +133,8 @@ class NewProjectForm(QFrame):
 
 def _of_project(photographs: Path, usual: Path) -> str:
     """That this folder is a project, or that there is one where its project would be made; "" if neither."""
-    if project_of(photographs) is not None:
+    if project_at(photographs) is not None:
         return "This folder is a project already; Open… opens it. Here you make another one, of its photographs."
-    if project_of(usual) is not None:
+    if project_at(usual) is not None:
         return f"Beside it is a project already, '{usual.name}'; Open… opens it. Here you make another one."
     return ""

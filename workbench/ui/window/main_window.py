@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.folders.project_folder import project_of
+from workbench.core.folders.project_folder import project_at
 from workbench.ui import preferences, theme
 from workbench.ui.actions import escape_mnemonics, make_action, run_or_say
 from workbench.ui.commands import HELP
@@ -391,7 +391,7 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         """A project is opened; images are added to the open project, or their folder is offered for a new one."""
         paths = local_paths(event)
-        if (folder := project_of(paths[0])) is not None:
+        if (folder := project_at(paths[0])) is not None:
             self.open(folder)
         elif self.session.document is not None:
             data: Any = self._page("data")
