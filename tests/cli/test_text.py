@@ -56,6 +56,19 @@ def test_a_command_that_would_write_the_text_says_so_and_it_can_be_taken_over(
     assert states(pulled) == [State.UNLABELLED, State.VERIFIED]
 
 
+def test_a_project_rebuilt_from_its_text_knows_it_from_the_first_edit_on(
+    pulled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a clone: its own edit was taken for a change of the text."""
+    clone = pulled.with_name("clone")
+    shutil.copytree(pulled / "labels", clone / "labels")
+    assert main(["restore", str(clone), "--text"]) == 0
+    capsys.readouterr()
+    assert main(["images", str(clone), "b.png", "--mark", "verified"]) == 0
+    assert "changed by git" not in capsys.readouterr().err
+    assert '"verified"' in (clone / "labels" / "000.jsonl").read_text()
+
+
 def test_one_may_keep_the_project_as_it_is(pulled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["text", str(pulled), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -146,6 +146,8 @@ def project_of(folder: Path, *, write: bool = False, beside: bool = True) -> Ite
             raise WorkbenchError(document.why_read_only)
         if write and backups.is_due(document.folder):
             backups.back_up(document.folder)
+        if write:
+            text_changes.find(document.folder)  # before the edit: of a text not known yet it keeps what it says
         yield document
         if write:
             update_text(document)

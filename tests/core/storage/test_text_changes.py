@@ -174,6 +174,60 @@ def test_without_a_record_a_text_that_differs_is_not_overwritten(mine: Document)
     assert take_over(mine).taken == 2
 
 
+def test_without_a_record_what_was_edited_here_since_is_not_taken_for_anothers(mine: Document) -> None:
+    """As in a project of an earlier version, or after its cache was deleted: every edit would be asked about."""
+    mine.do(edits.SetState((4,), State.DONE))
+    text_changes.write(mine.folder)
+    mine.undo()
+    mine.do(edits.SetState((1, 2), State.DONE))
+    shutil.rmtree(mine.folder / "cache")
+    assert text_changes.find(mine.folder) is None
+    assert text_changes.write(mine.folder) > 0
+
+
+def merge_marks(ours: bytes, theirs: bytes) -> bytes:
+    """What git makes of two files that differ in some lines of the same number."""
+    lines = list[bytes]()
+    for one, other in zip(ours.splitlines(keepends=True), theirs.splitlines(keepends=True), strict=True):
+        marked = (b"<<<<<<< HEAD\n", one, b"=======\n", other, b">>>>>>> 0f3a\n")
+        lines += (one,) if one == other else marked
+    return b"".join(lines)
+
+
+def test_a_merge_that_left_only_numbers_to_be_chosen_is_read(mine: Document) -> None:
+    """Each merge of two who both worked on left some: the counts and hashes of both are in the same places."""
+    head = mine.folder / "labels" / "project.json"
+    mine.do(edits.SetState((4,), State.DONE))
+    text_changes.write(mine.folder)
+    ours = head.read_bytes()
+    pulled(mine, lambda theirs: (theirs.undo(), theirs.draw((Box(0, 1, 1, BOX), Box(0, 4, 1, BOX)))))
+    head.write_bytes(merge_marks(ours, head.read_bytes()))
+    file = mine.folder / "labels" / "000.jsonl"
+    *lines, seal = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines) + merge_marks(seal.replace(b'"boxes":', b'"boxes":9'), seal))
+    assert (b">>>>>>>" in head.read_bytes(), b">>>>>>>" in file.read_bytes()) == (True, True)
+    assert take_over(mine).taken == 2
+    assert (len(mine.boxes(1)), len(mine.boxes(4))) == (1, 1)
+    assert b">>>>>>>" not in head.read_bytes() + file.read_bytes()
+
+
+def test_lists_of_labels_that_git_could_not_merge_are_not_chosen_from(mine: Document) -> None:
+    head = mine.folder / "labels" / "project.json"
+    mine.do(edits.ChangeLabel(Label(1, "kitten", "#111111", "", 0)))
+    text_changes.write(mine.folder)
+    ours = head.read_bytes()
+    pulled(
+        mine,
+        lambda theirs: theirs.do(
+            edits.Batch((edits.ChangeLabel(Label(1, "lion", "#111111", "", 0)), edits.SetState((1,), State.DONE)))
+        ),
+    )
+    head.write_bytes(merge_marks(ours, head.read_bytes()))
+    found = text_changes.find(mine.folder)
+    assert found is not None
+    assert "labels/project.json: git could not merge its labels" in found.problem
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

@@ -116,7 +116,7 @@ def _head(connection: sqlite3.Connection, edits: Sequence[int]) -> str:
         "images": connection.execute("SELECT count(*) FROM image").fetchone()[0],
         "labels": [dict(row) for row in labels],
         "last ids": _last_ids(connection),
-        "roots": _roots(connection),
+        "roots": roots_in(connection),
         "settings": {
             row["key"]: row["value"]
             for row in connection.execute("SELECT key, value FROM meta ORDER BY key")
@@ -132,7 +132,7 @@ def _last_ids(connection: sqlite3.Connection) -> dict[str, int]:
     return {row["name"]: row["seq"] for row in rows}
 
 
-def _roots(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+def roots_in(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute("SELECT id, path FROM root ORDER BY id")]
 
 
@@ -231,7 +231,7 @@ def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
         if not written_text.is_as_recorded(file, written_text.read_record(file)):
             return False
         head = json.loads(file.read_bytes())
-        return bool(head["edits"] == edits_in(connection) and head["roots"] == _roots(connection))
+        return bool(head["edits"] == edits_in(connection) and head["roots"] == roots_in(connection))
     return False
 
 
@@ -271,8 +271,13 @@ def blocks(folder: Path) -> Iterator[tuple[str, list[bytes], _Seal]]:
 
 def read_head(folder: Path) -> dict[str, Any]:
     """Labels, roots and settings. Refused if they can't be read, or a newer Workbench wrote them."""
+    return parse_head(_bytes(folder / FOLDER / HEAD, f"{FOLDER}/{HEAD}"))
+
+
+def parse_head(data: bytes) -> dict[str, Any]:
+    """As read_head, of the file's content."""
     shown = f"{FOLDER}/{HEAD}"
-    head = strict_json.parse(_bytes(folder / FOLDER / HEAD, shown), shown)
+    head = strict_json.parse(data, shown)
     if not isinstance(head, dict) or not {"workbench", "images", "labels", "roots", "settings"} <= set(head):
         raise Refused(shown, "this is not the head of a project as Workbench writes it")
     if head["workbench"] != _FORMAT:

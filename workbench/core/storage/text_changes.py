@@ -23,7 +23,9 @@ from workbench.core.storage import mirror, mirror_reader, written_text
 from workbench.core.store import FILE, Store
 from workbench.errors import Refused, WorkbenchError
 
-_CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
+_BEHIND = {b"<": (True, False), b"|": (False, False), b"=": (False, True), b">": (True, True)}
+"""Which side's lines are behind each mark of git: ours, theirs."""
+_CONFLICT = tuple(7 * mark for mark in _BEHIND)
 _LABEL = {"id": int, "name": str, "colour": str, "key": str, "position": int}
 _COUNTS = ("state", "split", "note")
 """What counts of an image besides its path and boxes."""
@@ -116,11 +118,12 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
     hashes = {name: written_text.sha256_of(data) for name, data in files.items()}
     try:
         head = _head(text)
+        own = _edited_since(connection, head)
         images = [
             change
             for name, data in files.items()
             if name != mirror.HEAD
-            for change in _block_changes(connection, name, data, kept[name])
+            for change in _block_changes(connection, name, data, kept[name], own)
         ]
         for name in gone if _is_complete(text, head, present) else ():
             images += _block_changes(connection, name, b"", written_text.read_record(text / name))
@@ -149,15 +152,35 @@ def _plain(value: object) -> str:
 
 
 def _head(text: Path) -> dict[str, Any]:
-    head = mirror.read_head(text.parent)
+    """Of two sides that git could not merge either, if they have the same labels: then only numbers are different."""
     shown = f"{mirror.FOLDER}/{mirror.HEAD}"
-    labels = head["labels"]
-    if not isinstance(labels, list) or not isinstance(head.get("last ids", {}), dict):
-        raise Refused(shown, "this is not the head of a project as Workbench writes it")
-    for label in labels:
-        if not isinstance(label, dict) or {name: type(value) for name, value in label.items()} != _LABEL:
-            raise Refused(shown, "it has a label that is not as Workbench writes it")
-    return head
+    try:
+        lines = (text / mirror.HEAD).read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise Refused(shown, f"it can't be read ({error.strerror or error})") from error
+    sides = [b"".join(side) for side in _sides(lines)]
+    heads = [mirror.parse_head(side) for side in dict.fromkeys(sides)]
+    for head in heads:
+        if not isinstance(head["labels"], list) or not isinstance(head.get("last ids", {}), dict):
+            raise Refused(shown, "this is not the head of a project as Workbench writes it")
+        for label in head["labels"]:
+            if not isinstance(label, dict) or {name: type(value) for name, value in label.items()} != _LABEL:
+                raise Refused(shown, "it has a label that is not as Workbench writes it")
+    if any(head["labels"] != heads[0]["labels"] for head in heads):
+        raise Refused(shown, "git could not merge its labels. Choose the lines of one side, and remove git's marks")
+    return heads[-1]
+
+
+def _sides(lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The lines of either side where git left both; what they had in common before, if it is there, is left out."""
+    sides, now = ([], []), (True, True)  # type: tuple[list[bytes], list[bytes]], tuple[bool, bool]
+    for line in lines:
+        if line.startswith(_CONFLICT):
+            now = _BEHIND[line[:1]]
+        else:
+            for side, is_in in zip(sides, now, strict=True):
+                side += [line] * is_in
+    return sides
 
 
 def _is_complete(text: Path, head: dict[str, Any], present: Mapping[str, Path]) -> bool:
@@ -169,10 +192,26 @@ def _is_complete(text: Path, head: dict[str, Any], present: Mapping[str, Path]) 
     return bool(number == head["images"])
 
 
+def _edited_since(connection: sqlite3.Connection, head: dict[str, Any]) -> frozenset[int]:
+    """Ids of the images edited here since this head was written, if it was here: for files without a record."""
+    edits = head.get("edits")
+    if not (isinstance(edits, list) and len(edits) == 2 and all(type(number) is int for number in edits)):
+        return frozenset()
+    if head["roots"] != mirror.roots_in(connection):
+        return frozenset()  # the photographs are elsewhere where it was written
+    still = "SELECT ifnull(max(seq), 0) FROM journal WHERE seq <= ? AND undone = 0"  # later ones may be undone and gone
+    rows = connection.execute(f"SELECT image FROM touched WHERE seq > ({still})", (edits[0] - edits[1],))
+    return frozenset(row[0] for row in rows)
+
+
 def _block_changes(
-    connection: sqlite3.Connection, name: str, data: bytes, kept: written_text.WrittenFile | None
+    connection: sqlite3.Connection,
+    name: str,
+    data: bytes,
+    kept: written_text.WrittenFile | None,
+    own: frozenset[int] = frozenset(),
 ) -> Iterator[ImageChange]:
-    """The changes in one file. `kept`: as it was written, None if that is not known."""
+    """The changes in one file. `kept`: as it was written, None if that is not known; then those of `own` are ours."""
     shown = f"{mirror.FOLDER}/{name}"
     there = {}
     for number, line, record in _records(data, shown):
@@ -185,6 +224,8 @@ def _block_changes(
     for id, (place, hashed, record) in there.items():
         mine_hashed, mine = here.get(id, (None, None))
         if hashed in (base.get(id), mine_hashed) or (mine is not None and _substance(mine) == _substance(record)):
+            continue
+        if kept is None and id in own:
             continue
         if mine is not None and place_of(mine) != place_of(record):
             yield ImageChange(id, record, None, place=place)  # both sides gave this id to an image
@@ -220,15 +261,22 @@ def _substance(record: dict[str, Any]) -> object:
 
 
 def _records(data: bytes, shown: str) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    """Number, bytes and content of each line that has an image. Refused, with file and line, for any but the seal."""
+    """Number, bytes and content of each line that has an image. Refused, with file and line, for any but the seal.
+
+    After a merge the seal does not match, or git has left both sides': marks around such lines alone are passed over.
+    """
+    mark = 0
     for number, line in enumerate(data.splitlines(), 1):
         if line.startswith(_CONFLICT):
-            reason = "git could not merge these lines. Choose one line for each image, and remove git's marks"
-            raise Refused(shown, reason, number)
+            mark = 0 if line.startswith(b">") else mark or number
+            continue
         try:
             record = mirror_reader.decode(line.decode())
             if isinstance(record, dict) and "sha256" in record and "id" not in record:
-                continue  # the seal, which does not match after a merge
+                continue
+            if mark:
+                reason = "git could not merge these lines. Choose one line for each image, and remove git's marks"
+                raise Refused(shown, reason, mark)
             mirror_reader.check(record)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise Refused(shown, "this is not an image as Workbench writes it", number, cause=error) from error
