@@ -47,8 +47,8 @@ class AmbiguousNames:
         self._format = formats.load_all().get(reading.format)
         snapshot = document.snapshot()
         self._snapshot = snapshot.take(_likely_mistaken(snapshot, _is_flat(self._format)))
-        self._exported = _Exported(self._format, [self._snapshot])
-        self._others: _Exported | None = None  # made when needed
+        self._exported = ExportedSources(self._format, [self._snapshot])
+        self._others: ExportedSources | None = None  # made when needed
         self._by_path: dict[str, list[Image]] = defaultdict(list)
         for image in snapshot.images:
             for name in {image.path, _stem(image.path)}:
@@ -71,7 +71,7 @@ class AmbiguousNames:
             if meant and image.id not in {one.id for one in meant}:
                 return f"may be '{image.path}' or '{meant[0].path}'"
         if self._others is None:
-            self._others = _Exported(self._format, _as_it_might_have_been(self._snapshot))
+            self._others = ExportedSources(self._format, _as_it_might_have_been(self._snapshot))
         meant = self._others.of(read.source, self._inner(read.source))
         if not meant and to_posix(read.source.name).rsplit("/", 1)[-1] != image.name:  # found under another name
             meant = self._others.called(read.source.name)
@@ -120,7 +120,7 @@ class AmbiguousNames:
                 yield from (f"{other}/{name}" for other, of in SPLIT_WORDS.items() if of is split)
 
 
-class _Exported:
+class ExportedSources:
     """The images that exports of some snapshots would describe, by file and name."""
 
     def __init__(self, format: formats.Format, snapshots: list[Snapshot]) -> None:

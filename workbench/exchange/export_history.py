@@ -20,6 +20,7 @@ from workbench.core.project import Label, Snapshot
 from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.exchange.export_folder import photographs_below
+from workbench.exchange.exported_names import Digest
 from workbench.exchange.exporting import ExportReport, export_labels
 
 _SETTING = "exported"
@@ -29,13 +30,17 @@ _KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class PastExport:
-    """One export: folder, format, whether images were copied, and the labels' ids and names in their order then."""
+    """One export: folder, format, whether images were copied, and the labels' ids and names in their order then.
+
+    `names`: the digest of the images' names (exported_names.py); None if an earlier version exported.
+    """
 
     folder: Path
     format: str
     copied: bool
     labels: tuple[tuple[int, str], ...]
     project: Path | None = None  # the project's folder, if a project knows of this export
+    names: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,18 @@ def remember(document: Document, report: ExportReport, labels: Sequence[Label], 
     """Record that `labels` were exported in this order. Not an edit, so undo does not revert it."""
     if document.read_only:
         return
-    new = PastExport(report.folder, report.format, copied, tuple((label.id, label.name) for label in labels))
+    new = PastExport(
+        report.folder, report.format, copied, tuple((label.id, label.name) for label in labels), names=report.names
+    )
     kept = [new, *(old for old in past_exports(document) if old.folder != new.folder)][:_KEPT]
     values = [
-        {"folder": _written(document, old.folder), "format": old.format, "copied": old.copied, "labels": old.labels}
+        {
+            "folder": _written(document, old.folder),
+            "format": old.format,
+            "copied": old.copied,
+            "labels": old.labels,
+            "names": old.names,
+        }
         for old in kept
     ]
     with document.store.transaction() as connection:
@@ -66,8 +79,15 @@ def past_exports(document: Document) -> tuple[PastExport, ...]:
     for value in document.setting(_SETTING, []):
         labels = tuple((id, name) for id, name in value["labels"])
         folder = document.folder / value["folder"]
-        found.append(PastExport(folder, value["format"], value["copied"], labels, document.folder))
+        names = (value["names"][0], value["names"][1]) if value.get("names") else None
+        found.append(PastExport(folder, value["format"], value["copied"], labels, document.folder, names))
     return tuple(one for one in found if os.path.isdir(one.folder))
+
+
+def digests(document: Document, format: str) -> tuple[Digest, ...]:
+    """The digests of the names that remembered exports in this format gave the images, the newest first."""
+    values = [value for value in document.setting(_SETTING, []) if value["format"] == format and value.get("names")]
+    return tuple((value["names"][0], value["names"][1]) for value in values)
 
 
 def _written(document: Document, folder: Path) -> str:

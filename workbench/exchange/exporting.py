@@ -18,6 +18,7 @@ from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange.export_folder import ExportFolder, holds_something, photographs_below
+from workbench.exchange.exported_names import Digest, digest_of
 from workbench.exchange.former_ids import former_ids
 from workbench.exchange.unedited_files import restore
 from workbench.formats import LOSSES, Remark, SupportsAdvice, SupportsIds
@@ -41,6 +42,7 @@ class ExportReport:
     copied: int  # image files copied
     remarks: tuple[Remark, ...]
     removed: int = 0  # files written by the last export and not by this one
+    names: Digest | None = None  # of the images in it
 
     @property
     def sentence(self) -> str:
@@ -174,6 +176,7 @@ def export_labels(
         copied=len(pictures),
         remarks=(*warnings.remarks, *losses(snapshot, format), *report.remarks),
         removed=removed,
+        names=digest_of(snapshot.images, places),
     )
 
 

@@ -24,6 +24,8 @@ from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.autosync import SidecarFiles
 from workbench.exchange.comparison import Comparison, ImageDifference
+from workbench.exchange.export_history import digests
+from workbench.exchange.exported_names import ExportedNames
 from workbench.exchange.import_plan import ImportPlan, ImportSettings, choose, gets_split, state_after
 from workbench.exchange.label_names import (
     check_matches,
@@ -39,7 +41,7 @@ from workbench.exchange.origins import Stamp
 from workbench.exchange.recognition import recognise
 from workbench.exchange.reimport_settings import settings_of
 from workbench.formats import Reading, Remark
-from workbench.formats.parts.report import Report
+from workbench.formats.parts.report import Report, without_ambiguous
 
 _USUAL = ImportSettings()
 _NO_NAMES: Mapping[str, str] = {}
@@ -104,7 +106,10 @@ def plan_import(
         report = Report(settings.skip_broken)
         reading = clean_names(reading, report, renamed)
         check_matches(document, reading, names)
-        matched, missing = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
+        exported = ExportedNames(document, reading, digests(document, format))
+        matched, missing = match(document, reading, report, exported, scale=by.on_size == "scale", folders=folders)
+        if exported.is_sure:
+            reading = without_ambiguous(reading)
         before, by = by, settings_of(document, reading, matched, by, by_boxes)
         if by == before:
             break

@@ -23,6 +23,7 @@ from workbench.errors import Refused
 from workbench.exchange import pairing
 from workbench.exchange.ambiguous_names import AmbiguousNames, same_content
 from workbench.exchange.copies import Copies
+from workbench.exchange.exported_names import ExportedNames
 from workbench.formats import ReadImage, Reading
 from workbench.formats.parts import reading_progress
 from workbench.formats.parts.report import Report
@@ -62,11 +63,18 @@ class MatchedImage:
 
 
 def match(
-    document: Document, reading: Reading, report: Report, *, scale: bool, folders: Sequence[Path] = ()
+    document: Document,
+    reading: Reading,
+    report: Report,
+    exported: ExportedNames,
+    *,
+    scale: bool,
+    folders: Sequence[Path] = (),
 ) -> tuple[tuple[MatchedImage, ...], int]:
     """The images of `reading` that have a file or are in the project; and how many have neither, which are reported.
 
-    `folders` (absolute): where images were also searched for, so where new ones may lie.
+    `folders` (absolute): where images were also searched for, so where new ones may lie. `exported` knows what labels
+    of an export that come without their images mean.
 
     Two annotations of one image that differ, and boxes outside an image of another size than annotated, count as
     damage.
@@ -79,7 +87,8 @@ def match(
     with ImageDescriber() as describe_one:
         for read in sorted(reading.images, key=_is_less):
             reading_progress.step("images compared")
-            image, file = project.find(read), read.file
+            own, file = exported.image(read), read.file
+            image = own or project.find(read)
             if image is None and file is None:
                 said = read.name, *_said(read)
                 if _is_labelled(read) and said not in missing:
@@ -88,7 +97,10 @@ def match(
                     report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
                 missing.add(said)
                 continue
-            if doubt := names.doubt(read, image):
+            if own is not None:
+                sentence = f"It is '{own.path}' of the project, which the export that this comes from called so."
+                report.say("read", read.name, sentence, kind="images by the names that an export gave them")
+            elif doubt := names.doubt(read, image):
                 if _is_labelled(read):
                     names.tell(read, doubt, report)
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.folders.image_lookup import ImageLookup, links_leading_out
@@ -13,6 +14,8 @@ from workbench.formats import ReadImage, Reading, Remark
 from workbench.formats.parts import reading_progress
 from workbench.formats.parts.layout import display_name
 
+_AMBIGUOUS = "names that fit several images"
+_NONE_TAKEN = "equally well, so none was taken."
 SHOWN = 20  # remarks of one kind, and pieces of damage in one error
 
 
@@ -50,8 +53,7 @@ class Report:
     def tell_ambiguous(self, file: str, count: int, image: str = "", line: int = 0) -> None:
         """Report that `count` images fit a name in `file`; "": the file's own name."""
         name = f"the name '{image[:80]}'" if image else "its name"
-        sentence = f"{count} images fit {name} equally well, so none was taken."
-        self.say("refused", file, sentence, line, "names that fit several images")
+        self.say("refused", file, f"{count} images fit {name} {_NONE_TAKEN}", line, _AMBIGUOUS)
 
     def damage(self, error: Refused) -> None:
         """Record something that can't be read without losing labels."""
@@ -90,6 +92,12 @@ class Report:
             )
         self.settle()
         return Reading(format, source, tuple(labels), tuple(images), self.remarks, damaged=frozenset(self.skipped))
+
+
+def without_ambiguous(reading: Reading) -> Reading:
+    """The reading without what `tell_ambiguous` told: it is known by now which images were meant."""
+    kept = [one for one in reading.remarks if not one.sentence.endswith((_NONE_TAKEN, f": {_AMBIGUOUS}"))]
+    return replace(reading, remarks=tuple(kept))
 
 
 def combine_errors(errors: Sequence[Refused]) -> Refused:
