@@ -59,7 +59,7 @@ def _buttons(c: Colours) -> str:
     QPushButton[role="choice"]:focus {{ border-color: {c.text}; }}
     QPushButton[role="choice"]:disabled {{ color: {faint(c)}; border-color: {c.border}; }}
     QPushButton[role="primary"] {{
-        background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent}; padding: 4px 14px; }}
+        background: {c.accent}; color: {c.on_accent}; border: 2px solid {c.accent}; padding: 2px 14px; }}
     QPushButton[role="primary"]:focus {{ border-color: {c.text}; }}
     QPushButton[role="primary"]:disabled {{ background: {c.border}; border-color: {c.border}; color: {c.muted}; }}
     """

@@ -266,7 +266,7 @@ def test_a_command_with_nothing_to_act_on_says_what_to_do(qtbot: QtBot, open_win
     hand.key(Qt.Key.Key_Return, SHIFT)
     assert said == [
         "No box was copied yet: Ctrl+C copies the selected ones.",
-        "There is no label yet. Your first box asks for the name of one.",
+        "There is no label yet. The first box asks for the name of one.",
         "There is no suggestion here. G shows those of a trained run.",
         "There is no suggestion here. G shows those of a trained run.",
     ]

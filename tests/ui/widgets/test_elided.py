@@ -23,7 +23,7 @@ from workbench.ui.data import labels_table
 from workbench.ui.data.labels_model import NAME
 from workbench.ui.images import boxes_painter
 from workbench.ui.widgets import rows
-from workbench.ui.widgets.elided import ElidedLabel, cut_apart
+from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel, cut_apart
 
 LONG = "In training: 6 anchors, 416 px, mean IoU was 71.2 %"
 
@@ -139,3 +139,17 @@ def test_names_that_are_alike_differ_as_they_are_painted(qtbot: QtBot, open_wind
     view.horizontalHeader().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Fixed)
     view.horizontalHeader().resizeSection(NAME, 400)
     assert painted() == narrow
+
+
+def test_a_list_of_which_nothing_is_chosen_shows_its_placeholder(qtbot: QtBot) -> None:
+    """Without it, the list of who suggests boxes was a blank field in a project without runs."""
+    combo = ElidedCombo("who", "Who suggests", "Who suggests boxes.")
+    qtbot.addWidget(combo)
+    combo.setPlaceholderText("choose one …")
+    combo.addItem("A file…")
+    combo.setCurrentIndex(-1)
+    combo.resize(200, 24)
+    combo.show()
+    assert combo.shown_text() == "choose one …"
+    combo.setCurrentIndex(0)
+    assert combo.shown_text() == "A file…"

@@ -59,7 +59,7 @@ class LabelMenu(QObject):
             self._session.inform(
                 "Choose a label in the list first."
                 if document and document.labels()
-                else "There is no label yet. Your first box asks for the name of one."
+                else "There is no label yet. The first box asks for the name of one."
             )
             return
         words = "Another name; it stays the same label in all its boxes."  # as wide as the title needs

@@ -90,6 +90,7 @@ class SuggestBar(QFrame):
     def _build(self) -> None:
         self._run = ElidedCombo("suggest-run", "Run or file that suggests boxes", WHOSE)
         self._run.setFixedWidth(136)
+        self._run.setPlaceholderText("choose one …")
         self._least = QSlider(Qt.Orientation.Horizontal)
         self._least.setRange(1, 99)
         self._least.setObjectName("suggest-confidence")

@@ -42,7 +42,7 @@ from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 from workbench.ui.widgets.tables import style_table
 
 NONE = (
-    "None yet. Your first box asks for the name of its label. + adds one by name, or a pasted list, one name a line; "
+    "None yet. The first box asks for the name of its label. + adds one by name, or a pasted list, one name a line; "
     "the button beside it reads a text file."
 )
 

@@ -103,12 +103,13 @@ class ElidedCombo(Combo):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
     def shown_text(self) -> str:
-        """The current entry as painted."""
+        """The current entry as painted; without one, the placeholder."""
         option = self._option()
         field = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
-        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, field.width() - _MARGIN)
+        text = self.currentText() if self.currentIndex() >= 0 else self.placeholderText()
+        return self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, field.width() - _MARGIN)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         option = self._option()
@@ -120,7 +121,7 @@ class ElidedCombo(Combo):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip:
-            cut = self.shown_text() != self.currentText()
+            cut = self.currentIndex() >= 0 and self.shown_text() != self.currentText()
             self.setToolTip(f"{self.currentText()}\n{self._help}" if cut else self._help)
         return super().event(event)
 
