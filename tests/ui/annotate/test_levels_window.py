@@ -96,6 +96,7 @@ def test_a_range_that_is_none_can_not_be_applied(qtbot: QtBot, open_window: Open
     levels = opened(window)
     find(levels, QDoubleSpinBox, "levels-high").setValue(0)
     assert not find(levels, QPushButton, "levels-apply").isEnabled()
+    assert find(levels, QPushButton, "levels-apply").toolTip() == "Black must be below white."
     find(levels, QDoubleSpinBox, "levels-high").setValue(10)
     window.session.do(edits.SetState((window.session.image_id,), State.DONE))
     assert find(levels, QDoubleSpinBox, "levels-high").value() == 10  # what is typed stays through other edits

@@ -314,6 +314,7 @@ def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(
     click_row(table, 0, 2)
     for name in ("label-up", "label-down", "label-merge", "label-remove"):
         assert not find(window, QAbstractButton, name).isEnabled()
+        assert "is locked" in find(window, QAbstractButton, name).toolTip()
     with Document.open(labelled, read_only=True) as document:
         cell, plate = document.labels()
     for refused in (
@@ -332,6 +333,7 @@ def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(
     assert label_names(labelled) == ["cell", "plate"]
     press(window, "label-lock")
     click_row(table, 0, 2)
+    assert find(window, QAbstractButton, "label-down").toolTip() == "Move down: later in every export"
     press(window, "label-down")
     assert label_names(labelled) == ["plate", "cell"]
 

@@ -152,6 +152,17 @@ def test_hundreds_of_labels_are_not_measured_anew_for_each_cell(
     assert [table.columnWidth(column) for column in (1, 2, 3)] == [120] * 3
 
 
+def test_in_a_project_that_may_only_be_read_the_window_says_why_it_applies_nothing(
+    open_window: Open, rides: Path
+) -> None:
+    window = open_window(rides, "data")
+    store = window.session.document.store
+    store.read_only, store.why_read_only = True, "It is being edited elsewhere."
+    apply = find(opened(window), QPushButton, "split-apply")
+    assert (apply.isEnabled(), apply.toolTip()) == (False, "It is being edited elsewhere.")
+    store.read_only = False
+
+
 def test_the_blue_button_is_pressed_by_ctrl_return_from_any_field(qtbot: QtBot, open_window: Open, rides: Path) -> None:
     split = opened(open_window(rides, "data"))
     split.activateWindow()

@@ -10,7 +10,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -240,11 +240,28 @@ def test_tab_comes_to_the_formats_where_they_are_seen_though_they_are_made_last(
     assert order.index("export-choose") < order.index("export-format-onnx") < order.index("export-start")
 
 
-def test_nothing_can_be_exported_without_a_format(qtbot: QtBot, page: ExportPage, session: Session) -> None:
+def test_what_keeps_export_from_being_pressed_is_told_on_it_and_to_who_presses_its_key(
+    qtbot: QtBot, page: ExportPage, session: Session
+) -> None:
+    """It was grey, and its key did nothing, without a word."""
     ready(qtbot, page, session)
-    assert start(qtbot, page).isEnabled()
-    box(page, "onnx").setChecked(False)
-    assert not start(qtbot, page).isEnabled()
+    told: list[str] = []
+    session.message.connect(lambda _level, sentence: told.append(sentence))
+    folder, confidence = find(page, QLineEdit, "export-folder"), find(page, QLineEdit, "export-form-score")
+    usual = folder.text()
+    for why, wrong, mended in (
+        ("Tick a format first.", box(page, "onnx").click, box(page, "onnx").click),
+        ("Name the folder to write to first.", folder.clear, lambda: folder.setText(usual)),
+        ("Suggested confidence must be", lambda: confidence.setText("high"), lambda: confidence.setText("0.3")),
+    ):
+        assert start(qtbot, page).isEnabled()
+        wrong()
+        assert not start(qtbot, page).isEnabled()
+        assert start(qtbot, page).toolTip().startswith(why)
+        find(page, QAction, "action-export").trigger()
+        assert told.pop() == start(qtbot, page).toolTip()
+        mended()
+    assert "Ctrl+Return" in start(qtbot, page).toolTip()
 
 
 def test_a_failure_is_said_in_its_words_and_one_can_try_again(

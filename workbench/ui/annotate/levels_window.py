@@ -30,6 +30,8 @@ from workbench.ui.widgets.spin_boxes import short_spin_box
 
 SAMPLED = 100
 """How many images are measured, spread over the project."""
+WHOLE_HELP = "16 bits: 0 to 65,535; floats: each image by itself"
+BACKWARDS = "Black must be below white."
 _MOST = 1e9
 
 
@@ -56,7 +58,6 @@ class LevelsWindow(QDialog):
         self._measure.setToolTip("Take the values between which 99.8 % of the pixels lie")
         self._none = QPushButton("Whole range")
         self._none.setObjectName("levels-none")
-        self._none.setToolTip("16 bits: 0 to 65,535; floats: each image by itself")
         self._apply = QPushButton("Apply")
         self._apply.setObjectName("levels-apply")
         make_primary(self._apply)
@@ -106,6 +107,9 @@ class LevelsWindow(QDialog):
     def _enable(self) -> None:
         document = self._session.document
         writable = document is not None and not document.read_only
+        why_not = document.why_read_only if document is not None else ""
+        self._none.setToolTip(why_not or WHOLE_HELP)
+        self._apply.setToolTip(why_not or ("" if self._low.value() < self._high.value() else BACKWARDS))
         self._apply.setEnabled(writable and self._low.value() < self._high.value())
         self._none.setEnabled(writable and document is not None and document.window() is not None)
         self._measure.setEnabled(document is not None and self._job is None)

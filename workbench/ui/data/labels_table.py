@@ -41,6 +41,7 @@ from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 from workbench.ui.widgets.tables import style_table
 
+LOCKED = "The order of the labels is locked: the lock in this line unlocks it."
 NONE = (
     "None yet. The first box asks for the name of its label. + adds one by name, or a pasted list, one name a line; "
     "the button beside it reads a text file."
@@ -192,7 +193,9 @@ class LabelsTable(QWidget):
         lock.setChecked(locked)
         theme.set_icon(lock, "mdi6.lock-outline" if locked else "mdi6.lock-open-variant-outline")
         for name in ("label-up", "label-down", "label-merge", "label-remove"):
-            self._buttons[name].setEnabled(not locked)
+            button = self._buttons[name]
+            button.setEnabled(not locked)
+            button.setToolTip(LOCKED if locked else button.accessibleName())
 
     @Slot()
     def _lock(self) -> None:

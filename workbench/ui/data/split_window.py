@@ -207,6 +207,7 @@ class SplitWindow(QDialog):
         self._edit = result.edit
         self._show(result.snapshot, result.groups)
         self._apply.setEnabled(self._edit is not None and not document.read_only)
+        self._apply.setToolTip(document.why_read_only)
 
     @Slot()
     def _end(self) -> None:

@@ -29,7 +29,6 @@ from workbench.inference.exporting.model_card import suggested_settings
 from workbench.training import folds
 from workbench.training.records.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.actions import make_action, tell_key
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
 from workbench.ui.export.results_table import ResultsTable
@@ -39,6 +38,7 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, list_checkpoints, list_runs, place_of, show_no_runs
 from workbench.ui.widgets import tab_order
+from workbench.ui.widgets.command_button import CommandButton
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 from workbench.ui.widgets.empty_state import EmptyState
 from workbench.ui.widgets.file_dialogs import typed_path
@@ -47,6 +47,7 @@ from workbench.ui.widgets.open_folder import open_folder
 
 PANEL = 400  # px
 RUN_HELP = "The run whose detector is exported."
+NO_FOLDER = "Name the folder to write to first."
 NOT_JUDGED = (
     "These weights have not been evaluated on validation images yet, so the file gets a confidence of 0.25 and the NMS"
     " that the detector's authors published. Look at the validation images on the Inspect page first: then it gets the"
@@ -71,10 +72,7 @@ class ExportPage(Page):
         self._runs = TrainedRuns(self)
         self._inspected: RunInfo | None = None  # the session's value when the runs were last listed
         self._suggested = ""  # the folder that this page last put into the field
-        self._operating_point: tuple[object, dict[str, object]] = (
-            None,
-            {},
-        )  # for which checkpoint, and what was filled in
+        self._operating_point: tuple[object, dict[str, object]] = None, {}  # the checkpoint, and what was filled in
         self._exported_to: Path | None = None
         self._build()
         self._connect()
@@ -122,10 +120,7 @@ class ExportPage(Page):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus
         scroll.setWidget(inner)
-        self._export_button = QPushButton("Export")
-        self._export_button.setObjectName("export-start")
-        make_action(self, "export", self._export_button.click, context=Qt.ShortcutContext.WindowShortcut)
-        tell_key(self._export_button, "export")
+        self._export_button = CommandButton("export-start", "Export", "export", self)
         self._export_button.setProperty("role", "primary")
         panel = QWidget()
         panel.setFixedWidth(PANEL)
@@ -175,6 +170,7 @@ class ExportPage(Page):
         self._choose.clicked.connect(self._choose_folder)
         self._open.clicked.connect(self._open_folder)
         self._export_button.clicked.connect(self.export)
+        self._export_button.refused.connect(self.session.inform)
         self.session.document_changed.connect(self._document_changed)
         self._runs.read.connect(self._listed)
         self.session.job_ended.connect(self._job_ended)
@@ -298,9 +294,17 @@ class ExportPage(Page):
 
     @Slot()
     def _enable(self) -> None:
-        ready = bool(self._formats.chosen()) and self._checkpoint.currentData() is not None
-        wrong = self._form.problems()
-        self._export_button.setEnabled(ready and not wrong and bool(self._folder.text().strip()) and self._job is None)
+        self._export_button.offer(self._why_not())
+
+    def _why_not(self) -> str:
+        """Why nothing can be exported now, "" if it can."""
+        if self._job is not None:
+            return "Files are being exported: Stop is in the line below."
+        if self._checkpoint.currentData() is None:
+            return "Choose a run first."
+        if not self._formats.chosen():
+            return "Tick a format first." if self._formats.is_filled else "PyTorch is being loaded."
+        return next(iter(self._form.problems().values()), "" if self._folder.text().strip() else NO_FOLDER)
 
     @Slot()
     def _choose_folder(self) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal, SignalInstance, Slot
+from PySide6.QtCore import Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from workbench.ui import theme
-from workbench.ui.actions import make_action, tell_key
-from workbench.ui.widgets.buttons import push_button
+from workbench.ui.widgets.command_button import CommandButton
 
 START, NEXT = "Start training", "Train next"
-_PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the focus is, while the page is visible
 
 
 class StartButtons(QWidget):
@@ -32,9 +30,9 @@ class StartButtons(QWidget):
         self.check_first: Callable[[], bool] = lambda: False
         self.blocking_reason = ""
         self.warnings = 0
-        self.start = push_button("train-start", START)
+        self.start = CommandButton("train-start", START, "start-training", self)
         self.start.setProperty("role", "primary")
-        self.next = push_button("train-next", NEXT)
+        self.next = CommandButton("train-next", NEXT, "queue-training", self)
         self._pending: QPushButton | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -43,18 +41,13 @@ class StartButtons(QWidget):
         row.addWidget(self.next)
         self.start.clicked.connect(lambda: self._press(self.start))
         self.next.clicked.connect(lambda: self._press(self.next))
-        make_action(self, "start-training", lambda: self._press_by_key(self.start), context=_PAGE)
-        make_action(self, "queue-training", lambda: self._press_by_key(self.next), context=_PAGE)
-        self.offer("", "")
+        self.start.refused.connect(self.message)
+        self.next.refused.connect(self.message)
 
     def offer(self, no_start: str, no_next: str) -> None:
         """Enable the buttons, or say on them why they can't be pressed."""
-        for button, command, why_not in (
-            (self.start, "start-training", no_start),
-            (self.next, "queue-training", no_next),
-        ):
-            button.setEnabled(not why_not)
-            tell_key(button, command, why_not or "{}")
+        self.start.offer(no_start)
+        self.next.offer(no_next)
 
     @property
     def is_pending(self) -> bool:
@@ -79,12 +72,6 @@ class StartButtons(QWidget):
         self._pending = None
         self.start.setText(START)
         self.next.setText(NEXT)
-
-    def _press_by_key(self, button: QPushButton) -> None:
-        if button.isEnabled():
-            button.click()
-        else:
-            self.message.emit(button.toolTip())
 
     def _press(self, button: QPushButton) -> None:
         """Go ahead once the settings are checked."""
