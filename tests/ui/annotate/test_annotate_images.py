@@ -41,20 +41,6 @@ def states(project: Path, **wanted: State) -> None:
             document.do(edits.SetState((image.id,), wanted.get(image.name[0], State.UNLABELLED)))
 
 
-def test_a_file_of_another_size_than_its_boxes_were_drawn_in_is_told_with_what_to_do(
-    qtbot: QtBot, open_window: Open, labelled: Path
-) -> None:
-    PillowImage.new("RGB", (90, 120)).save(labelled.parent / "photographs" / "a.png")
-    window = open_window(labelled)
-    WindowDriver(qtbot, window)
-    told = find(window, QLabel, "message-text")
-    qtbot.waitUntil(lambda: told.text() != "")
-    assert told.text() == (
-        "This image was 200 × 100 px when it was added, and its file is now 90 × 120 px. Restore the old file, or"
-        " correct the boxes that no longer fit."
-    )
-
-
 def test_shift_d_and_a_go_to_unlabelled_images_around_the_end(qtbot: QtBot, open_window: Open, project: Path) -> None:
     states(project, b=State.DONE)
     window = open_window(project)

@@ -23,6 +23,7 @@ from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
 from workbench.ui.annotate.canvas_toolbar import CanvasToolbar
+from workbench.ui.annotate.changed_size import ChangedSize
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.image_actions import ImageActions
 from workbench.ui.annotate.image_list import ImageList
@@ -60,6 +61,7 @@ class AnnotatePage(Page):
         self._requested_boxes = RequestedBoxes(session, self.canvas)
         self._images = ImageList(session)
         self._hidden = HiddenLabels(session, self)
+        self._changed_size = ChangedSize(session)
         self._side = SidePanel()
         self._loader = PictureLoader(self)
         self._commands = BoxCommands(session, self.canvas, self)
@@ -249,7 +251,8 @@ class AnnotatePage(Page):
             [PictureRequest(id, document.file(document.image(id)), window, cache) for id in ids]
         )
         self.canvas.select(())
-        self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
+        size = picture or image  # boxes are drawn in pixels of the file, also if its size was changed since
+        self.canvas.show_picture(picture, QSizeF(size.width, size.height), keep_view=self._keep.isChecked())
         self._tell_about(picture)
         self._show_boxes()
         self._show_requested_boxes(self._images.requested_boxes)
@@ -266,23 +269,15 @@ class AnnotatePage(Page):
         if id != self._shown:
             return
         if isinstance(result, Picture):
-            # Boxes were drawn in the size that the project has; if the file's size differs, it was changed since.
-            size = QSizeF(result.width, result.height)
-            first = self.canvas.image_size
-            self.canvas.show_picture(result, size, keep_view=True)
+            self.canvas.show_picture(result, QSizeF(result.width, result.height), keep_view=True)
             self._tell_about(result)
-            if not first.isEmpty() and first != size:
-                self.session.inform(
-                    f"This image was {first.width():.0f} × {first.height():.0f} px when it was added, and its file is"
-                    f" now {result.width} × {result.height} px. Restore the old file, or correct the boxes that no"
-                    " longer fit."
-                )
         elif isinstance(result, WorkbenchError):
             self.canvas.say(result.sentence)
 
     def _tell_about(self, picture: Picture | None) -> None:
         self._toolbar.show_note(picture.about if picture is not None else "")
         self._menus.offer_levels(picture)
+        self._changed_size.tell(picture)
 
     def _show_boxes(self) -> None:
         document = self.session.document
