@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.generators import close
-from workbench import health
+from workbench import health, health_repairs
 from workbench.core import edits
 from workbench.core.decoding import image_header
 from workbench.core.document import Document
@@ -82,7 +82,7 @@ def test_a_folder_that_is_not_there_is_one_finding_and_no_image_of_it_is_to_be_t
         (gone,) = (finding for finding in found.findings if finding.level == "problem")
         assert gone.sentence.startswith(f"The folder of 4 images is not there: {folder}. If it was moved")
         assert gone.images == tuple(image.id for image in document.images())
-        assert health.repair(document, gone) is None
+        assert health_repairs.repair(document, gone) is None
         assert found.opened == {}, "nothing is known of what was not opened"
 
 
@@ -105,11 +105,11 @@ def test_a_picture_that_is_nearly_another_leaks_into_another_split(folder: Path)
         assert (
             leak.sentence == "Nearly the same picture is in train and test: 2.png, copy of 2.jpg. AP will be too good."
         )
-        edit = health.repair(document, leak)
+        edit = health_repairs.repair(document, leak)
         assert edit is not None
         document.do(edit)
         assert {document.image(id).split for id in leak.images} == {Split.TRAIN}
-        assert health.repair(document, leak) is None
+        assert health_repairs.repair(document, leak) is None
         assert [f.kind for f in examine(document).findings] == ["like picture"]
 
 
@@ -131,11 +131,11 @@ def test_every_repair_leaves_nothing_to_repair_and_can_be_undone(folder: Path) -
             "zero size", "very small", "outside", "drawn twice", "unused label", "no split", "unreadable",
             "like picture",
         }  # fmt: skip
-        assert {f.kind for f in found if f.kind in health.REPAIRS} == {f.kind for f in found} - {"like picture"}
+        assert {f.kind for f in found if f.kind in health_repairs.REPAIRS} == {f.kind for f in found} - {"like picture"}
         steps = 0
         for finding in found:
-            edit = health.repair(document, finding)
-            assert (edit is not None) is (finding.kind in health.REPAIRS)
+            edit = health_repairs.repair(document, finding)
+            assert (edit is not None) is (finding.kind in health_repairs.REPAIRS)
             if edit is not None:
                 document.do(edit)
                 steps += 1
@@ -163,7 +163,7 @@ def test_files_that_are_gone_are_one_finding_which_removes_their_images(folder: 
         assert problems["files gone"].sentence.startswith("The files of 2 images are not there.")
         assert problems["files gone"].images == (ids["1.png"], ids["2.png"])
         assert {id for id, problem in seen.opened.items() if problem} == {ids[f"{n}.png"] for n in (1, 2, 3)}
-        edit = health.repair(document, problems["files gone"])
+        edit = health_repairs.repair(document, problems["files gone"])
         assert edit is not None
         document.do(edit)
         assert not {"1.png", "2.png"} & {image.name for image in document.images()}
@@ -178,13 +178,13 @@ def test_of_copies_the_one_with_most_boxes_stays(folder: Path) -> None:
         document.do(edits.AddBoxes(tuple(Box(0, ids["again.png"], 1, (n, n, n + 9, n + 9)) for n in range(9))))
         (copies,) = (finding for finding in examine(document).findings if finding.kind == "same picture")
         assert set(copies.images) == {ids["3.png"], ids["again.png"], ids["once more.png"]}
-        edit = health.repair(document, copies)
+        edit = health_repairs.repair(document, copies)
         assert edit is not None
         document.do(edit)
         left = {image.name for image in document.images()}
         assert "again.png" in left
         assert not left & {"3.png", "once more.png"}
-        assert health.repair(document, copies) is None
+        assert health_repairs.repair(document, copies) is None
 
 
 def test_labels_whose_names_are_nearly_the_same_are_told(folder: Path) -> None:
@@ -290,7 +290,7 @@ def test_labels_that_are_rare_or_without_a_box_are_one_finding_each_however_many
         )
         document.do(edits.AddLabels((Label(0, "later"),)))
         document.do(edits.AddBoxes((Box(0, ids[3], 2, (1, 1, 9, 9)),)))
-        edit = health.repair(document, found["unused label"])
+        edit = health_repairs.repair(document, found["unused label"])
         assert edit is not None
         document.do(edit)
         assert document.undo_title == "Delete 6 labels without a box"
@@ -319,4 +319,4 @@ def test_boxes_of_two_labels_in_one_place_are_found_and_left_to_a_person(folder:
         (found,) = (finding for finding in examine(document).findings if finding.kind == "two labels")
         assert found.sentence == "1 box has a box of another label in the same place. Keep the right one."
         assert (found.level, found.images, found.boxes) == ("hint", (ids[0],), (11,))
-        assert health.repair(document, found) is None
+        assert health_repairs.repair(document, found) is None

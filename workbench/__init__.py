@@ -5,7 +5,7 @@ The map. Data flows one way: project -> arrays -> batches -> events -> detection
 A *project* (core/) is a folder with one SQLite file; `core.document.Document` opens it, every change is an *edit*
 (core/edits.py) that is on disk and undoable when `do` returns. Labels of other tools come and go through formats/
 (one per file) and exchange/. A `Snapshot` (core/project.py) is the frozen copy that everything below reads; health.py
-tells what is wrong with its images and boxes.
+tells what is wrong with its images and boxes, and health_repairs.py mends what a program can.
 
 `anchors.kmeans` clusters box sizes, one step at a time. detectors/ holds the architectures, one per file; training/
 turns a snapshot, a recipe and a detector into *events* and checkpoints; inference/ turns a checkpoint and images into

@@ -23,12 +23,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench import health
+from workbench import health, health_repairs
 from workbench.core import formatting
 from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
 from workbench.core.storage.image_table import ImageTable
-from workbench.health import REPAIRS, FilesExamined, Health, HealthFinding
+from workbench.health import FilesExamined, Health, HealthFinding
+from workbench.health_repairs import REPAIRS
 from workbench.ui import theme
 from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.images import unread_images
@@ -269,7 +270,7 @@ class HealthWindow(QDialog):
         chosen, document = self._chosen(), self._session.document
         if chosen is None or document is None:
             return
-        edit = health.repair(document, chosen[0])
+        edit = health_repairs.repair(document, chosen[0])
         if edit is None:
             self._session.inform("This was mended already. Check again.")
             return
