@@ -148,6 +148,39 @@ def test_every_repair_leaves_nothing_to_repair_and_can_be_undone(folder: Path) -
         assert document.snapshot().digest == before
 
 
+def test_files_of_another_size_are_one_finding_which_takes_the_sizes_over(folder: Path) -> None:
+    """There was none for them, and a person who corrected the boxes found the same problem again."""
+    with sound(folder) as document:
+        images_ = document.images()
+        before = document.snapshot().digest
+        for image in (images_[0], images_[1]):
+            pixels = cv2.imread(str(folder / image.name))
+            cv2.imwrite(str(folder / image.name), cv2.resize(pixels, (2 * image.width, 2 * image.height)))
+        cv2.imwrite(str(folder / images_[3].name), cv2.imread(str(folder / images_[3].name))[:, :-20])
+        wide, high = images_[0].width, images_[0].height
+        found = {finding.kind: finding for finding in examine(document).findings}
+        assert set(found) == {"resized", "size changed"}
+        assert found["resized"].images == (images_[0].id, images_[1].id)
+        assert found["resized"].sentence == (
+            f"0.png is {2 * wide} x {2 * high} now, but was {wide} x {high} when it came into the project. So it is"
+            " with 1 other file. Put the former files back, or scale the boxes."
+        )
+        assert found["size changed"].sentence.endswith(
+            "Put the former file back, or take over the new size and correct the boxes that no longer fit."
+        )
+        small = document.boxes(images_[0].id)[0].xyxy
+        for finding in found.values():
+            edit = health_repairs.repair(document, finding)
+            assert edit is not None
+            document.do(edit)
+        assert document.boxes(images_[0].id)[0].xyxy == tuple(2.0 * v for v in small)
+        assert document.images()[3].width == images_[3].width - 20
+        assert not {"resized", "size changed"} & {finding.kind for finding in examine(document).findings}
+        document.undo()
+        document.undo()
+        assert document.snapshot().digest == before
+
+
 def test_files_that_are_gone_are_one_finding_which_removes_their_images(folder: Path) -> None:
     photographs(folder)
     with sound(folder) as document:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import box_faults, formatting, images, similar_names, windows_files
+from workbench.core import box_faults, formatting, images, new_sizes, similar_names, windows_files
 from workbench.core.decoding import image_header, jpeg
 from workbench.core.decoding.fingerprint import fingerprint, near_groups
 from workbench.core.decoding.image_files import read_file
@@ -80,7 +80,7 @@ def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[FilesExa
         findings += [_gone(snapshot, folder, rows) for folder, rows in lost.items()]
         findings += _deleted(snapshot, files)
         findings += [finding for file in files for finding in file.findings]
-        findings += _alike(snapshot, files)
+        findings += [*_changed(snapshot, files), *_alike(snapshot, files)]
         opened = {image.id: files[i].problem for i, image in enumerate(snapshot.images) if i not in gone}
     counts = np.bincount(snapshot.label_index, minlength=len(snapshot.labels))
     yield Health(
@@ -103,6 +103,7 @@ class _OpenedFile:
     findings: tuple[HealthFinding, ...] = ()
     problem: str = ""
     is_there: bool = True
+    size: tuple[int, int] = (0, 0)  # width and height in pixels; 0 x 0 if it can't be read
 
 
 def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[FilesExamined, None, list[_OpenedFile]]:
@@ -159,8 +160,7 @@ def _opened(snapshot: Snapshot, index: int) -> _OpenedFile:
         return _OpenedFile(findings=(_unreadable(image, why),), problem=why)
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
     height, width = pixels.shape[:2]
-    found = (_damaged(image),) if wrong else ()
-    return _OpenedFile(digest, fingerprint(pixels), (*found, *_changed(image, width, height)))
+    return _OpenedFile(digest, fingerprint(pixels), (_damaged(image),) if wrong else (), size=(width, height))
 
 
 def _damaged(image: Image) -> HealthFinding:
@@ -170,26 +170,36 @@ def _damaged(image: Image) -> HealthFinding:
 
 def _huge(image: Image, file: Path, about: image_header.ImageHeader) -> _OpenedFile:
     """An image that can only be labelled. JPEGs are compared at an eighth of their size; others would cost too much."""
-    size, most = (pixels / 1e6 for pixels in (about.width * about.height, image_header.PIXEL_LIMIT))
+    megapixels, most = (pixels / 1e6 for pixels in (about.width * about.height, image_header.PIXEL_LIMIT))
     sentence = (
-        f"{image.path} has {size:,.0f} megapixels: it can be labelled, but training and prediction leave out images of"
-        f" more than {most:.0f}. Cut it into smaller ones for them."
+        f"{image.path} has {megapixels:,.0f} megapixels: it can be labelled, but training and prediction leave out"
+        f" images of more than {most:.0f}. Cut it into smaller ones for them."
     )
-    found = (HealthFinding("hint", "huge", sentence, (image.id,)), *_changed(image, about.width, about.height))
+    found, size = (HealthFinding("hint", "huge", sentence, (image.id,)),), (about.width, about.height)
     if about.format != "JPEG":
-        return _OpenedFile(findings=found)
+        return _OpenedFile(findings=found, size=size)
     pixels = images.overview(file)
-    return _OpenedFile(hashlib.blake2b(pixels.data, digest_size=16).hexdigest(), fingerprint(pixels), found)
+    digest = hashlib.blake2b(pixels.data, digest_size=16).hexdigest()
+    return _OpenedFile(digest, fingerprint(pixels), found, size=size)
 
 
-def _changed(image: Image, width: int, height: int) -> tuple[HealthFinding, ...]:
-    if not image.width or (width, height) == (image.width, image.height):
-        return ()
-    sentence = (
-        f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
-        " project. Put the former file back, or correct the boxes that no longer fit."
-    )
-    return (HealthFinding("problem", "size changed", sentence, (image.id,)),)
+def _changed(snapshot: Snapshot, files: Sequence[_OpenedFile]) -> Iterator[HealthFinding]:
+    """One finding for all files that were only resized, one for those that were cropped or turned."""
+    kinds: dict[bool, list[int]] = defaultdict(list)
+    for row, file in enumerate(files):
+        image = snapshot.images[row]
+        if all(file.size) and image.width and file.size != (image.width, image.height):
+            kinds[new_sizes.was_resized(image, *file.size)].append(row)
+    for was_resized, rows in kinds.items():
+        image, (width, height) = snapshot.images[rows[0]], files[rows[0]].size
+        others = f" So it is with {formatting.count(len(rows) - 1, 'other file')}." if rows[1:] else ""
+        then = "scale the boxes." if was_resized else "take over the new size and correct the boxes that no longer fit."
+        sentence = (
+            f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
+            f" project.{others} Put the former {'files' if others else 'file'} back, or {then}"
+        )
+        ids = tuple(snapshot.images[row].id for row in rows)
+        yield HealthFinding("problem", "resized" if was_resized else "size changed", sentence, ids)
 
 
 def _boxes(snapshot: Snapshot) -> Iterator[HealthFinding]:

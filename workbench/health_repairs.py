@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workbench.core import boxes as geometry
-from workbench.core import edits, formatting
+from workbench.core import edits, formatting, new_sizes
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.project import Box, Split
@@ -31,6 +31,8 @@ def repair(document: Document, finding: HealthFinding) -> Edit | None:
             return _cut(document, boxes)
         case "unreadable" | "files gone" if images_:
             return edits.RemoveImages(tuple(image.id for image in images_))
+        case "resized" | "size changed" if images_:
+            return new_sizes.taking_over(document, [image.id for image in images_])
         case "leak":
             # to the harmless side: training images stay in training, and the copies leave the measured split
             target = Split.TRAIN if any(one.split is Split.TRAIN for one in images_) else Split.VALIDATION
@@ -54,6 +56,7 @@ REPAIRS = {
     "zero size": "Delete these boxes", "drawn twice": "Delete the later ones", "very small": "Delete these boxes",
     "outside": "Cut them at the border", "unreadable": "Take it out of the project",
     "files gone": "Take them out of the project", "leak": "Put them into one split",
+    "resized": "Scale the boxes", "size changed": "Take over the new size",
     "same picture": "Keep the one with most boxes", "no split": "Split them at random",
     "unused label": "Delete the labels without boxes",
 }  # fmt: skip
