@@ -100,6 +100,27 @@ def test_boxes_are_coloured_by_label_or_by_mark_with_names_and_sizes_or_without(
     assert [side(20, 50), side(100, 70)] == colours
 
 
+def test_the_lines_of_boxes_are_thin_or_thick_as_wanted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+
+    def width() -> int:
+        """Pixels of the left line's colour, beside the handles."""
+        hand.canvas.repaint()
+        picture, at = hand.canvas.grab().toImage(), hand.at(20, 31)
+        colour = QColor(hand.canvas.layer.labels[1].colour)
+        return sum(picture.pixelColor(at.x() + x, at.y()) == colour for x in range(-8, 9))
+
+    widths = []
+    for name in ("medium", "thin", "thick"):
+        find(window, QAction, f"style-{name}").trigger()
+        assert StyleMenu().style_of_boxes == hand.canvas.layer.style, "kept for the next start"
+        widths.append(width())
+    assert widths == [2, 1, 4]
+    hand.click(50, 40)
+    assert width() == 5, "a selected box stands out still"
+
+
 def test_space_and_drag_moves_the_picture_and_verifies_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = WindowDriver(qtbot, open_window(labelled))
     before = hand.at(100, 50)

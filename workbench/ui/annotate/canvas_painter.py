@@ -72,7 +72,7 @@ def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
     fill.setAlpha(45)
     rect = canvas.view.rect(box.xyxy)
     painter.fillRect(rect, fill)
-    draw_outlined_rect(painter, rect, canvas.layer.colour(box.label))
+    draw_outlined_rect(painter, rect, canvas.layer.colour(box.label), canvas.layer.style.line)
 
 
 def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
@@ -86,11 +86,12 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
         xyxy = np.array([canvas.gesture.xyxy])
     rects = canvas.view.rects(xyxy)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(mitred_pen(QColor(0, 0, 0, 200), 5))
+    line = canvas.layer.style.line + 1
+    painter.setPen(mitred_pen(QColor(0, 0, 0, 200), line + 2))
     draw_rects(painter, rects)
     label_ids = canvas.layer.label_ids[rows]
     for id in np.unique(label_ids):
-        painter.setPen(mitred_pen(canvas.layer.colour(int(id)), 3))
+        painter.setPen(mitred_pen(canvas.layer.colour(int(id)), line))
         draw_rects(painter, rects[label_ids == id])
     if len(rows) > 1:
         canvas.layer.paint_words(painter, rects, np.array(rows))
@@ -139,7 +140,7 @@ def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY, label: Label | N
     fill = QColor(colour)
     fill.setAlpha(45)
     painter.fillRect(rect, fill)
-    draw_outlined_rect(painter, rect, colour)
+    draw_outlined_rect(painter, rect, colour, canvas.layer.style.line)
     if canvas.pointer is not None:
         _tag_size(painter, canvas, xyxy)
 

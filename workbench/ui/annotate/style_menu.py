@@ -1,4 +1,4 @@
-"""The strip's menu for how boxes look: names and sizes on them, colours by label or by mark."""
+"""The strip's menu for how boxes look: names and sizes on them, width of their lines, colours by label or by mark."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from workbench.ui.images.boxes_painter import MARKS, BoxStyle
 from workbench.ui.widgets.popups import Menu
 
 _KEPT = "label/boxes"
+_THIN, _THICK = 1.0, 4.0
+"""Widget pixels: not to hide objects of a few pixels; to be seen on a screen of 200 dpi, or from afar."""
 
 
 class StyleMenu(Menu):
@@ -24,6 +26,14 @@ class StyleMenu(Menu):
         kept = str(preferences.get(_KEPT, "names")).split("+")
         self._names = self._tick("Names on the boxes", "names", kept)
         self._sizes = self._tick("Sizes on the boxes", "sizes", kept)
+        self.addSeparator()
+        self._thin = self._tick("Thin lines", "thin", kept)
+        medium = self._tick("Medium lines", "medium", kept)
+        self._thick = self._tick("Thick lines", "thick", kept)
+        medium.setChecked(not (self._thin.isChecked() or self._thick.isChecked()))
+        lines = QActionGroup(self)
+        for action in (self._thin, medium, self._thick):
+            lines.addAction(action)
         self.addSeparator()
         group = QActionGroup(self)
         self._by_label = self._tick("Coloured by label", "by-label", kept)
@@ -54,11 +64,15 @@ class StyleMenu(Menu):
 
     @property
     def style_of_boxes(self) -> BoxStyle:
-        return BoxStyle(self._names.isChecked(), self._sizes.isChecked(), self._by_mark.isChecked())
+        line = _THIN if self._thin.isChecked() else _THICK if self._thick.isChecked() else BoxStyle().line
+        return BoxStyle(self._names.isChecked(), self._sizes.isChecked(), self._by_mark.isChecked(), line)
 
     @Slot()
     def _chosen(self) -> None:
         style = self.style_of_boxes
-        parts = (("names", style.names), ("sizes", style.sizes), ("marks", style.by_mark))
-        preferences.put(_KEPT, "+".join(name for name, on in parts if on) or "none")
+        parts = {
+            "names": style.names, "sizes": style.sizes, "marks": style.by_mark, "thin": style.line == _THIN,
+            "thick": style.line == _THICK,
+        }  # fmt: skip
+        preferences.put(_KEPT, "+".join(name for name, on in parts.items() if on) or "none")
         self.changed.emit(style)

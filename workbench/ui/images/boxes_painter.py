@@ -49,11 +49,12 @@ _INKS = tuple(MARKS.values())
 
 @dataclass(frozen=True, slots=True)
 class BoxStyle:
-    """What is written on boxes, and whether their colour shows the label or the mark."""
+    """What is written on boxes, whether their colour shows the label or the mark, and how wide their lines are."""
 
     names: bool = True
     sizes: bool = False
     by_mark: bool = False
+    line: float = 2.0  # widget pixels; the dark line under it shows at both sides
 
 
 class BoxesLayer:
@@ -103,7 +104,7 @@ class BoxesLayer:
     def _paint_lines(self, painter: QPainter, view: ViewTransform, rows: np.ndarray) -> None:
         rects = view.rects(self.xyxy[rows])
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(mitred_pen(UNDER, 4))
+        painter.setPen(mitred_pen(UNDER, self.style.line + 2))
         draw_rects(painter, rects)
         if self._crowds[rows].any():  # hatched: nothing there is trained on or counted
             painter.setPen(Qt.PenStyle.NoPen)
@@ -112,7 +113,8 @@ class BoxesLayer:
             painter.setBrush(Qt.BrushStyle.NoBrush)
         groups = self.marks[rows] if self.style.by_mark else self.label_ids[rows]
         for group in np.unique(groups).tolist():
-            painter.setPen(mitred_pen(QColor(_INKS[group]) if self.style.by_mark else self.colour(group), 2))
+            ink = QColor(_INKS[group]) if self.style.by_mark else self.colour(group)
+            painter.setPen(mitred_pen(ink, self.style.line))
             draw_rects(painter, rects[groups == group])
         self.paint_words(painter, rects, rows)
 
@@ -221,12 +223,12 @@ def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
         painter.drawRects(first, len(rects))
 
 
-def draw_outlined_rect(painter: QPainter, rect: QRectF, colour: QColor) -> None:
-    """Draw one rectangle with the dark line under it."""
+def draw_outlined_rect(painter: QPainter, rect: QRectF, colour: QColor, line: float = 2.0) -> None:
+    """Draw one rectangle, of lines as wide as `line` widget pixels, with the dark line under it."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(mitred_pen(UNDER, 4.0))
+    painter.setPen(mitred_pen(UNDER, line + 2))
     painter.drawRect(rect)
-    painter.setPen(mitred_pen(colour, 2.0))
+    painter.setPen(mitred_pen(colour, line))
     painter.drawRect(rect)
 
 
