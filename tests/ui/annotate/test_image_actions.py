@@ -177,3 +177,30 @@ def test_of_a_list_by_name_the_image_before_is_the_listed_one(qtbot: QtBot, open
     assert window.session.image.name == "c.png"
     hand.key("B", CTRL)
     assert corners(labelled, "c.png") == [(20, 20, 80, 60)]
+
+
+def test_the_shown_image_stays_in_the_sight_of_the_list_in_a_smaller_window(
+    qtbot: QtBot, open_window: Open, tmp_path: Path
+) -> None:
+    write_photographs(tmp_path / "many", [f"{number:02}.png" for number in range(60)])
+    Document.create(tmp_path / "long", tmp_path / "many").close()
+    window = open_window(tmp_path / "long")
+    WindowDriver(qtbot, window)
+    view = find(window, QTableView, "image-list")
+
+    def in_sight() -> bool:
+        return view.viewport().rect().contains(view.visualRect(view.currentIndex()))
+
+    def resize(height: int) -> None:
+        before = view.height()
+        window.resize(1280, height)
+        qtbot.waitUntil(lambda: view.height() != before)
+
+    resize(900)
+    view.selectRow(view.rowAt(view.viewport().height() - 60))
+    assert in_sight()
+    resize(600)
+    assert in_sight()
+    view.scrollToBottom()
+    resize(700)
+    assert not in_sight()

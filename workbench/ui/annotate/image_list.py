@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -193,6 +193,13 @@ class ImageTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(row_height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The shown image stays in sight if it was; one that was scrolled away is not brought back."""
+        super().resizeEvent(event)
+        shown = self.visualRect(self.currentIndex())
+        if shown.isValid() and 0 <= shown.top() < event.oldSize().height():
+            self.scrollTo(self.currentIndex())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Handle only keys that move in a list: letters and Space are the page's commands."""
