@@ -197,7 +197,7 @@ def test_the_shown_image_stays_in_the_sight_of_the_list_in_a_smaller_window(
         qtbot.waitUntil(lambda: view.height() != before)
 
     resize(900)
-    view.selectRow(view.rowAt(view.viewport().height() - 60))
+    view.setCurrentIndex(view.model().index(view.rowAt(view.viewport().height() - 60), 0))
     assert in_sight()
     resize(600)
     assert in_sight()
