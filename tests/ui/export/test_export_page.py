@@ -363,18 +363,18 @@ def test_what_was_typed_stays_and_each_checkpoint_shows_its_own_point(
     qtbot.waitUntil(lambda: run.count() == 2)
     choose("one")
     assert score() == "0.42"
-    assert "have not been evaluated on validation images yet" not in text(page, "export-words")
+    assert "have not been evaluated" not in text(page, "export-words")
     page._form.set_values({"score": 0.9})
     page.shown()  # somebody comes back to the page
     qtbot.wait(50)
     assert score() == "0.9"
     choose("two")
     assert score() == "0.25", "and not that of the other run"
-    assert "have not been evaluated on validation images yet" in text(page, "export-words")
+    assert "not been evaluated on validation images, or those held out, so" in text(page, "export-words")
     (two / "evaluation.json").write_text(json.dumps(judged), "utf-8")
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: score() == "0.42")
-    assert "have not been evaluated on validation images yet" not in text(page, "export-words")
+    assert "have not been evaluated" not in text(page, "export-words")
 
 
 def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(

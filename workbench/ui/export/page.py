@@ -49,8 +49,8 @@ PANEL = 400  # px
 RUN_HELP = "The run whose detector is exported."
 NO_FOLDER = "Name the folder to write to first."
 NOT_JUDGED = (
-    "These weights have not been evaluated on validation images yet, so the file gets a confidence of 0.25 and the NMS"
-    " that the detector's authors published. Look at the validation images on the Inspect page first: then it gets the"
+    "These weights have not been evaluated on validation images, or those held out, so the file gets a confidence of"
+    " 0.25 and the NMS that the detector's authors published. Press Look on the Inspect page first: then it gets the"
     " confidence and the NMS from there, and its card the figures."
 )
 NOTHING_YET = (
