@@ -16,6 +16,8 @@ from workbench.ui.session import Session
 from workbench.ui.train.runs.evaluation_size import few_images_note
 from workbench.ui.train.runs.history import RunHistory, Stage
 
+WITH_A_WAY_ON = ("train", "label")
+"""Pages that go on from an ended training by themselves: one has a button Inspect, the other the run's suggestions."""
 NO_BOX = "Its AP is not known: there was no box to judge it by."
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ class EndNotice(QObject):
     def __init__(self, session: Session, owner: QWidget) -> None:
         super().__init__(owner)
         self._session, self._owner = session, owner
-        self._waiting: tuple[str, str] | None = None
+        self._waiting: tuple[str, str, str] | None = None  # as for _emit
         self._watched: QWidget | None = None
 
     def tell(self, name: str, history: RunHistory, already_shown: bool = False) -> None:
@@ -97,17 +99,30 @@ class EndNotice(QObject):
         if isinstance(history.ended, Failed):
             level = "error"
             log.warning("%s (%s)", words, history.ended.cause)
-        self.say(level, words, already_shown and level == "error")
+        reached_its_end = isinstance(history.ended, Finished) and not history.ended.stopped
+        self.say(level, words, already_shown and level == "error", name if reached_its_end else "")
 
-    def say(self, level: str, words: str, already_shown: bool = False) -> None:
-        """Show this in the corner, with the level of a message, and again once the person is back."""
+    def say(self, level: str, words: str, already_shown: bool = False, run: str = "") -> None:
+        """Show this in the corner, with the level of a message, and again once the person is back.
+
+        `run`: the name of one that a button beside it is to show on the Inspect page.
+        """
         if not already_shown:
-            self._session.message.emit(level, words)
+            self._emit(level, words, run)
         window = self._owner.window()
         if not window.isActiveWindow():
-            self._waiting = (level, words)
+            self._waiting = (level, words, run)
             self._watch(window)
             QApplication.alert(window)
+
+    def _emit(self, level: str, words: str, run: str) -> None:
+        self._session.message.emit(level, words)
+        if run and self._session.page not in WITH_A_WAY_ON:
+            self._session.offered.emit("Inspect", lambda: self._inspect(run))
+
+    def _inspect(self, run: str) -> None:
+        self._session.page_requested.emit("inspect")  # which makes the page when it is first needed
+        self._session.run_requested.emit(run)
 
     def _watch(self, window: QWidget) -> None:
         if self._watched is not window:
@@ -117,5 +132,5 @@ class EndNotice(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.WindowActivate and self._waiting is not None:
             waiting, self._waiting = self._waiting, None
-            self._session.message.emit(*waiting)
+            self._emit(*waiting)
         return False
