@@ -79,3 +79,38 @@ def test_a_name_with_an_ampersand_is_listed_as_it_is(qapp: QApplication) -> None
     action = QAction(escape_mnemonics("Undo: Add label R&D"), keep)
     action.setObjectName("action-undo")
     assert [one.words for one in finder_entries.commands([action], lambda action: action)] == ["Undo: Add label R&D"]
+
+
+@pytest.mark.parametrize(("typed", "expected"), [
+    ("rename class", "Rename the chosen label…"),
+    ("categories", "Change the label of the selected boxes…"),
+    ("anno", "Draw boxes"),
+    ("delete annotation", "Delete the selected boxes"),
+    ("bounding box", "Draw boxes"),
+    ("dataset", "Check the data…"),
+    ("inference", BY_NAME["look-elsewhere"].text),
+    ("evaluate", BY_NAME["look"].text),
+    ("accuracy", BY_NAME["look"].text),
+])  # fmt: skip
+def test_words_of_other_programs_find_what_is_called_otherwise_here(typed: str, expected: str) -> None:
+    """A newcomer who typed them read that nothing is called that."""
+    things = [FinderEntry(one.text, "", nothing) for one in COMMANDS if not one.name.startswith("help-")]
+    assert expected in [thing.words for thing in _matching(things, typed)][:5]
+
+
+def test_what_has_the_typed_word_stands_before_what_is_meant_by_it() -> None:
+    things = [FinderEntry("Label", "", nothing), FinderEntry("first class", LABEL, nothing)]
+    assert [thing.words for thing in _matching(things, "class")] == ["first class", "Label"]
+    assert [thing.words for thing in _matching(things, "cla")] == ["first class"], "too short to be taken for it"
+
+
+def test_where_nothing_is_called_so_help_pages_are_found_by_their_texts(qapp: QApplication) -> None:
+    """ "threshold" found nothing, though pages tell of it."""
+    owner = QObject()
+    for command in COMMANDS:
+        QAction(command.text, owner).setObjectName(f"action-{command.name}")
+    things = [*finder_entries.commands(owner.findChildren(QAction), lambda _: None)]
+    assert BY_NAME["help-predicting"].text in [one.words for one in _matching(things, "threshold")]
+    assert {one.beside for one in _matching(things, "threshold")} == {HELP}
+    assert HELP not in {one.beside for one in _matching(things, "draw")}, "though the page on labelling tells of that"
+    assert _matching(things, "mos") == [], "a short word is in every page"

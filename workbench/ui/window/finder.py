@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Slot
@@ -17,6 +17,13 @@ HELP, LABEL, PROJECT, IMAGE, SETTING = KINDS = ("help", "label", "project", "ima
 """The kind shown beside an entry that has no key."""
 SHOWN = 60
 """Rows listed at once: more than anyone reads."""
+OTHER_WORDS = {
+    "accuracy": "look: run", "annotat": "box", "bbox": "box", "bounding": "box", "categor": "label", "class": "label",
+    "dataset": "data", "evaluat": "look: run", "inference": "predict",
+}  # fmt: skip
+"""Words of other programs, by their beginnings, and what that is called here."""
+ENOUGH = 4
+"""Letters of a word from which on it is taken for one of OTHER_WORDS, and searched in the texts of help pages."""
 _WIDTH, _HEIGHT = 560, 420
 _NONE = "Nothing is called that. Try one word, or its beginning: split, anchors. The word help lists the help pages."
 
@@ -110,20 +117,40 @@ class Finder(QFrame):
             entry.act()
 
 
-def _matching(entries: Iterable[FinderEntry], text: str) -> list[FinderEntry]:
+def _matching(entries: Sequence[FinderEntry], text: str) -> list[FinderEntry]:
     """Things whose words or kind contain every typed word: equal names first, then those that begin with the text,
-    then those with a word that does, then those whose explanation has the words; help pages last. Keys are not
-    searched: "tr" would find every one with Ctrl.
+    then those with a word that does, then those whose explanation has the words, then those that have this program's
+    word for one of another; help pages last. Keys are not searched: "tr" would find every one with Ctrl.
+
+    Where there is nothing: help pages with these words anywhere in them.
     """
     wanted = text.casefold().split()
-    found = [entry for entry in entries if all(word in _searched(entry) for word in wanted)]
-    if wanted:
-        found.sort(key=lambda entry: (entry.beside == HELP, _rank(entry, wanted)))
-    return found[:SHOWN]
+    if not wanted:
+        return list(entries[:SHOWN])
+    ours = [_ours(word) for word in wanted]
+    found = [(entry, 0, _rank(entry, wanted)) for entry in entries if _has(entry, wanted)]
+    if ours != wanted:
+        found += [(entry, 1, _rank(entry, ours)) for entry in entries if _has(entry, ours) and not _has(entry, wanted)]
+    found.sort(key=lambda one: (one[0].beside == HELP, *one[1:]))
+    pages = [entry for entry in entries if entry.beside == HELP and _tells_of(entry, wanted)] if not found else []
+    return [*(entry for entry, *_ in found[:SHOWN]), *pages]
 
 
-def _searched(entry: FinderEntry) -> str:
-    return f"{entry.words} {entry.beside if entry.beside in KINDS else ''} {entry.about}".casefold()
+def _ours(word: str) -> str:
+    """What a word of another program, or its beginning, is called here; else the word itself."""
+    fits = (ours for theirs, ours in OTHER_WORDS.items() if word.startswith(theirs) or theirs.startswith(word))
+    return next(fits, word) if len(word) >= ENOUGH else word
+
+
+def _has(entry: FinderEntry, wanted: Sequence[str]) -> bool:
+    about = entry.about if entry.beside != HELP else ""  # the text of a page has nearly every word
+    searched = f"{entry.words} {entry.beside if entry.beside in KINDS else ''} {about}".casefold()
+    return all(word in searched for word in wanted)
+
+
+def _tells_of(page: FinderEntry, wanted: Sequence[str]) -> bool:
+    text = page.about.casefold()
+    return all(len(word) >= ENOUGH and word in text for word in wanted)
 
 
 def _rank(entry: FinderEntry, wanted: Sequence[str]) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from workbench import settings
+from workbench.core.files import resource
 from workbench.training.settings import TrainingSettings
 from workbench.ui import keys
 from workbench.ui.actions import key_text
@@ -51,14 +52,24 @@ def open_finder(window: QWidget, session: Session, created: Iterable[str], finde
 
 
 def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> Iterator[FinderEntry]:
-    """The enabled ones: first those that stop what runs, the help pages last."""
+    """The enabled ones: first those that stop what runs, the help pages last, which are found by their texts too."""
     by_use = sorted(actions, key=lambda action: action.objectName() not in _RUNNING)
     for action in sorted(by_use, key=lambda action: action.objectName().startswith(_HELP)):
         name = action.objectName()
         if name.startswith("action-") and name != "action-find" and action.isEnabled():
             key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
             words = action.text().replace("&&", "&")  # doubled for the menu, where one marks a mnemonic
-            yield FinderEntry(words, key or (HELP if name.startswith(_HELP) else ""), partial(run, action))
+            page = name.removeprefix(_HELP) if name.startswith(_HELP) else ""
+            yield FinderEntry(words, key or (HELP if page else ""), partial(run, action), _help_text(page))
+
+
+@lru_cache
+def _help_text(page: str) -> str:
+    """Of the help page of this name, "" for none; of one that can't be read, too: it is then found by its title."""
+    try:
+        return resource("help", f"{page}.md").read_text("utf-8") if page else ""
+    except OSError:
+        return ""
 
 
 def commands_of_uncreated_pages(created: Iterable[str], run: Callable[[str, str], object]) -> Iterator[FinderEntry]:
