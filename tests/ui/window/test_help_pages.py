@@ -9,9 +9,10 @@ import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QTextDocument, QTextTable
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QTextBrowser
+from PySide6.QtWidgets import QDialog, QLineEdit, QTextBrowser
 from pytestqt.qtbot import QtBot
 
+from tests.ui.window.test_window import find_and_press
 from tests.ui.window_driver import Open, find
 from workbench.core.files import resource
 from workbench.ui import theme
@@ -66,3 +67,20 @@ def test_a_link_leads_to_another_page_in_the_same_window_and_back(qtbot: QtBot, 
     assert dialog.windowTitle() == HELP["label-fast"]
     browser.backward()
     assert browser.toPlainText().startswith("Start here")
+
+
+def test_a_page_that_ctrl_k_found_by_its_text_opens_at_that_place(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "data")
+    find_and_press("Threshold", window, rows=2)
+    browser = find(window, QTextBrowser, "help-text")
+    assert find(window, QLineEdit, "help-find").text() == "Threshold"
+    assert browser.textCursor().selectedText().lower() == "threshold"
+    qtbot.waitUntil(lambda: browser.viewport().rect().contains(browser.cursorRect()))
+    assert browser.verticalScrollBar().value() > 0
+    find(window, QDialog, "help-window").close()
+    window.activateWindow()
+    find_and_press("help start here", window)
+    shown = [field.text() for field in window.findChildren(QLineEdit, "help-find") if field.isVisible()]
+    assert shown == [""], "it is called so"

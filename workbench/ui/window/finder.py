@@ -112,9 +112,20 @@ class Finder(QFrame):
     @Slot(QModelIndex)
     def _choose(self, index: QModelIndex) -> None:
         if index.isValid():
-            entry = self._found[index.row()]
+            entry, typed, over = self._found[index.row()], self._field.text().split(), self._over
             self.close()
             entry.act()
+            if entry.beside == HELP and not _has(entry, [word.casefold() for word in typed]):
+                _show_place(over, typed[0])
+
+
+def _show_place(window: QWidget, word: str) -> None:
+    """In the help page that was opened just now: where it tells of what was typed."""
+    from workbench.ui.window.help_window import HelpWindow
+
+    for page in window.findChildren(HelpWindow):
+        if page.isVisible():
+            page.search(word)
 
 
 def _matching(entries: Sequence[FinderEntry], text: str) -> list[FinderEntry]:

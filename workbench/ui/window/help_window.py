@@ -47,6 +47,10 @@ class HelpWindow(QDialog):
         text.setFocus()
         self.resize(min(1040, parent.width() - 40), min(760, parent.height() - 40))
 
+    def search(self, words: str) -> None:
+        """Find them on the page, as if they were typed into its field."""
+        self._field.setText(words)
+
     def _bar(self) -> QHBoxLayout:
         """Back, and a field to search the page."""
         back = QPushButton("Back", autoDefault=False)
