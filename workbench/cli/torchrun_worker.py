@@ -26,10 +26,13 @@ def main(folder: Path, how: str) -> int:
     with torchrun.join_processes() as runtime:
         control = Control(stop=StopFlag(folder), pause=FileFlag(folder / PAUSE)) if runtime.is_main else Control()
         try:
+            runtime.check_program()
             request = runtime.broadcast(lambda: record.read_request(folder))
             for event in run.train(replace(request, resume=how == "go-on"), control, runtime):
                 if runtime.is_main:
                     _say(event)
+        except torchrun.OtherEnded:
+            raise  # the launcher tells which
         except WorkbenchError as error:
             if not isinstance(error, torchrun.AlreadyReported):
                 _say(Failed(error.sentence, repr(error.cause or "")))

@@ -61,6 +61,7 @@ def train(**given: Any) -> int | None:
     quiet = given["as_json"] or given["json_events"]
     with torchrun.join_processes() as runtime:
         try:
+            runtime.check_program()
             read = functools.cache(lambda: cross_validation.read_project(given["project"]))
             wanted = runtime.broadcast(lambda: cross_validation.of_each(given, _recipe, read, quiet=quiet))
             say_nothing = quiet or not runtime.is_main

@@ -102,8 +102,7 @@ class Training:
     # --- before the first step ---
 
     def _build(self, state: State | None) -> None:
-        digests = f"{self.data.snapshot.digest} {self.validation.snapshot.digest}"
-        self.runtime.check_same(digests, "images of this training can be read")
+        dataset_loading.check_same(self.runtime, self.data, self.validation)
         self.runtime.begin(self.settings.seed)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
         self.notes += prepare.anchors_from(detector, self.request.anchors, self.settings.tiles)

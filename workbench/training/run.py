@@ -19,7 +19,7 @@ from workbench.core.storage.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training.checkpoints.write_retries import WriteRetries
 from workbench.training.events import Control, Event, Failed, Message
-from workbench.training.hardware import gpu, machine
+from workbench.training.hardware import machine
 from workbench.training.hardware.launch import train_together
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.loop import Training
@@ -53,8 +53,8 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
                     for event in steps:
                         yield log.add(event)
             except Exception as error:
-                known = gpu.explain_error(error, runtime.device)
-                odd = Failed(runtime.describe(error), repr(error))
+                known = runtime.explain(error)
+                odd = Failed(f"The training stopped because of an error in Workbench: {error}", repr(error))
                 failed = odd if known is None else Failed(known.sentence, known.cause)
                 if training.started or not request.resume:
                     failed = log.add(failed)

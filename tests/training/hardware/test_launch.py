@@ -222,6 +222,26 @@ def test_processes_that_do_not_stop_are_killed_with_all_that_they_started(
     assert not list(_alive(both, until=time.monotonic() + 10))
 
 
+def test_processes_that_die_before_a_run_goes_on_leave_it_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their end was written into its record as the run's, which had been stopped."""
+    request = dataclasses.replace(request_in(tmp_path), resume=True)
+    request.folder.mkdir(parents=True)
+    with contextlib.closing(record.EventLog(request.folder)) as log:
+        log.add(Started("two", str(tmp_path), "toy", "cpu", "fp32", 6, 2, 3, 6, 100))
+        log.add(Finished(3, 1, True, 0.5, 1.0, str(request.folder)))
+    code = f"import sys; sys.stderr.write({TABLE.format(-9)!r}); sys.exit(1)"
+
+    def started(_folder: Path, _processes: int, _resume: bool, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=log)
+
+    monkeypatch.setattr(launch, "_started", started)
+    with pytest.raises(WorkbenchError, match=r"^Process 1 was killed.* See their output"):
+        list(launch.train_together(request, Control(), 2))
+    assert runs.info(request.folder).state == "stopped"
+
+
 TABLE = """[rank0]: RuntimeError: Connection closed by peer
 [rank1]: Traceback (most recent call last):
 [rank1]:     raise ValueError("an Error: within")

@@ -110,6 +110,38 @@ def test_all_take_as_many_images_at_a_time_as_the_one_with_the_least_memory(two:
     assert second.startswith(f"[4, 2, 2, 'step'][2, 2] AlreadyReported: {single}")
 
 
+def test_another_version_in_one_of_them_is_refused_in_all(two: Two) -> None:
+    """Values of one program were read by the other, and what came of it was a traceback or a training of two halves."""
+    two.left("probe-0", "probe-1")
+    sentence = "Not all processes are of the same program: number 1 is Workbench 0.1, and number 0 is Workbench 0.0."
+    for rank, kind in ((0, "WorkbenchError"), (1, "AlreadyReported")):
+        assert (
+            (two.folder / f"probe-{rank}")
+            .read_text()
+            .endswith(f" {kind}: {sentence} Install the same on every machine.")
+        )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[/__w/gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:16792. This is typically",
+        "NCCL error in: x.cpp: ncclRemoteError: A call failed possibly due to a network error or a remote process"
+        " exiting prematurely.",
+    ],
+)
+def test_that_another_process_is_gone_is_a_sentence_and_no_traceback_of_those_that_waited(words: str) -> None:
+    """The second was even told as a failure of this one's graphics card."""
+    runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
+    runtime.device, runtime._waits = torch.device("cuda:0"), True
+    error = RuntimeError(words)
+    found = runtime.explain(error)
+    assert isinstance(found, torchrun.OtherEnded)
+    assert found.sentence.startswith("Another of the processes that train together has ended")
+    assert runtime.failed_alone(error), "it must not wait for the others in the end"
+    assert runtime.explain(RuntimeError("shape '[2]' is invalid")) is None
+
+
 def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(two: Two) -> None:
     registry = detectors.load_all()
     with registry.owned_by("tests"):

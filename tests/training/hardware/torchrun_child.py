@@ -152,7 +152,7 @@ def main(folder: Path, tasks: list[str]) -> None:
 
 def _probe(runtime: Runtime) -> str:
     """Where the second process can take two images at a time: how many were tried at once, before a step and in it;
-    and what is said where it can take none.
+    and what is said where it can take none, and where it is of another version.
     """
     runtime.precision, holds, tried = Precision("fp32", ""), 2, list[int]()
     settings = replace(CALM, batch=8, sync_norm=True)
@@ -176,9 +176,15 @@ def _probe(runtime: Runtime) -> str:
         holds = 0
         fit_batch_parts(stepper, squares(), memory)
     except WorkbenchError as error:
-        return f"{found} {type(error).__name__}: {error.sentence}"
+        found += f" {type(error).__name__}: {error.sentence}"
     finally:
         Toy.forward = before  # type: ignore[method-assign]
+    runtime.check_program()
+    torchrun._program = lambda: f"Workbench 0.{runtime.rank}"
+    try:
+        runtime.check_program()
+    except WorkbenchError as error:
+        found += f" {type(error).__name__}: {error.sentence}"
     return found
 
 

@@ -7,6 +7,8 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from workbench import detectors
 from workbench.core.folders import lost_folders
 from workbench.core.folders.lost_folders import ADVICE
@@ -19,6 +21,8 @@ from workbench.training.batches.data import Dataset, load
 from workbench.training.events import Control, Event, Message
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.request import RunRequest
+
+SIZES = 1000  # files whose sizes are compared: asking a shared disk for each of a million takes minutes
 
 
 def load_datasets(
@@ -71,6 +75,25 @@ def load_datasets(
         "None of the images held out could be read: AP is computed on the training images, so it says little.",
     )
     return data, (yield from evaluated(data.whole, image_views.evaluated_views(data.whole, settings)))
+
+
+def check_same(runtime: Runtime, *parts: Dataset) -> None:
+    """WorkbenchError if another process of this training could not read the same images, or found other files."""
+    if runtime.world > 1:
+        runtime.check_same(" ".join(map(_digest, parts)), "images of this training can be read")
+
+
+def _digest(data: Dataset) -> str:
+    files = data.snapshot.files
+    some = np.unique(np.linspace(0, len(files) - 1, min(SIZES, len(files))).astype(int))
+    return f"{data.snapshot.digest} {[_size(files[index]) for index in some]}"
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _with_originals(data: Dataset, images: Snapshot) -> Dataset:

@@ -111,7 +111,10 @@ def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Contr
             " process, or under Linux (WSL)."
         )
     why = end_reason(output) or f"The processes ended unexpectedly, with code {child.returncode}."
-    yield _recorded(folder, Failed(f"{why} See their output: {folder / LOG}"))
+    told = f"{why} See their output: {folder / LOG}"
+    if not begun and runs.has_started(folder):  # a run that was to go on is what it was
+        raise WorkbenchError(told)
+    yield _recorded(folder, Failed(told))
 
 
 def _recorded(folder: Path, event: Failed) -> Failed:

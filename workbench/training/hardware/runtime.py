@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workbench.errors import WorkbenchError
 from workbench.training.events import Control, Message
 from workbench.training.hardware import gpu, machine
 from workbench.training.hardware.machine import Precision
@@ -65,9 +66,9 @@ class Runtime:
         """
         return False
 
-    def describe(self, error: Exception) -> str:
-        """A sentence for an error that nothing else explains."""
-        return f"The training stopped because of an error in Workbench: {error}"
+    def explain(self, error: Exception) -> WorkbenchError | None:
+        """A sentence for an error of the device or of the other processes; None for other errors."""
+        return gpu.explain_error(error, self.device)
 
     def autocast(self) -> torch.autocast:
         return self.precision.autocast(self.device)
@@ -108,6 +109,9 @@ class Runtime:
     def agree(self, value: int) -> int:
         """The highest of the processes' values."""
         return value
+
+    def check_program(self) -> None:
+        """WorkbenchError if the processes are not of the same version. Call it before they exchange anything else."""
 
     def check_same(self, value: str, what: str) -> None:
         """WorkbenchError if the processes have different values; `what` names them."""

@@ -10,10 +10,12 @@ R = processes ("ranks", "world").
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -21,6 +23,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+import workbench
 from workbench.errors import WorkbenchError
 from workbench.training.events import Control
 from workbench.training.hardware import gpu, machine, process_share
@@ -31,13 +34,18 @@ from workbench.training.step_result import Diverged
 T = TypeVar("T")
 CPU = torch.device("cpu")
 PATIENCE = timedelta(hours=3)  # until a waiting process gives up: another may be reading images
-_LEFT = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # gloo's words where a process is gone
+_LEFT = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exiting")
+"""The words of gloo, and last of NCCL, where a process is gone."""
 _NEW = "forward_sync_buffers"  # torch 2.15's name for "broadcast_buffers"
 _BUFFERS = _NEW if _NEW in inspect.signature(DistributedDataParallel.__init__).parameters else "broadcast_buffers"
 
 
 class AlreadyReported(WorkbenchError):
     """An error that the main process has already reported."""
+
+
+class OtherEnded(WorkbenchError):
+    """Another process is gone; which one, and how, torchrun tells."""
 
 
 def is_torchrun() -> bool:
@@ -100,6 +108,10 @@ class Torchrun(Runtime):
         dist.all_reduce(votes, dist.ReduceOp.MAX)
         return int(votes)
 
+    def check_program(self) -> None:
+        values = self.gather(_program())
+        self.broadcast(lambda: _refuse_other(values))
+
     def check_same(self, value: str, what: str) -> None:
         values = self.gather(value)
         different = [rank for rank, other in enumerate(values) if other != value]
@@ -154,10 +166,11 @@ class Torchrun(Runtime):
         self._waits = self._waits and not alone
         return alone
 
-    def describe(self, error: Exception) -> str:
+    def explain(self, error: Exception) -> WorkbenchError | None:
         if isinstance(error, RuntimeError) and any(text in str(error) for text in _LEFT):
-            return "Another of the processes that train together has ended, and with it this training. Resume the run."
-        return super().describe(error)
+            sentence = "Another of the processes that train together has ended, and with it this training."
+            return OtherEnded(f"{sentence} See in its output why, and resume the run.", repr(error))
+        return super().explain(error)
 
     def close(self) -> None:
         if self._waits and dist.is_initialized():  # NCCL's groups must be destroyed by all
@@ -166,10 +179,28 @@ class Torchrun(Runtime):
 
 def _refuse(different: list[int], what: str) -> None:
     if different:
-        ranks = ", ".join(map(str, different))
+        ranks = ("numbers " if len(different) > 1 else "number ") + ", ".join(map(str, different))
         raise WorkbenchError(
-            f"Not the same {what} by all processes: numbers {ranks} differ from number 0."
-            " Every machine must find the images under the same paths."
+            f"Not the same {what} by all processes: those of {ranks} differ from those of number 0."
+            " Every machine must find the same images under the same paths."
+        )
+
+
+def _program() -> str:
+    """What must be the same everywhere: the versions, and the files of this program."""
+    digest, folder = hashlib.sha256(), Path(workbench.__file__).parent
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return f"Workbench {workbench.__version__} ({digest.hexdigest()[:8]}) with PyTorch {torch.__version__}"
+
+
+def _refuse_other(programs: list[str]) -> None:
+    """`programs`: of each process, in the main one."""
+    other = next((rank for rank, program in enumerate(programs) if program != programs[0]), None)
+    if other is not None:
+        raise WorkbenchError(
+            f"Not all processes are of the same program: number {other} is {programs[other]}, and number 0 is"
+            f" {programs[0]}. Install the same on every machine."
         )
 
 
