@@ -1,10 +1,11 @@
-"""Undo and redo of steps that take seconds, as a job: the window is painted meanwhile, and edits wait for its end."""
+"""Steps that take seconds, as a job: the window is painted meanwhile, and other edits are refused until its end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
 
@@ -13,15 +14,20 @@ from workbench.ui.job import Job
 if TYPE_CHECKING:
     from workbench.core.applied_edit import AppliedEdit
     from workbench.core.document import Document
-    from workbench.core.storage.long_steps import LongStep
     from workbench.ui.session import Session
 
+Tell = Callable[[], "AppliedEdit | None"]
+"""Tells the project's listeners what was done."""
+Show = Callable[[Any, Tell], object]
+"""Gets what the step returned, and has to call the second."""
 
-Show = Callable[[Callable[[], "AppliedEdit"]], object]
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StepDone:
+    """The last event: what the step returned, and the edits that it has made."""
 
-def _only_tell(tell: Callable[[], AppliedEdit]) -> object:
-    return tell()
+    result: object
+    made: tuple[AppliedEdit, ...]
 
 
 class LongSteps(QObject):
@@ -33,66 +39,98 @@ class LongSteps(QObject):
         self._job: Job | None = None
         self._document: Document | None = None
         self._before = 0  # of the project's data_version
-        self._show: Show = _only_tell
+        self._show: Show | None = None  # until it was called
+        self._give_up: Callable[[], object] = lambda: None
         session.job_ended.connect(self._ended)
 
-    def begin_newest(self, kind: str, show: Show) -> bool:
-        """As begin, of the edit that is next to "undo" or "redo"."""
+    def undo_or_redo(self, kind: str, show: Show) -> bool:
+        """Begin to "undo" or "redo" the next edit if that takes long; False, and nothing is done, if it does not."""
         from workbench.core.storage import undo_steps
 
         document = self._session.document
         if document is None:
             return False
-        next_of = undo_steps.undoable if kind == "undo" else undo_steps.redoable
-        return self.begin(kind, next_of(document.store), show)
+        back = kind == "undo"
+        title = f"Taking back: {document.undo_title}" if back else f"Doing again: {document.redo_title}"
+        numbers = undo_steps.undoable(document.store) if back else undo_steps.redoable(document.store)
+        act: Callable[[Document], object] = (lambda inner: inner.undo()) if back else (lambda inner: inner.redo())
+        return self._is_long(numbers) and self.run(title, act, show)
 
-    def begin(self, kind: str, numbers: Sequence[int], show: Show = _only_tell) -> bool:
-        """Begin to "undo" or "redo" these edits if that takes long; False, and nothing is done, if it does not.
+    def go_to(self, seq: int) -> bool:
+        """The same, of Document.go_to. WorkbenchError if there is no such edit."""
+        from workbench.core.storage import undo_steps
 
-        Other edits are refused meanwhile. At the end `show` is called in the window's thread, to call what it is given,
-        which tells the project's listeners.
-        """
+        document = self._session.document
+        if document is None:
+            return False
+        kind, numbers = undo_steps.between(document.store, seq)
+        title = f"{'Taking back' if kind == 'undo' else 'Doing again'} {len(numbers):,} steps"
+        return self._is_long(numbers) and self.run(title, lambda inner: inner.go_to(seq), lambda _, tell: tell())
+
+    def _is_long(self, numbers: Sequence[int]) -> bool:
         from workbench.core.storage import long_steps
 
         document = self._session.document
+        return document is not None and not document.read_only and long_steps.is_long(document.store, numbers)
+
+    def run(
+        self,
+        title: str,
+        act: Callable[[Document], object],
+        show: Show,
+        give_up: Callable[[], object] = lambda: None,
+    ) -> bool:
+        """Begin the job `title`, in whose thread `act` edits the project; False if there is another such job.
+
+        At the end `show` is called in the window's thread, or `give_up`, if it failed or was stopped: then nothing has
+        changed.
+        """
+        document = self._session.document
         if document is None or document.read_only or self._job is not None:
-            return False
-        if not long_steps.is_long(document.store, numbers):
             return False
         if document.store.before_writing is not None:
             document.store.before_writing()
-        folder, word = document.folder, "Taking back" if kind == "undo" else "Doing again"
-        what = document.undo_title if kind == "undo" else document.redo_title
-        title = f"{word}: {what}" if len(numbers) == 1 else f"{word} {len(numbers):,} steps"
-        self._document, self._before, self._show = document, document.others_edits(), show
+        folder = document.folder
+        self._document, self._before = document, document.others_edits()
+        self._show, self._give_up = show, give_up
         document.store.held = f"That was not done, as another step is still going on ({title}). Try again after it."
-        self._job = Job(title, lambda job: _apply(folder, kind, numbers, job), self._session)
-        self._job.reported.connect(self._applied)
+        self._job = Job(title, lambda job: _run(folder, act, job), self._session)
+        self._job.reported.connect(self._done)
         self._session.start(self._job)
         return True
 
     @Slot(object)
-    def _applied(self, step: LongStep) -> None:
-        document = self._document
-        if document is not None and document is self._session.document:
-            document.store.held = ""
+    def _done(self, event: StepDone) -> None:
+        document, show = self._document, self._show
+        if document is not None and document is self._session.document and show is not None:
+            self._show, document.store.held = None, ""
             document.catch_up(self._before)
-            self._show(lambda: document.tell(step.kind, step.edit, step.inverse, step.title, step.steps))
+            show(event.result, lambda: _tell(document, event.made))
 
     @Slot(object)
     def _ended(self, job: object) -> None:
         if job is self._job and self._document is not None:
             self._document.store.held = ""
             self._job = self._document = None
+            if self._show is not None:
+                self._show = None
+                self._give_up()
 
 
-def _apply(folder: Path, kind: str, numbers: Sequence[int], job: Job) -> Iterator[LongStep]:
+def _tell(document: Document, made: Sequence[AppliedEdit]) -> AppliedEdit | None:
+    told = None
+    for one in made:
+        told = document.tell(one.kind, one.edit, one.inverse, one.title, one.steps)
+    return told
+
+
+def _run(folder: Path, act: Callable[[Document], object], job: Job) -> Iterator[StepDone]:
     """Runs in the job's thread."""
     from workbench.core.storage import long_steps
 
-    step = long_steps.apply(folder, kind, numbers, job.stop)
-    if step is not None:
-        yield step
+    done = long_steps.beside(folder, act, job.stop)
+    if done is not None:
+        yield StepDone(*done)
 
 
 def of(session: Session) -> LongSteps:

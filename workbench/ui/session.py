@@ -233,7 +233,7 @@ class Session(QObject):
         def step(document: Document) -> AppliedEdit | None:
             from workbench.ui import long_steps
 
-            if long_steps.of(self).begin_newest(kind, lambda tell: self._show(self._messages, tell())):
+            if long_steps.of(self).undo_or_redo(kind, lambda _, tell: self._show(self._messages, tell())):
                 return None
             return document.undo() if kind == "undo" else document.redo()
 

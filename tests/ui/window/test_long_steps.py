@@ -14,7 +14,7 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.core.storage import long_steps, undo_steps
+from workbench.core.storage import long_steps
 from workbench.ui import long_steps as window_steps
 from workbench.ui.window.main_window import MainWindow
 
@@ -60,13 +60,13 @@ def test_the_window_is_told_once_it_is_done(qtbot: QtBot, window: MainWindow) ->
 
 
 def test_no_other_edit_is_made_meanwhile(qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    go, real = threading.Event(), long_steps.apply
+    go, real = threading.Event(), long_steps.beside
 
     def slow(*of: Any) -> object:
         assert go.wait(20)
         return real(*of)
 
-    monkeypatch.setattr(long_steps, "apply", slow)
+    monkeypatch.setattr(long_steps, "beside", slow)
     session = window.session
     session.undo()
     assert session.do(edits.SetState((3,), State.DONE)) is None
@@ -79,33 +79,49 @@ def test_no_other_edit_is_made_meanwhile(qtbot: QtBot, window: MainWindow, monke
     assert session.do(edits.SetState((3,), State.DONE)) is not None
 
 
-def test_one_that_is_stopped_or_fails_has_changed_nothing(
-    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_fails_has_changed_nothing(qtbot: QtBot, window: MainWindow) -> None:
     document = window.session.document
     assert document is not None
-    with monkeypatch.context() as slow:
-        real = undo_steps.apply_steps
-        slow.setattr(undo_steps, "apply_steps", lambda *of: (window.session.jobs[0].stop.set(), real(*of))[1])
-        window.session.undo()
-        wait(qtbot, window)
-    assert (boxes(window), document.undo_title) == ((6, 6), "Add 6 boxes")
     with document.store.transaction() as connection:
-        (text,) = connection.execute("SELECT inverse FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
-        connection.execute("UPDATE journal SET inverse = '{}' WHERE inverse = ?", (text,))
+        connection.execute("UPDATE journal SET inverse = '{}' WHERE seq = (SELECT max(seq) FROM journal)")
     window.session.undo()
     wait(qtbot, window)
-    assert "this step was made by a newer" in find(window, QLabel, "message-text").text().lower()
+    assert "This step was made by a newer Workbench" in find(window, QLabel, "message-text").text()
     assert boxes(window) == (6, 6)
     assert window.session.do(edits.SetState((3,), State.DONE)) is not None, "and edits go on"
 
 
-def test_many_steps_at_once_are_one_of_those(qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_stopped_has_changed_nothing(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_steps, "_OFTEN", 1)
+    begun, real = threading.Event(), long_steps.beside
+
+    def late(folder: Path, act: Any, stop: threading.Event) -> object:
+        begun.set()
+        assert stop.wait(20)
+        return real(folder, act, stop)
+
+    monkeypatch.setattr(long_steps, "beside", late)
+    window.session.undo()
+    assert begun.wait(20)
+    window.session.jobs[0].stop.set()
+    wait(qtbot, window)
+    document = window.session.document
+    assert document is not None
+    assert (boxes(window), document.undo_title) == ((6, 6), "Add 6 boxes")
+    assert window.session.do(edits.SetState((3,), State.DONE)) is not None, "and edits go on"
+
+
+def test_going_many_steps_back_is_one_of_those(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     document = window.session.document
     assert document is not None
     monkeypatch.setattr(long_steps, "LONG", 1 << 30)
-    monkeypatch.setattr(long_steps, "MANY", 1)
-    assert window_steps.of(window.session).begin(*undo_steps.between(document.store, 0))
+    assert not window_steps.of(window.session).go_to(0)
+    monkeypatch.setattr(long_steps, "MANY_STEPS", 1)
+    assert window_steps.of(window.session).go_to(0)
     assert window.session.jobs[0].title == "Taking back 2 steps"
     wait(qtbot, window)
     assert (boxes(window)[0], document.labels()) == (0, ())

@@ -6,11 +6,10 @@ them again, and it is repeated after every edit of the project, before Import is
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -24,9 +23,10 @@ from PySide6.QtWidgets import (
 from workbench import plugins
 from workbench.core.parsing import archives
 from workbench.errors import WorkbenchError
-from workbench.exchange import ChangedSide, apply_import
+from workbench.exchange import ChangedSide
 from workbench.ui import theme
 from workbench.ui.data.importing import remark_groups, work
+from workbench.ui.data.importing.applying import ImportApplier
 from workbench.ui.data.importing.choices import ImportChoices, button, dropped, existing_box
 from workbench.ui.data.importing.findings import ImportFindings, action_text
 from workbench.ui.data.importing.findings_view import FindingsView
@@ -58,7 +58,7 @@ class ImportWindow(QDialog):
         self._found: ImportFindings | None = None
         self._job: Job | None = None
         self._is_reading = False  # the job reads files; otherwise it compares what was read
-        self._is_applying = False
+        self._applier = ImportApplier(session, self)
         self._is_new_source = True  # the next result is for other files than the shown one
         self._format = ""  # as detected or chosen
         self._opened: work.ZipUnpacked | None = None
@@ -312,46 +312,17 @@ class ImportWindow(QDialog):
     @Slot()
     def apply(self) -> None:
         """Apply the plan as one edit, one step of undo. A job keeps the files."""
-        document, found = self._session.document, self._found
-        if document is None or found is None or self._job is not None:
+        found = self._found
+        if self._session.document is None or found is None or self._job is not None:
             return
-        plan = found.plan
-        self._is_applying = True
-        QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-        try:
-            if self._opened is not None and plan.added:
-                archives.mark_used(self._opened.folder)
-            report = apply_import(document, plan)
-        except WorkbenchError as error:
-            self._session.report_error(error)
-            return
-        finally:
-            QGuiApplication.restoreOverrideCursor()
-            self._is_applying = False
-        opened, self._opened = self._opened, None
-        folder, unpacked = document.folder, None if opened is None or plan.added else opened.folder
-        self._session.start(
-            Job("Keeping the imported files", lambda _: work.keep_files(folder, plan, report, unpacked), self._session)
-        )
-        self._session.inform(f"Imported. {report.sentence} Undo takes it back.")
-        self._session.offered.emit("Undo", partial(self._undo, document.undo_title))
-        self._found = None  # it was for the project before the import
-        self.close()
-
-    def _undo(self, title: str) -> None:
-        """Undo only the import: there may have been other edits since."""
-        document = self._session.document
-        if document is None or document.undo_title != title:
-            self._session.inform(
-                "There have been other edits since. Edit > History lists them and can take back any of them."
-            )
-        else:
-            self._session.undo()
+        if self._applier.apply(found.plan, None if self._opened is None else self._opened.folder):
+            self._opened = self._found = None  # the plan was for the project before the import
+            self.close()
 
     @Slot(object)
     def _edited(self, _applied: object) -> None:
         """The plan is for an earlier state: it must not overwrite what the user has changed since."""
-        if not self._is_applying and (self._found is not None or self._job is not None):
+        if not self._applier.is_applying and (self._found is not None or self._job is not None):
             self._is_stale = True
             self._settle.start()
         self._enable()

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.storage import history, undo_steps
+from workbench.core.storage import history
 from workbench.core.storage.history import HistoryEntry
 from workbench.errors import WorkbenchError
 from workbench.ui import long_steps, theme
@@ -177,7 +177,7 @@ class HistoryWindow(QDialog):
         assert document is not None
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            if not long_steps.of(self._session).begin(*undo_steps.between(document.store, entry.seq)):
+            if not long_steps.of(self._session).go_to(entry.seq):
                 document.go_to(entry.seq)
         except WorkbenchError as error:
             self._session.report_error(error)
