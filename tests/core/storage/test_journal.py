@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,17 @@ def test_each_kind_of_edit_is_read_as_it_was_written() -> None:
         assert journal.from_json(text) == edit
         assert journal.to_json(edit) == text
     assert {type(edit) for edit in WRITTEN.values()} == set(typing.get_args(Edit)), "write one down of each kind"
+
+
+def test_an_edit_of_many_boxes_is_written_in_parts_as_it_was_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one call a million boxes held the window for three seconds, from whichever thread."""
+    longest, real = list[int](), journal._encode
+    monkeypatch.setattr(journal, "_encode", lambda value: longest.append(len(text := real(value))) or text)
+    many = edits.AddBoxes((BOX,) * (2 * journal._PART + 1))
+    text = journal.to_json(edits.Batch((many, edits.RemoveBoxes(tuple(range(3 * journal._PART)))), "2"))
+    assert text == json.dumps(json.loads(text), ensure_ascii=False)
+    assert journal.from_json(text).edits[0] == many  # type: ignore[union-attr]
+    assert max(longest) < len(text) // 2
 
 
 def test_boxes_labels_and_images_that_had_fewer_fields_have_the_usual_values_of_the_others() -> None:
