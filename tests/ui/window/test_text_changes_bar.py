@@ -95,6 +95,25 @@ def test_what_comes_while_the_project_is_open_is_seen_when_it_would_be_written(
     assert aside.name in find(window, QLabel, "message-text").text()
 
 
+def test_what_is_settled_in_git_itself_is_written_again(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    mirror.write(project)
+    before = {file: file.read_bytes() for file in (project / "labels").iterdir()}
+    pull(project, 1)
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    for file, data in before.items():
+        file.write_bytes(data)
+    window.session.do(edits.SetState((2,), State.VERIFIED))
+    bar(window)._look()
+    qtbot.waitUntil(lambda: not bar(window).isVisible())
+    window.session.text_held.emit(True)  # as one that was about to write it, and saw it before
+    backup = window.findChild(AutoBackup)
+    qtbot.waitUntil(lambda: not backup._is_text_held)
+    backup.check()
+    qtbot.waitUntil(backup._work.is_idle)
+    assert '"verified"' in lines(project)
+
+
 @pytest.mark.parametrize("answer", ["", "later"])
 def test_without_an_answer_it_is_asked_again_at_the_next_opening(
     qtbot: QtBot, open_window: Open, project: Path, answer: str

@@ -16,29 +16,29 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from workbench.errors import WorkbenchError
-from workbench.ui import theme
+from workbench.ui import long_steps, theme
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import ElidedLabel
 
 if TYPE_CHECKING:
+    from workbench.core.document import Document
     from workbench.core.storage.text_changes import TextChanges
+    from workbench.core.storage.text_merge import TextMerge
 
 EVERY = 10.0
 """Seconds between looks when the window becomes active: the time and size of a hundred files."""
-LOOK, TAKE_OVER, WRITE = "look", "take over", "write"
 
 
 @dataclass(frozen=True, eq=False)
 class _Request:
-    """What is to be done for the project in `folder`. WRITE: the text, over what was `found`, of which with `aside` a
-    copy is kept; `told` is then to be said.
+    """To look at the text of the project in `folder`; or to write it over what was `found` and say what is `told`.
+
+    `aside`: a copy of it as it was is kept.
     """
 
     folder: Path
-    what: str
-    edits: tuple[int, ...] = ()  # mirror.edits_in when it was asked
     found: TextChanges | None = None
     aside: bool = False
     told: str = ""
@@ -53,7 +53,7 @@ class TextChangesBar(QFrame):
         self.setProperty("role", "card")
         self._session = session
         self._found: TextChanges | None = None
-        self._is_declined = False
+        self._is_held = self._is_declined = False
         self._looked_at = time.monotonic()
         self._background = Background("Reading the project's text", _work, self)
         self._background.done.connect(self._done)
@@ -96,7 +96,7 @@ class TextChangesBar(QFrame):
 
     @Slot()
     def _document_changed(self) -> None:
-        self._found, self._is_declined = None, False
+        self._found, self._is_held, self._is_declined = None, False, False
         self.hide()
         self._look()
 
@@ -108,6 +108,7 @@ class TextChangesBar(QFrame):
 
     @Slot(bool)
     def _text_held(self, is_held: bool) -> None:
+        self._is_held = is_held
         if is_held and self._found is None:
             self._look()
 
@@ -115,7 +116,7 @@ class TextChangesBar(QFrame):
         document = self._session.document
         if document is not None and not document.read_only:
             self._looked_at = time.monotonic()
-            self._background.ask([_Request(document.folder, LOOK)])
+            self._background.ask([_Request(document.folder)])
 
     @Slot(object, object)
     def _done(self, request: object, result: object) -> None:
@@ -124,59 +125,43 @@ class TextChangesBar(QFrame):
         if document is None or document.folder != request.folder:
             return
         if isinstance(result, WorkbenchError):
-            if request.what != LOOK:
+            if request.found is not None:
                 self._session.report_error(result)
                 self._look()
             return
-        if request.what == WRITE:
+        if request.found is not None:
             kept = f" A copy of the text as it was is in {result.name}." if isinstance(result, Path) else ""
             self._session.inform(f"{request.told}{kept}")
             result = None
         self._show_found(result)  # type: ignore[arg-type]
-        if request.what == TAKE_OVER and self._found is not None:
-            self._merge(self._found, request.edits)
 
     def _show_found(self, found: TextChanges | None) -> None:
-        was, self._found = self._found, found
-        if (was is None) != (found is None):
+        self._found = found
+        if self._is_held != (found is not None):
             self._session.text_held.emit(found is not None)
         if found is not None:
             self._words.setText(found.sentence)
             self._words.setToolTip(found.sentence)
             self._take.setEnabled(not found.problem)
             self._show.setVisible(bool(found.ids))
-        for button in (self._take, self._keep):
-            button.setVisible(found is not None)
         self.setVisible(found is not None and not self._is_declined)
 
     # --- the user's answers ---
 
     @Slot()
     def _take_over(self) -> None:
-        """Read it anew: either side may have been changed since."""
-        document = self._session.document
-        if document is not None:
-            from workbench.core.storage import mirror
+        """What the text has now: either side may have been changed since it was read."""
+        if not long_steps.of(self._session).run("Taking over from the text", _merge_into, self._taken):
+            self._session.inform("Another step is still going on. Take it over after that.")
 
-            edits = tuple(document.store.read(mirror.edits_in))
-            self._background.ask([_Request(document.folder, TAKE_OVER, edits)])
-
-    def _merge(self, found: TextChanges, edits: tuple[int, ...]) -> None:
-        document = self._session.document
-        assert document is not None
-        from workbench.core.storage import mirror, text_merge
-
-        if tuple(document.store.read(mirror.edits_in)) != edits:
-            self._take_over()
+    def _taken(self, result: tuple[TextChanges, TextMerge] | None, tell: long_steps.Tell) -> None:
+        tell()
+        if result is None:
+            self._look()
             return
-        try:
-            merge = text_merge.merge(document, found)
-        except WorkbenchError as error:
-            self._session.report_error(error)
-            return
-        if merge.edit is None or self._session.do(merge.edit) is not None:
-            undo = " Undo takes it back." if merge.edit is not None else ""
-            self._write(found, aside=merge.left > 0, told=f"{merge.sentence}{undo}")
+        found, merge = result
+        undo = " Undo takes it back." if merge.edit is not None else ""
+        self._write(found, aside=merge.left > 0, told=f"{merge.sentence}{undo}")
 
     @Slot()
     def _keep_own(self) -> None:
@@ -186,7 +171,7 @@ class TextChangesBar(QFrame):
     def _write(self, found: TextChanges, *, aside: bool, told: str) -> None:
         document = self._session.document
         assert document is not None
-        self._background.ask([_Request(document.folder, WRITE, (), found, aside, told)])
+        self._background.ask([_Request(document.folder, found, aside, told)])
 
     @Slot()
     def _show_images(self) -> None:
@@ -204,7 +189,19 @@ def _work(request: _Request) -> TextChanges | Path | None:
     """Runs in a thread."""
     from workbench.core.storage import text_changes
 
-    if request.what == WRITE:
-        assert request.found is not None
+    if request.found is not None:
         return text_changes.settle(request.folder, request.found, aside=request.aside)
     return text_changes.find(request.folder)
+
+
+def _merge_into(document: Document) -> tuple[TextChanges, TextMerge] | None:
+    """Runs in a thread, with a document of its own. None if there is nothing to take over any more."""
+    from workbench.core.storage import text_changes, text_merge
+
+    found = text_changes.find(document.folder)
+    if found is None:
+        return None
+    merge = text_merge.merge(document, found)
+    if merge.edit is not None:
+        document.do(merge.edit)
+    return found, merge
