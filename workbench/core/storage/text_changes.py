@@ -212,13 +212,15 @@ def _block_changes(
     own: frozenset[int] = frozenset(),
 ) -> Iterator[ImageChange]:
     """The changes in one file. `kept`: as it was written, None if that is not known; then those of `own` are ours."""
+    ours = mirror.read_block(connection, int(Path(name).stem)).encode()
+    if data == ours:
+        return
     shown = f"{mirror.FOLDER}/{name}"
     there = {}
     for number, line, record in _records(data, shown):
         if record["id"] in there:
             raise Refused(shown, f"it has the image {record['id']} twice; remove one of the lines", number)
         there[record["id"]] = f"{shown}:{number}", written_text.hash_of_line(line), record
-    ours = mirror.read_block(connection, int(Path(name).stem)).encode()
     here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in _records(ours, shown)}
     base = kept.lines if kept is not None else {}
     for id, (place, hashed, record) in there.items():
