@@ -11,7 +11,7 @@ from tests.contract.test_every_format import BUILT_IN
 from tests.formats.making import picture, text
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label, Split, State
+from workbench.core.project import Box, Image, Label, Split, State
 from workbench.exchange import ImportPlan, copies, export_labels, plan_import
 
 ODD = ("a:b.jpg", "con.jpg", "e .jpg", "aux/x.jpg", "fol./y.jpg", "k\x01l.jpg", "r/com1.jpg", "aux.b.jpg")
@@ -95,15 +95,32 @@ def test_of_two_copies_under_other_names_none_takes_the_place_of_the_other(tmp_p
         assert plan_import(document, tmp_path / "set", "yolo").added == 3
 
 
-def test_only_files_of_the_same_size_are_opened_to_compare_them(
+def test_files_are_read_once_and_only_if_one_of_the_project_has_their_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compared: list[str] = []
-    monkeypatch.setattr(copies, "same_content", lambda one, other: compared.append(other.name))
-    with labelled(tmp_path / "p", tmp_path / "photographs", ("a.png", "b.png")) as document:
-        for name in "xy":
-            picture(tmp_path / "new" / f"{name}.png", 400, 300)
-            (tmp_path / "new" / f"{name}.png").write_bytes((tmp_path / "photographs" / "a.png").read_bytes() + b"x")
-        files = {name: tmp_path / "new" / f"{name}.png" for name in "xy"}
-        assert plan_import(document, yolo_of(tmp_path / "set", **files), "yolo").added == 2
-    assert sorted(compared) == ["x.png", "y.png"], "with each other, and with none of the project"
+    """All bitmaps of a camera have one size: each was compared with each, for minutes."""
+    opened: list[str] = []
+    real = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *mode: (opened.append(self.name), real(self, *mode))[1])
+    monkeypatch.setattr(copies, "same_content", lambda one, other: pytest.fail("their samples differ"))
+    photographs = {name: picture(tmp_path / "photographs" / f"{name}.bmp", grey=n) for n, name in enumerate("abcd")}
+    new = {name: picture(tmp_path / "new" / f"{name}.bmp", 60, grey=n) for n, name in enumerate("wx")}
+    new |= {name: picture(tmp_path / "new" / f"{name}.bmp", grey=100 + n) for n, name in enumerate("yz")}
+    images = {file: Image(n, file.name, 40, 30) for n, file in enumerate(photographs.values())}
+    compared = copies.Copies(images, new.values())
+    assert [compared.original(file) for file in new.values()] == [None] * 4
+    assert sorted(opened) == ["a.bmp", "b.bmp", "c.bmp", "d.bmp", "y.bmp", "z.bmp"]
+
+
+def test_of_many_files_with_the_same_content_none_is_the_one(tmp_path: Path) -> None:
+    """As of black frames, which would be compared each with each."""
+    files = [picture(tmp_path / f"{n}.png") for n in range(12)]
+    assert (
+        copies.Copies({file: Image(n, file.name, 40, 30) for n, file in enumerate(files)}, files).original(files[0])
+        is None
+    )
+    lone = picture(tmp_path / "lone.png", grey=7)
+    image = Image(1, "lone.png", 40, 30)
+    assert (
+        copies.Copies({lone: image}, [picture(tmp_path / "copy.png", grey=7)]).original(tmp_path / "copy.png") is image
+    )
