@@ -174,17 +174,6 @@ def test_without_a_record_a_text_that_differs_is_not_overwritten(mine: Document)
     assert take_over(mine).taken == 2
 
 
-def test_without_a_record_what_was_edited_here_since_is_not_taken_for_anothers(mine: Document) -> None:
-    """As in a project of an earlier version, or after its cache was deleted: every edit would be asked about."""
-    mine.do(edits.SetState((4,), State.DONE))
-    text_changes.write(mine.folder)
-    mine.undo()
-    mine.do(edits.SetState((1, 2), State.DONE))
-    shutil.rmtree(mine.folder / "cache")
-    assert text_changes.find(mine.folder) is None
-    assert text_changes.write(mine.folder) > 0
-
-
 def merge_marks(ours: bytes, theirs: bytes) -> bytes:
     """What git makes of two files that differ in some lines of the same number."""
     lines = list[bytes]()

@@ -231,6 +231,8 @@ def restore(folder: Path, source: Backup | MirrorInfo) -> Path | None:
             else:
                 mirror_reader.rebuild(folder, temporary)
             old = _kept_aside(file)
+        if not isinstance(source, Backup):
+            mirror.note_written(folder)
     finally:
         lock.release()
     return old

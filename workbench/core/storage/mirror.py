@@ -102,10 +102,18 @@ def _renew(file: Path, text: str) -> bool:
     with contextlib.suppress(OSError):
         changed = file.read_bytes() != data
     if changed:
+        written_text.forget(file)  # killed before the new record, this text must not seem to be another program's
         atomic_write(file, data, sync=False)
     if changed or not written_text.is_as_recorded(file, written_text.read_record(file)):
         written_text.record(file, data)
     return changed
+
+
+def note_written(folder: Path) -> None:
+    """The text of the project in `folder` is as the project is, which was made of it: as if it had been written now."""
+    for file in (folder / FOLDER / HEAD, *(file for _, file in block_files(folder / FOLDER))):
+        with contextlib.suppress(OSError):
+            written_text.record(file, file.read_bytes())
 
 
 def _head(connection: sqlite3.Connection, edits: Sequence[int]) -> str:

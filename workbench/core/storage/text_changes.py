@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.formatting import count
-from workbench.core.storage import mirror, mirror_reader, written_text
-from workbench.core.store import FILE, Store
+from workbench.core.storage import journal_index, mirror, mirror_reader, written_text
+from workbench.core.store import FILE, IN_FORCE, Store
 from workbench.errors import Refused, WorkbenchError
 
 _BEHIND = {b"<": (True, False), b"|": (False, False), b"=": (False, True), b">": (True, True)}
@@ -31,6 +31,8 @@ _COUNTS = ("state", "split", "note")
 """What counts of an image besides its path and boxes."""
 _CHANGED = "The project's text in labels/ was changed by git or another program"
 _ASIDE = "labels.replaced"
+_Line = tuple[int, bytes, dict[str, Any]]
+"""Number, bytes and content of a line that has an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +120,15 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
     hashes = {name: written_text.sha256_of(data) for name, data in files.items()}
     try:
         head = _head(text)
-        own = _edited_since(connection, head)
+        newer = _changed_since(connection, head)
         images = [
             change
             for name, data in files.items()
             if name != mirror.HEAD
-            for change in _block_changes(connection, name, data, kept[name], own)
+            for change in _block_changes(connection, name, data, kept[name], newer)
         ]
         for name in gone if _is_complete(text, head, present) else ():
-            images += _block_changes(connection, name, b"", written_text.read_record(text / name))
+            images += _block_changes(connection, name, None, written_text.read_record(text / name), newer)
         of_head = kept[mirror.HEAD]
         base = list(of_head.head["labels"]) if of_head is not None else None
         here = [dict(row) for row in connection.execute("SELECT id, name, colour, key, position FROM label")]
@@ -188,48 +190,60 @@ def _is_complete(text: Path, head: dict[str, Any], present: Mapping[str, Path]) 
     number = 0
     for name, file in present.items():
         if name != mirror.HEAD:
-            number += sum(1 for _ in _records(file.read_bytes(), f"{mirror.FOLDER}/{name}"))
+            number += len(_records(file.read_bytes(), name))
     return bool(number == head["images"])
 
 
-def _edited_since(connection: sqlite3.Connection, head: dict[str, Any]) -> frozenset[int]:
-    """Ids of the images edited here since this head was written, if it was here: for files without a record."""
-    edits = head.get("edits")
-    if not (isinstance(edits, list) and len(edits) == 2 and all(type(number) is int for number in edits)):
-        return frozenset()
+def _changed_since(connection: sqlite3.Connection, head: dict[str, Any]) -> Collection[int] | None:
+    """Ids of the images that were changed here by edits that the text with this head does not count; None: perhaps all,
+    as it counts none (mirror.outdate), or as it is not known which images an edit touched.
+    """
+    if head.get("edits", ()) is None:
+        return None
     if head["roots"] != mirror.roots_in(connection):
-        return frozenset()  # the photographs are elsewhere where it was written
-    still = "SELECT ifnull(max(seq), 0) FROM journal WHERE seq <= ? AND undone = 0"  # later ones may be undone and gone
-    rows = connection.execute(f"SELECT image FROM touched WHERE seq > ({still})", (edits[0] - edits[1],))
-    return frozenset(row[0] for row in rows)
+        return ()  # the photographs are elsewhere where it was written
+    try:
+        last, undone = map(int, head["edits"])
+        then = "SELECT seq FROM journal WHERE seq <= ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        found = connection.execute(
+            f"SELECT DISTINCT image FROM touched WHERE seq > min(ifnull(({then}), 0), {IN_FORCE})", (last, undone)
+        )
+        images = {int(row[0]) for row in found}
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return ()
+    return None if images & {journal_index.ANY_IMAGE, journal_index.TOO_LONG} else images
 
 
 def _block_changes(
     connection: sqlite3.Connection,
     name: str,
-    data: bytes,
+    data: bytes | None,
     kept: written_text.WrittenFile | None,
-    own: frozenset[int] = frozenset(),
+    newer: Collection[int] | None,
 ) -> Iterator[ImageChange]:
-    """The changes in one file. `kept`: as it was written, None if that is not known; then those of `own` are ours."""
+    """The changes in one file with `data` (None: it is gone). `kept`: as it was written, None if that is not known:
+    then the text is taken to be just older than the images in `newer` (_changed_since), which count as changed here
+    alone.
+    """
     ours = mirror.read_block(connection, int(Path(name).stem)).encode()
     if data == ours:
         return
     shown = f"{mirror.FOLDER}/{name}"
     there = {}
-    for number, line, record in _records(data, shown):
+    for number, line, record in [] if data is None else _records(data, name):
         if record["id"] in there:
             raise Refused(shown, f"it has the image {record['id']} twice; remove one of the lines", number)
         there[record["id"]] = f"{shown}:{number}", written_text.hash_of_line(line), record
-    here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in _records(ours, shown)}
+    here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in _records(ours, name)}
     base = kept.lines if kept is not None else {}
     for id, (place, hashed, record) in there.items():
         mine_hashed, mine = here.get(id, (None, None))
+        is_same = mine is None or place_of(mine) == place_of(record)
+        if kept is None and is_same and (newer is None or id in newer):
+            continue
         if hashed in (base.get(id), mine_hashed) or (mine is not None and _substance(mine) == _substance(record)):
             continue
-        if kept is None and id in own:
-            continue
-        if mine is not None and place_of(mine) != place_of(record):
+        if not is_same:
             yield ImageChange(id, record, None, place=place)  # both sides gave this id to an image
         elif mine is None:
             yield ImageChange(id, record, None, id in base, place)
@@ -262,12 +276,13 @@ def _substance(record: dict[str, Any]) -> object:
     return (place_of(record), *(about[name] for name in _COUNTS), boxes)
 
 
-def _records(data: bytes, shown: str) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    """Number, bytes and content of each line that has an image. Refused, with file and line, for any but the seal.
+def _records(data: bytes, name: str) -> list[_Line]:
+    """The lines of the file `name` that have an image. Refused, with file and line, for any other but the seal, and if
+    there is no seal: the file was cut off, or is just being written, and the images that it lacks were not removed.
 
     After a merge the seal does not match, or git has left both sides': marks around such lines alone are passed over.
     """
-    mark = 0
+    shown, found, is_sealed, mark = f"{mirror.FOLDER}/{name}", list[_Line](), False, 0
     for number, line in enumerate(data.splitlines(), 1):
         if line.startswith(_CONFLICT):
             mark = 0 if line.startswith(b">") else mark or number
@@ -275,6 +290,7 @@ def _records(data: bytes, shown: str) -> Iterator[tuple[int, bytes, dict[str, An
         try:
             record = mirror_reader.decode(line.decode())
             if isinstance(record, dict) and "sha256" in record and "id" not in record:
+                is_sealed = True
                 continue
             if mark:
                 reason = "git could not merge these lines. Choose one line for each image, and remove git's marks"
@@ -282,7 +298,10 @@ def _records(data: bytes, shown: str) -> Iterator[tuple[int, bytes, dict[str, An
             mirror_reader.check(record)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise Refused(shown, "this is not an image as Workbench writes it", number, cause=error) from error
-        yield number, line, record
+        found.append((number, line, record))
+    if not is_sealed:
+        raise Refused(shown, "it was cut off: the last line, which counts the others, is missing")
+    return found
 
 
 def settle(folder: Path, found: TextChanges, *, aside: bool) -> Path | None:

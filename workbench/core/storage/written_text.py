@@ -50,9 +50,11 @@ def sha256_of(data: bytes) -> str:
 
 
 def record(file: Path, data: bytes) -> None:
-    """Keep that the file of the text has this content, which the project has, too. On failure there is no record."""
+    """Keep that the file of the text has this content, which the project has, too. On failure there is no record: that
+    of an earlier content would let this one seem to be another program's.
+    """
     is_head = file.suffix == ".json"
-    with contextlib.suppress(OSError, ValueError, WorkbenchError):
+    try:
         about = file.stat()
         ids = ((_ID.match(line), line) for line in (() if is_head else data.splitlines()))
         kept = {
@@ -64,6 +66,8 @@ def record(file: Path, data: bytes) -> None:
             "head": json.loads(data) if is_head else {},
         }
         atomic_write(_record_of(file), json.dumps(kept), sync=False)
+    except (OSError, ValueError, WorkbenchError):
+        forget(file)
 
 
 def read_record(file: Path) -> WrittenFile | None:
