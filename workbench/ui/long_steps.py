@@ -80,13 +80,16 @@ class LongSteps(QObject):
         show: Show,
         give_up: Callable[[], object] = lambda: None,
     ) -> bool:
-        """Begin the job `title`, in whose thread `act` edits the project; False if there is another such job.
+        """Begin the job `title`, whose thread has `act` edit the project. False, and nothing is done, if there is another
+        such job, or one that may come to its own edit meanwhile: images whose files it trashed would stay.
 
         At the end `show` is called in the window's thread, or `give_up`, if it failed or was stopped: then nothing has
         changed.
         """
         document = self._session.document
         if document is None or document.read_only or self._job is not None:
+            return False
+        if not all(job.is_training for job in self._session.jobs):
             return False
         if document.store.before_writing is not None:
             document.store.before_writing()

@@ -1,4 +1,4 @@
-"""The text of a project of which it is not known what was written last, as of an earlier version or without its cache."""
+"""The text of a project of which it is not known what was written last, as after its cache was deleted."""
 
 from __future__ import annotations
 

@@ -13,7 +13,10 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.data.data_page_driver import CTRL, click_row, labelled, on_disk
 from tests.ui.window_driver import Open, find
+from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.project import State
+from workbench.core.storage import long_steps
 from workbench.ui.data.image_trash import ImageTrash
 from workbench.ui.data.page import DataPage
 from workbench.ui.window.main_window import MainWindow
@@ -94,6 +97,28 @@ def test_closing_the_project_stops_it_and_keeps_no_image_without_a_file(
     threading.Timer(0.1, trash.take, [1]).start()
     window.session.close()
     assert names(project) == ["c.png"]
+
+
+def test_a_long_undo_does_not_keep_images_whose_files_are_gone(
+    qtbot: QtBot, window: MainWindow, project: Path, trash: Trash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edits are refused while it goes on, so it is no job beside this one, and this one does not begin beside it."""
+    monkeypatch.setattr(long_steps, "LONG", 0)
+    document = window.session.document
+    assert document is not None
+    window.session.do(edits.SetState((1,), State.DONE))
+    trash.take(1)
+    qtbot.waitUntil(lambda: trash.took == ["a.png"])
+    assert window.session.undo() is not None
+    trash.take(2)
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert names(project) == []
+    document.undo()
+    document.store.held = "Another step is still going on."
+    window.findChild(ImageTrash).trash((1,))
+    document.store.held = ""
+    assert not window.session.jobs
+    assert find(window, QLabel, "message-text").text() == "Another step is still going on."
 
 
 @pytest.mark.parametrize("agreed", [True, False])

@@ -53,6 +53,9 @@ class ImageTrash(QObject):
         if self._job is not None:
             self._session.inform("Files are still being moved to the trash. Wait for them, or stop that below.")
             return
+        if document.store.held:  # the images could not leave the project when their files are gone
+            self._session.report_error(WorkbenchError(document.store.held))
+            return
         files = [document.file(document.image(id)) for id in ids]
         if self._is_agreed(files, int(document.counts().of(np.array(ids)).sum())):
             folder, chosen = document.folder, list(zip(ids, files, strict=True))
