@@ -39,8 +39,7 @@ class LongSteps(QObject):
         self._job: Job | None = None
         self._document: Document | None = None
         self._before = 0  # of the project's data_version
-        self._show: Show | None = None  # until it was called
-        self._give_up: Callable[[], object] = lambda: None
+        self._show: Show = lambda _, tell: tell()
         session.job_ended.connect(self._ended)
 
     def undo_or_redo(self, kind: str, show: Show) -> bool:
@@ -73,18 +72,11 @@ class LongSteps(QObject):
         document = self._session.document
         return document is not None and not document.read_only and long_steps.is_long(document.store, numbers)
 
-    def run(
-        self,
-        title: str,
-        act: Callable[[Document], object],
-        show: Show,
-        give_up: Callable[[], object] = lambda: None,
-    ) -> bool:
-        """Begin the job `title`, whose thread has `act` edit the project. False, and nothing is done, if there is another
-        such job, or one that may come to its own edit meanwhile: images whose files it trashed would stay.
+    def run(self, title: str, act: Callable[[Document], object], show: Show) -> bool:
+        """Begin the job `title`, in which `act` edits the project. False, and nothing is done, if there is another such
+        job, or one that may come to its own edit meanwhile: images whose files it trashed would stay.
 
-        At the end `show` is called in the window's thread, or `give_up`, if it failed or was stopped: then nothing has
-        changed.
+        At the end `show` is called in the window's thread; not if it failed or was stopped: then nothing has changed.
         """
         document = self._session.document
         if document is None or document.read_only or self._job is not None:
@@ -95,7 +87,7 @@ class LongSteps(QObject):
             document.store.before_writing()
         folder = document.folder
         self._document, self._before = document, document.others_edits()
-        self._show, self._give_up = show, give_up
+        self._show = show
         document.store.held = f"That was not done, as another step is still going on ({title}). Try again after it."
         self._job = Job(title, lambda job: _run(folder, act, job), self._session)
         self._job.reported.connect(self._done)
@@ -104,20 +96,17 @@ class LongSteps(QObject):
 
     @Slot(object)
     def _done(self, event: StepDone) -> None:
-        document, show = self._document, self._show
-        if document is not None and document is self._session.document and show is not None:
-            self._show, document.store.held = None, ""
+        document = self._document
+        if document is not None and document is self._session.document:
+            document.store.held = ""
             document.catch_up(self._before)
-            show(event.result, lambda: _tell(document, event.made))
+            self._show(event.result, lambda: _tell(document, event.made))
 
     @Slot(object)
     def _ended(self, job: object) -> None:
         if job is self._job and self._document is not None:
             self._document.store.held = ""
             self._job = self._document = None
-            if self._show is not None:
-                self._show = None
-                self._give_up()
 
 
 def _tell(document: Document, made: Sequence[AppliedEdit]) -> AppliedEdit | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import zipfile
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QLabel, QPushButton
 
+from tests.formats.making import text, voc_file, voc_object
 from tests.ui.data.import_window_driver import NAMES, Importing, document, folder, importing
 from tests.ui.window_driver import boxes_on_disk, find
 from workbench.core import edits
+from workbench.core.parsing import archives
 from workbench.core.project import State
 from workbench.core.storage import long_steps
 from workbench.errors import WorkbenchError
@@ -82,11 +85,23 @@ def test_the_window_lives_meanwhile_and_is_told_at_the_end(
     assert len(document(importing).images()) == 3
 
 
+@pytest.mark.parametrize("new_images", [True, False])
 @pytest.mark.parametrize("how", ["fails", "is stopped"])
 def test_one_that_does_not_come_to_its_end_leaves_nothing(
-    importing: Importing, folder: Path, project: Path, gate: Gate, how: str, monkeypatch: pytest.MonkeyPatch
+    importing: Importing,
+    folder: Path,
+    project: Path,
+    gate: Gate,
+    how: str,
+    new_images: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(long_steps, "_OFTEN", 1)
+    if not new_images:
+        shutil.rmtree(folder)
+        for name in ("a.png", "b.png"):
+            box = voc_file(voc_object("cat", (1, 2, 10, 12)), size=(200, 100), filename=name)
+            text(folder / "Annotations" / f"{name[0]}.xml", box)
     with zipfile.ZipFile(folder.parent / "set.zip", "w") as packed:
         for file in folder.rglob("*.xml"):
             packed.write(file, file.relative_to(folder))
@@ -95,6 +110,7 @@ def test_one_that_does_not_come_to_its_end_leaves_nothing(
     importing.read(folder.parent / "set.zip")
     importing.part("apply").click()
     assert gate.begun.wait(20)
+    assert (project / archives.FOLDER / "set").exists()
     if how == "fails":
         gate.fails = True
     else:
@@ -103,6 +119,7 @@ def test_one_that_does_not_come_to_its_end_leaves_nothing(
     wait(importing)
     assert (len(boxes_on_disk(project)), len(document(importing).images())) == (3, 3)
     assert len(document(importing).roots()) == 1
+    assert new_images or not (project / archives.FOLDER / "set").exists(), "what was unpacked goes"
     if how == "fails":
         assert words(importing) == "The disk is full."
     assert importing.window.session.do(edits.SetState((1,), State.DONE)) is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QGuiApplication
 
+from workbench.core.document import Document
 from workbench.core.parsing import archives
 from workbench.core.storage import long_steps as long
 from workbench.errors import WorkbenchError
@@ -39,9 +40,8 @@ class ImportApplier(QObject):
             if plan.boxes > long.MANY_BOXES:
                 begun = long_steps.of(self._session).run(
                     f"Importing from {plan.reading.source.name}",
-                    lambda inner: apply_import(inner, plan),
+                    partial(_apply, plan, unpacked),
                     partial(self._show, plan, unpacked),
-                    partial(self._discard, unpacked),
                 )
                 if begun:
                     return True
@@ -86,6 +86,12 @@ class ImportApplier(QObject):
         else:
             self._session.undo()
 
-    def _discard(self, unpacked: Path | None) -> None:
-        if unpacked is not None and self._session.document is not None:
-            self._session.start(Job("Removing what was unpacked", lambda _: work.discard(unpacked), self._session))
+
+def _apply(plan: ImportPlan, unpacked: Path | None, document: Document) -> ImportReport:
+    """Runs in a thread, with a document of its own. If it fails or is stopped, what was unpacked goes."""
+    try:
+        return apply_import(document, plan)
+    except WorkbenchError:
+        if unpacked is not None:
+            archives.discard(unpacked)
+        raise
