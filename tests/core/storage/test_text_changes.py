@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -214,7 +217,7 @@ def test_lists_of_labels_that_git_could_not_merge_are_not_chosen_from(mine: Docu
     head.write_bytes(merge_marks(ours, head.read_bytes()))
     found = text_changes.find(mine.folder)
     assert found is not None
-    assert "labels/project.json: git could not merge its labels" in found.problem
+    assert "labels/project.json:4: git could not merge its labels" in found.problem
 
 
 @pytest.mark.parametrize(
@@ -276,6 +279,62 @@ def test_a_text_changed_once_more_is_looked_at_again(mine: Document) -> None:
     with pytest.raises(TextChanged, match="changed again"):
         text_changes.settle(mine.folder, found, aside=False)
     assert text(mine) == before
+
+
+def test_a_file_that_came_after_the_look_is_not_overwritten(mine: Document) -> None:
+    """git writes one file after the other."""
+    pulled(mine, lambda theirs: theirs.do(edits.SetState((1, 4), State.DONE)))
+    late = mine.folder / "labels" / "001.jsonl"
+    came = late.read_bytes()
+    late.write_text(mirror.read_block(mine.store.connection, 1))
+    found = text_changes.find(mine.folder)
+    assert found is not None
+    assert found.ids == {1}
+    late.write_bytes(came)
+    with pytest.raises(TextChanged, match="changed again"):
+        text_changes.settle(mine.folder, found, aside=False)
+    assert late.read_bytes() == came
+
+
+def test_labels_that_git_could_not_merge_are_not_overwritten(mine: Document) -> None:
+    head = mine.folder / "labels" / "project.json"
+    ours = head.read_bytes()
+    came = merge_marks(ours, re.sub(rb'"colour": ?"#\w+"', b'"colour":"#123456"', ours, count=1))
+    assert b"#123456" in came
+    head.write_bytes(came)
+    with pytest.raises(TextChanged, match=r"project.json:\d+: git could not merge its labels. Keep those of both"):
+        text_changes.write(mine.folder)
+    assert head.read_bytes() == came
+
+
+def test_a_disk_that_counts_whole_seconds_hides_no_change(mine: Document) -> None:
+    """FAT counts two: git pull in the same seconds, with lines that are as long, was not seen and was overwritten."""
+    files = [*(mine.folder / "labels").iterdir()]
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        written_text.record(file, file.read_bytes())
+    pulled(mine, lambda theirs: theirs.do(edits.ReplaceBoxes((Box(1, 2, 1, (0, 0, 7, 7)),))))
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    found = text_changes.find(mine.folder)
+    assert found is not None
+    assert found.ids == {2}
+
+
+@pytest.mark.parametrize("last", [1 << 63, 10**30, -1, 2.5, True])
+def test_an_impossible_last_id_is_no_id(mine: Document, last: object) -> None:
+    def change(theirs: Document) -> None:
+        theirs.do(edits.AddLabels((Label(0, "bird"),)))
+        theirs.draw((Box(0, 5, 3, BOX),))
+
+    pulled(mine, change)
+    head = mine.folder / "labels" / "project.json"
+    content = json.loads(head.read_text())
+    content["last ids"] |= {"box": last, "label": last}
+    head.write_text(json.dumps(content))
+    mine.draw((Box(0, 3, 1, BOX),))
+    take_over(mine)
+    assert [box.id for box in mine.boxes(5)] == [3]
 
 
 def test_what_was_not_touched_is_not_read(mine: Document, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,10 @@ def _at(make: Callable[[Any], T], value: Any, shown: str, number: int) -> T:
         raise Refused(shown, "this is not an image as Workbench writes it", number, cause=error) from error
 
 
+def is_id(value: object) -> bool:
+    return type(value) is int and 0 <= value < _MOST
+
+
 def check(record: Any) -> None:
     """Whether the value of a line is an image with its boxes: KeyError, TypeError, ValueError or AttributeError if not.
 
@@ -160,7 +164,7 @@ def check(record: Any) -> None:
             numbers += [box, label]
             edges += [x0, y0, x1, y1]
             texts += more[-2:]
-    if not all(type(number) is int and 0 <= number < _MOST for number in numbers):
+    if not all(map(is_id, numbers)):
         raise ValueError("an id or a size is not a whole number")
     if not all(type(edge) in (int, float) and isfinite(edge) for edge in edges):
         raise ValueError("a coordinate is not a number")

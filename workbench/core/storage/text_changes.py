@@ -105,19 +105,16 @@ def find(folder: Path) -> TextChanges | None:
 
 
 def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
-    files, kept = dict[str, bytes](), dict[str, written_text.WrittenFile | None]()
-    present = {mirror.HEAD: text / mirror.HEAD, **{file.name: file for _, file in mirror.block_files(text)}}
+    present, kept = _files(text)
     try:
-        for name, file in present.items():
-            kept[name] = written_text.read_record(file)
-            if not written_text.is_as_recorded(file, kept[name]):
-                files[name] = file.read_bytes()
+        files = _unrecorded(present, kept)
     except OSError:
         return None  # the disk is gone, or git is at work; it is asked again before anything is written
     gone = [name for name in written_text.recorded_names(text) if name not in present]
     if not files and not gone:
         return None
     hashes = {name: written_text.sha256_of(data) for name, data in files.items()}
+    unmerged = _mark_of_git(files.get(mirror.HEAD, b""))
     try:
         head = _head(text)
         newer = _changed_since(connection, head)
@@ -134,15 +131,32 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
         here = [dict(row) for row in connection.execute("SELECT id, name, colour, key, position FROM label")]
         labels_changed = base is not None and _is_other(head["labels"], base) and _is_other(head["labels"], here)
     except Refused as refused:
-        if all(name == mirror.HEAD for name in files):
+        if all(name == mirror.HEAD for name in files) and not unmerged:
             return None  # without changes of images it would be written as the project has it
         return TextChanges(problem=refused.sentence, files=hashes)
     if images or labels_changed:
-        last = {name: id for name, id in head.get("last ids", {}).items() if isinstance(id, int)}
+        last = {name: id for name, id in head.get("last ids", {}).items() if mirror_reader.is_id(id)}
         return TextChanges(tuple(images), (head["labels"], here, base), labels_changed, last, files=hashes)
     for name, data in files.items():
         written_text.record(text / name, data)
     return None
+
+
+def _files(text: Path) -> tuple[dict[str, Path], dict[str, written_text.WrittenFile | None]]:
+    """The files of the text, and what was recorded of each, by name."""
+    present = {mirror.HEAD: text / mirror.HEAD, **{file.name: file for _, file in mirror.block_files(text)}}
+    return present, {name: written_text.read_record(file) for name, file in present.items()}
+
+
+def _unrecorded(present: Mapping[str, Path], kept: Mapping[str, written_text.WrittenFile | None]) -> dict[str, bytes]:
+    """The content of those of these files that are not as they were recorded. OSError if one can't be read."""
+    changed = (name for name, file in present.items() if not written_text.is_as_recorded(file, kept[name]))
+    return {name: present[name].read_bytes() for name in changed}
+
+
+def _mark_of_git(data: bytes) -> int:
+    """The number of the first line with which git marks what it could not merge, 0 for none."""
+    return next((number for number, line in enumerate(data.splitlines(), 1) if line.startswith(_CONFLICT)), 0)
 
 
 def _is_other(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
@@ -169,7 +183,8 @@ def _head(text: Path) -> dict[str, Any]:
             if not isinstance(label, dict) or {name: type(value) for name, value in label.items()} != _LABEL:
                 raise Refused(shown, "it has a label that is not as Workbench writes it")
     if any(head["labels"] != heads[0]["labels"] for head in heads):
-        raise Refused(shown, "git could not merge its labels. Choose the lines of one side, and remove git's marks")
+        reason = "git could not merge its labels. Keep those of both sides, one of each other line, and no marks"
+        raise Refused(shown, reason, _mark_of_git(b"".join(lines)))
     return heads[-1]
 
 
@@ -311,10 +326,10 @@ def settle(folder: Path, found: TextChanges, *, aside: bool) -> Path | None:
     there is no room for it, TextChanged if the text was changed again since `found`.
     """
     text = folder / mirror.FOLDER
-    for name, hashed in found.files.items():
-        with contextlib.suppress(OSError):
-            if written_text.sha256_of((text / name).read_bytes()) != hashed:
-                raise TextChanged("The project's text in labels/ has just been changed again. Look at it once more.")
+    with contextlib.suppress(OSError):
+        present, kept = _files(text)
+        if {name: written_text.sha256_of(data) for name, data in _unrecorded(present, kept).items()} != found.files:
+            raise TextChanged("The project's text in labels/ has just been changed again. Look at it once more.")
     copy = _copy_aside(text) if aside else None
     mirror.write(folder)
     return copy

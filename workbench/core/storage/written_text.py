@@ -82,13 +82,14 @@ def read_record(file: Path) -> WrittenFile | None:
 
 
 def is_as_recorded(file: Path, kept: WrittenFile | None) -> bool:
-    """Whether the file has the content that was recorded; if its size and time are the same, it is not read. OSError
-    if it can't be.
+    """Whether the file has the content that was recorded; if its size and time are the same, it is not read, except on
+    disks that count whole seconds, as FAT, where two writes may have the same. OSError if it can't be.
     """
     if kept is None:
         return False
     about = file.stat()
-    return (about.st_size, about.st_mtime_ns) == (kept.size, kept.time) or sha256_of(file.read_bytes()) == kept.sha256
+    is_same = (about.st_size, about.st_mtime_ns) == (kept.size, kept.time) and kept.time % 1_000_000_000 > 0
+    return is_same or sha256_of(file.read_bytes()) == kept.sha256
 
 
 def recorded_names(folder: Path) -> list[str]:
