@@ -141,3 +141,38 @@ def test_a_conflict_of_git_is_told_and_cannot_be_taken_over(qtbot: QtBot, open_w
     pull(project, 1)
     bar(window)._look()
     qtbot.waitUntil(find(window, QPushButton, "text-changes-take").isEnabled)
+
+
+def test_a_change_that_is_gone_again_does_not_keep_the_text_from_being_written(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    """git checkout of another branch and back: the text was left as it was until the next opening."""
+    mirror.write(project)
+    own = lines(project)
+    window = open_window(project)
+    backup = window.findChild(AutoBackup)
+    qtbot.waitUntil(bar(window)._background.is_idle)
+    window.session.do(edits.SetState((3,), State.VERIFIED))
+    (project / "labels" / "000.jsonl").write_text(own)
+    window.session.text_held.emit(True)
+    qtbot.waitUntil(bar(window)._background.is_idle)
+    backup.check()
+    qtbot.waitUntil(backup._work.is_idle)
+    assert '"verified"' in lines(project)
+
+
+def test_a_button_acts_once_and_can_be_pressed_again_for_the_next_change(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    """Pressed once more meanwhile, it found the text changed, by itself, and said so."""
+    pull(project, 1)
+    window = open_window(project)
+    buttons = [find(window, QPushButton, f"text-changes-{name}") for name in ("take", "keep")]
+    qtbot.waitUntil(bar(window).isVisible)
+    press(window, "keep")
+    assert not any(button.isEnabled() for button in buttons)
+    qtbot.waitUntil(lambda: not bar(window).isVisible())
+    pull(project, 2)
+    bar(window)._look()
+    qtbot.waitUntil(bar(window).isVisible)
+    assert all(button.isEnabled() for button in buttons)

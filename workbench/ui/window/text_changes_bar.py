@@ -53,7 +53,8 @@ class TextChangesBar(QFrame):
         self.setProperty("role", "card")
         self._session = session
         self._found: TextChanges | None = None
-        self._is_held = self._is_declined = False
+        self._is_held = False  # the backups were told, or have told, that the text is not to be written
+        self._is_declined = False
         self._looked_at = time.monotonic()
         self._background = Background("Reading the project's text", _work, self)
         self._background.done.connect(self._done)
@@ -143,6 +144,7 @@ class TextChangesBar(QFrame):
             self._words.setText(found.sentence)
             self._words.setToolTip(found.sentence)
             self._take.setEnabled(not found.problem)
+            self._keep.setEnabled(True)
             self._show.setVisible(bool(found.ids))
         self.setVisible(found is not None and not self._is_declined)
 
@@ -171,6 +173,8 @@ class TextChangesBar(QFrame):
     def _write(self, found: TextChanges, *, aside: bool, told: str) -> None:
         document = self._session.document
         assert document is not None
+        for button in (self._take, self._keep):
+            button.setEnabled(False)  # pressed twice, the second press would find the text changed
         self._background.ask([_Request(document.folder, found, aside, told)])
 
     @Slot()
