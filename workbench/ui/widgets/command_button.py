@@ -16,18 +16,19 @@ class CommandButton(QPushButton):
     def __init__(self, name: str, word: str, command: str, owner: QWidget) -> None:
         super().__init__(word)
         self.setObjectName(name)
-        self._command = command
+        self._command, self._why_not = command, ""
         make_action(owner, command, self._press_by_key, context=Qt.ShortcutContext.WindowShortcut)
         self.offer("")
 
     def offer(self, why_not: str) -> None:
         """Enable it, or say on it why it can't be pressed."""
+        self._why_not = why_not
         self.setEnabled(not why_not)
-        tell_key(self, self._command, why_not or "{}")
+        tell_key(self, self._command, f"{why_not}\n{{}}".lstrip())
 
     @Slot()
     def _press_by_key(self) -> None:
         if self.isEnabled():
             self.click()
         else:
-            self.refused.emit(self.toolTip())
+            self.refused.emit(self._why_not)
