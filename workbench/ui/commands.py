@@ -200,7 +200,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("queue-edit", "Queue: take back into the form", ("F2",), "mdi6.pencil-outline", "Queue"),
     Command("queue-remove", "Queue: remove", ("Del",), "mdi6.delete-outline", "Queue"),
     Command("look", "Look: run the detector on these images", _GO, "mdi6.image-search-outline", "Inspect"),
-    Command("look-elsewhere", "Predict on a folder, a video or a webcam…", ("Ctrl+Shift+L",), "mdi6.webcam", "Inspect"),
+    Command(
+        "look-elsewhere", "Predict on other images: folder, video, webcam…", ("Ctrl+Shift+L",), "mdi6.webcam", "Inspect"
+    ),
     Command("looking-play", "Other images: play or pause", ("P",), "", "Inspect"),
     Command("looking-on", "Other images: next picture", ("Right", "D"), "", "Inspect"),
     Command("looking-back", "Other images: previous picture", ("Left", "A"), "", "Inspect"),

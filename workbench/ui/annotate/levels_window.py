@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -25,7 +24,7 @@ from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import make_primary
+from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.spin_boxes import short_spin_box
 
 SAMPLED = 100
@@ -64,17 +63,14 @@ class LevelsWindow(QDialog):
         form = QFormLayout()
         form.addRow("Black up to", self._low)
         form.addRow("White from", self._high)
-        foot = QHBoxLayout()
-        for button in (self._measure, self._none, self._apply):
-            button.setAutoDefault(False)
-            foot.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(theme.GRID)
         layout.addWidget(about)
         layout.addLayout(form)
         layout.addWidget(self._words)
-        layout.addLayout(foot)
+        layout.addStretch(1)
+        layout.addLayout(dialog_buttons(self, self._apply, self._measure, self._none))
         self._measure.clicked.connect(self.measure)
         self._none.clicked.connect(lambda: self._set(None))
         self._apply.clicked.connect(self._applied)

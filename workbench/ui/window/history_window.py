@@ -26,7 +26,7 @@ from workbench.core.storage.history import HistoryEntry
 from workbench.errors import WorkbenchError
 from workbench.ui import long_steps, theme
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import make_primary
+from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.tables import align_heads, deferred_column_sizing, style_table
 
@@ -80,15 +80,12 @@ class HistoryWindow(QDialog):
         head.addWidget(self._of_project)
         head.addSpacing(theme.GRID)
         head.addWidget(self._name, 1)
-        foot = QHBoxLayout()
-        foot.addWidget(self._words, 1)
-        foot.addWidget(self._go)
         column = QVBoxLayout(self)
         column.setContentsMargins(*(2 * theme.GRID,) * 4)
         column.setSpacing(theme.GRID)
         column.addLayout(head)
         column.addWidget(self._table, 1)
-        column.addLayout(foot)
+        column.addLayout(dialog_buttons(self, self._go, words=self._words))
         self.resize(520, 440)
 
     @Slot()

@@ -95,6 +95,7 @@ class OtherImagesWindow(QDialog):
     def _lay_out(self) -> None:
         self._run = ElidedLabel()
         self._run.setObjectName("looking-run")
+        self._run.setAlignment(Qt.AlignmentFlag.AlignRight)  # above the right edge of what belongs to it
         self._title = ElidedLabel()
         self._title.setObjectName("looking-title")
         self._title.setProperty("role", "muted")
