@@ -29,7 +29,7 @@ def test_a_job_shows_how_far_it_is_and_ends_by_the_stop_button(qtbot: QtBot, ope
     title, stop = find(window, QLabel, "job-title"), find(window, QToolButton, "job-stop")
     assert not stop.isVisible()
     window.session.start(Job("Reading files", until_stopped, window))
-    qtbot.waitUntil(lambda: "Reading files  3 of 12  c.png" in title.text())
+    qtbot.waitUntil(lambda: "Reading files  3 of 12 c.png" in title.text())
     assert find(window, QProgressBar, "job-progress").value() == 250
     assert not find(window, QToolButton, "job-pause").isVisible()
     QTest.mouseClick(stop, Qt.MouseButton.LeftButton)
@@ -45,7 +45,7 @@ def at_the_first_of_two(job: Job) -> Iterator[JobProgress]:
 def test_the_bar_moves_until_something_is_done(qtbot: QtBot, open_window: Open) -> None:
     window = open_window()
     window.session.start(Job("Exporting", at_the_first_of_two, window))
-    qtbot.waitUntil(lambda: "0 of 2  ONNX" in find(window, QLabel, "job-title").text())
+    qtbot.waitUntil(lambda: "0 of 2 ONNX" in find(window, QLabel, "job-title").text())
     assert find(window, QProgressBar, "job-progress").maximum() == 0
 
 

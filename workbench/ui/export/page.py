@@ -334,6 +334,7 @@ class ExportPage(Page):
         job.failed.connect(self._failed)
         self._job = job
         self._results.setRowCount(0)
+        self._results.show_busy(True)
         self._say("Opening the checkpoint …")
         self._bar.setRange(0, 0)
         self._bar.show()
@@ -386,6 +387,7 @@ class ExportPage(Page):
             stopped = job.stop.is_set()
             self._job = None
             self._bar.hide()
+            self._results.show_busy(False)
             if stopped:
                 self._say("Stopped. Formats that are in the list were written.")
             self._enable()

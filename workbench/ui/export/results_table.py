@@ -18,13 +18,15 @@ from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.tables import align_heads, style_table
 
 COLUMNS = ("Format", "File", "Size", "Verified")
-EMPTY = "Each file is listed here when it is verified. Tick formats at the left and press Export."
+BUSY = "Each file is listed here when it is verified."
+EMPTY = f"{BUSY} Tick formats at the left and press Export."
 ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which differs between themes
 
 
 class ResultsTable(QTableWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(COLUMNS), parent)
+        self.hint = EMPTY  # shown if there are no rows
         self.setObjectName("export-results")
         self.setAccessibleName("Files that were written")
         self.setHorizontalHeaderLabels(list(COLUMNS))
@@ -46,7 +48,12 @@ class ResultsTable(QTableWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self.rowCount():
-            paint_hint(self, EMPTY)
+            paint_hint(self, self.hint)
+
+    def show_busy(self, on: bool) -> None:
+        """Whether files are being written, so that none needs to be asked for."""
+        self.hint = BUSY if on else EMPTY
+        self.viewport().update()
 
     def show_earlier(self, files: Iterable[tuple[str, Path]]) -> bool:
         """Of these (format, file), list those that exist from before this window was opened; True if there are any."""

@@ -88,12 +88,13 @@ class JobLine(QWidget):
 
 
 def _details(job: Job, values: dict[str, Any]) -> list[str]:
-    number, all_ = job.place
+    (number, all_), detail = job.place, str(values.get("detail", ""))
     parts = [f"run {number:,} of {all_:,}"] if all_ > 1 else []
     if values.get("epochs"):
         parts.append(f"epoch {values.get('epoch', 0)}/{values['epochs']}")
     elif values.get("total"):
-        parts.append(f"{values.get('done', 0):,} of {values['total']:,}")
+        parts.append(f"{values.get('done', 0):,} of {values['total']:,} {detail}".rstrip())
+        detail = ""
     if not math.isnan(values.get("ap50", math.nan)):
         parts.append(f"AP50 {share(values['ap50'], 2)}")
     if job.stop.is_set():
@@ -102,5 +103,5 @@ def _details(job: Job, values: dict[str, Any]) -> list[str]:
         parts.append("paused")
     elif values.get("seconds_left"):
         parts.append(f"{duration(values['seconds_left'])} left")
-    parts.append(str(values.get("detail", "")))
+    parts.append(detail)
     return parts

@@ -21,7 +21,7 @@ class RecipeAbout(QWidget):
         body = QWidget()
         self._head = FoldingTitle("train-about-head", body, "About this recipe and detector")
         words = QVBoxLayout(body)
-        words.setContentsMargins(0, 0, 0, 0)
+        words.setContentsMargins(2 * theme.GRID, 0, 0, theme.GRID // 2)
         words.setSpacing(theme.GRID)
         words.addWidget(self._recipe)
         words.addWidget(self._detector)
