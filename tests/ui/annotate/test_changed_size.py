@@ -43,13 +43,13 @@ def test_the_boxes_of_a_resized_file_are_scaled_with_it(qtbot: QtBot, open_windo
     save_as(labelled, 400, 200)
     hand = opened(qtbot, open_window, labelled)
     assert said(hand.window) == (
-        "This image was 200 × 100 px when it was added, and its file is now 400 × 200 px. Restore the old file, or"
+        "a.png was 200 × 100 px when it was added, and its file is now 400 × 200 px. Restore the old file, or"
         " take over the new size, which scales its boxes."
     )
     button = find(hand.window, QPushButton, "message-button")
     assert button.text() == "Scale the boxes"
     button.click()
-    assert said(hand.window).startswith("This image is 400 × 200 px now, with 1 box.")
+    assert said(hand.window).startswith("a.png is 400 × 200 px now, with 1 box.")
     assert corners(labelled) == [(40, 40, 160, 120)]
     assert (on_disk(labelled).width, on_disk(labelled).height, str(on_disk(labelled).state)) == (400, 200, "in work")
     assert find(hand.window, QLabel, "image-about").text() == "400 × 200"
@@ -59,7 +59,7 @@ def test_the_boxes_of_a_resized_file_are_scaled_with_it(qtbot: QtBot, open_windo
         hand.key("Z", CTRL)
     assert corners(labelled) == [(20, 20, 80, 60)]
     assert on_disk(labelled).width == 200
-    assert said(hand.window).startswith("This image was 200 × 100 px"), "it is again to be decided"
+    assert said(hand.window).startswith("a.png was 200 × 100 px"), "it is again to be decided"
 
 
 def test_of_a_cropped_file_the_size_is_taken_and_the_boxes_stay(
@@ -68,12 +68,14 @@ def test_of_a_cropped_file_the_size_is_taken_and_the_boxes_stay(
     save_as(labelled, 90, 120)
     hand = opened(qtbot, open_window, labelled)
     assert said(hand.window) == (
-        "This image was 200 × 100 px when it was added, and its file is now 90 × 120 px. Restore the old file, or"
+        "a.png was 200 × 100 px when it was added, and its file is now 90 × 120 px. Restore the old file, or"
         " take over the new size, and correct the boxes that no longer fit."
     )
     button = find(hand.window, QPushButton, "message-button")
     assert button.text() == "Take over the size"
+    hand.key("D")
     button.click()
+    assert hand.window.session.image.name == "a.png", "it is shown what has changed"
     assert corners(labelled) == [(20, 20, 80, 60)]
     assert (on_disk(labelled).width, on_disk(labelled).height) == (90, 120)
 
@@ -90,12 +92,12 @@ def test_boxes_are_in_pixels_of_the_file_each_time_it_is_shown(
     hand.key("A")
     assert not hand.canvas.sentence
     assert hand.canvas.image_size == QSizeF(*size)
-    assert said(hand.window).startswith("This image was 200 × 100 px")
+    assert said(hand.window).startswith("a.png was 200 × 100 px")
 
 
 def test_a_window_that_may_only_read_offers_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     save_as(labelled, 400, 200)
     with Document.open(labelled):
         hand = opened(qtbot, open_window, labelled)
-        qtbot.waitUntil(lambda: said(hand.window).startswith("This image was"))
+        qtbot.waitUntil(lambda: said(hand.window).startswith("a.png was"))
         assert find(hand.window, QPushButton, "message-button").text() != "Scale the boxes"

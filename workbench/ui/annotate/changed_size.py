@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from workbench.core import new_sizes
+from workbench.core.folders.name_forms import short
 from workbench.core.formatting import count
 from workbench.ui.images.pictures import Picture
 from workbench.ui.session import Session
@@ -31,8 +32,8 @@ class ChangedSize:
         resized = new_sizes.was_resized(image, picture.width, picture.height)
         then = "which scales its boxes." if resized else "and correct the boxes that no longer fit."
         self._session.inform(
-            f"This image was {image.width} × {image.height} px when it was added, and its file is now {picture.width} ×"
-            f" {picture.height} px. Restore the old file, or take over the new size, {then}"
+            f"{short(image.name)} was {image.width} × {image.height} px when it was added, and its file is now"
+            f" {picture.width} × {picture.height} px. Restore the old file, or take over the new size, {then}"
         )
         if not document.read_only:
             word = "Scale the boxes" if resized else "Take over the size"
@@ -45,6 +46,9 @@ class ChangedSize:
         edit = new_sizes.taking_over(document, (id,))
         if edit is None or self._session.do(edit) is None:
             return
+        self._session.select_image(id)  # another one may be shown by now
         image = document.image(id)
         boxes = count(len(document.boxes(id)), "box")
-        self._session.inform(f"This image is {image.width} × {image.height} px now, with {boxes}. Undo takes it back.")
+        self._session.inform(
+            f"{short(image.name)} is {image.width} × {image.height} px now, with {boxes}. Undo takes it back."
+        )
