@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.files import natural_key
 from workbench.core.project import Box, Image, Label, Split, State
+from workbench.core.search_text import folded
 from workbench.core.storage.box_counts import BoxCounts
 from workbench.core.storage.image_table import ImageTable
 
@@ -72,6 +75,19 @@ def test_an_image_is_found_by_its_id() -> None:
 )
 def test_a_text_is_found_in_paths_and_notes(text: str, rows: list[int]) -> None:
     assert np.flatnonzero(ImageTable.of(IMAGES).saying(text)).tolist() == rows
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("text", ["müller", "É", "한국"])
+def test_a_text_is_found_whichever_way_its_accents_are_written(text: str, form: Literal["NFC", "NFD"]) -> None:
+    """File names that come from a Mac have letters and accents as characters of their own: none was found."""
+    names = ["Müller.jpg", "été.jpg", "한국.jpg"]
+    images = [Image(n, unicodedata.normalize(form, name)) for n, name in enumerate(names, start=1)]
+    noted = [Image(n, "", note=unicodedata.normalize(form, name)) for n, name in enumerate(names, start=1)]
+    for typed in (text, unicodedata.normalize("NFD", text)):
+        (row,) = [row for row, name in enumerate(names) if folded(text) in folded(name)]
+        assert np.flatnonzero(ImageTable.of(images).saying(typed)).tolist() == [row]
+        assert np.flatnonzero(ImageTable.of(noted).saying(typed)).tolist() == [row]
 
 
 def test_columns_tell_states_splits_and_what_was_not_measured() -> None:

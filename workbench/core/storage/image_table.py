@@ -12,6 +12,7 @@ from typing import overload
 import numpy as np
 
 from workbench.core.project import FINISHED, Image, Split, State
+from workbench.core.search_text import folded
 
 STATES, SPLITS = tuple(State), tuple(Split)
 _STATE_CODES = {str(state): code for code, state in enumerate(STATES)}
@@ -199,12 +200,12 @@ class ImageTable(Sequence[Image]):
         return np.asarray(self.splits == _SPLIT_CODES[str(split)])
 
     def saying(self, text: str, notes: bool = True) -> np.ndarray:
-        """(n,) bool: whether the path (or the note) contains this text, ignoring case."""
-        wanted = text.casefold()
-        needle, folded = wanted.encode(), self.paths.decode().casefold().encode().split(b"\0")
-        found = np.array([needle in path for path in folded[:-1]], bool)
+        """(n,) bool: whether the path (or the note) contains this text, see search_text.folded."""
+        wanted = folded(text)
+        needle, paths = wanted.encode(), folded(self.paths.decode()).encode().split(b"\0")
+        found = np.array([needle in path for path in paths[:-1]], bool)
         for id, note in self.notes.items() if notes else ():
-            if wanted in note.casefold():
+            if wanted in folded(note):
                 found[self.row_of(id)] = True
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal, Slot
@@ -9,6 +10,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from workbench.core.project import Label
+from workbench.core.search_text import folded
 from workbench.ui import theme
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.announcements import announce
@@ -85,8 +87,8 @@ class LabelPopup(QFrame):
     def _fill(self, text: str) -> None:
         self._list.clear()
         name = text.strip()
-        wanted = name.casefold()
-        found = [label for label in self._labels if wanted in label.name.casefold()]
+        wanted = folded(name)
+        found = [label for label in self._labels if wanted in folded(label.name)]
         if wanted:
             found.sort(key=lambda label: (_far(label.name, name), label.position))
         for label in found:
@@ -94,7 +96,7 @@ class LabelPopup(QFrame):
             item.setToolTip(label.name)
             item.setData(Qt.ItemDataRole.UserRole, label.id)
             self._list.addItem(item)
-        if self._may_make and name and all(label.name != name for label in self._labels):
+        if self._may_make and name and not any(_looks_like(label.name, name) for label in self._labels):
             item = QListWidgetItem(theme.icon("mdi6.plus"), f"New label '{name}'")
             item.setData(Qt.ItemDataRole.UserRole, name)
             self._list.addItem(item)
@@ -142,7 +144,11 @@ class LabelPopup(QFrame):
             self.cancelled.emit()
 
 
+def _looks_like(name: str, typed: str) -> bool:
+    return unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", typed)
+
+
 def _far(name: str, typed: str) -> int:
     """How far a label's name is from the typed text: 0 equal, 1 except for case, 2 begins with it, 3 else."""
-    folded, wanted = name.casefold(), typed.casefold()
-    return 0 if name == typed else 1 if folded == wanted else 2 if folded.startswith(wanted) else 3
+    whole, wanted = folded(name), folded(typed)
+    return 0 if name == typed else 1 if whole == wanted else 2 if whole.startswith(wanted) else 3

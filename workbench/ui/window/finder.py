@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from workbench.core.search_text import folded
 from workbench.ui import theme
 from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.rows import ListRow, RowsView
@@ -115,7 +116,7 @@ class Finder(QFrame):
             entry, typed, over = self._found[index.row()], self._field.text().split(), self._over
             self.close()
             entry.act()
-            if entry.beside == HELP and not _has(entry, [word.casefold() for word in typed]):
+            if entry.beside == HELP and not _has(entry, [folded(word) for word in typed]):
                 _show_place(over, typed[0])
 
 
@@ -135,7 +136,7 @@ def _matching(entries: Sequence[FinderEntry], text: str) -> list[FinderEntry]:
 
     Where there is nothing: help pages with these words anywhere in them.
     """
-    wanted = text.casefold().split()
+    wanted = folded(text).split()
     if not wanted:
         return list(entries[:SHOWN])
     ours = [_ours(word) for word in wanted]
@@ -155,17 +156,17 @@ def _ours(word: str) -> str:
 
 def _has(entry: FinderEntry, wanted: Sequence[str]) -> bool:
     about = entry.about if entry.beside != HELP else ""  # the text of a page has nearly every word
-    searched = f"{entry.words} {entry.beside if entry.beside in KINDS else ''} {about}".casefold()
+    searched = folded(f"{entry.words} {entry.beside if entry.beside in KINDS else ''} {about}")
     return all(word in searched for word in wanted)
 
 
 def _tells_of(page: FinderEntry, wanted: Sequence[str]) -> bool:
-    text = page.about.casefold()
+    text = folded(page.about)
     return all(len(word) >= ENOUGH and word in text for word in wanted)
 
 
 def _rank(entry: FinderEntry, wanted: Sequence[str]) -> int:
-    words, text = entry.words.casefold(), " ".join(wanted)
+    words, text = folded(entry.words), " ".join(wanted)
     if words.startswith(text):
         return int(words != text)
     if f" {text}" in words:

@@ -1,0 +1,29 @@
+"""The pop-up that finds a label by a part of its name."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from PySide6.QtWidgets import QLineEdit, QListWidget, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.window_driver import find
+from workbench.core.project import Label
+from workbench.ui.widgets.label_popup import LabelPopup
+
+
+def test_a_label_is_found_whichever_way_its_accents_are_written_and_not_made_again(qtbot: QtBot) -> None:
+    """Labels of a file from a Mac may have an e and an accent where a keyboard types é: they were offered as new."""
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    popup = LabelPopup([Label(1, unicodedata.normalize("NFD", "Fenêtre")), Label(2, "한국")], parent)
+    field, listed = find(popup, QLineEdit, "label-popup-field"), find(popup, QListWidget, "label-popup-list")
+
+    def offered(typed: str) -> list[str]:
+        field.setText(typed)
+        return [unicodedata.normalize("NFC", listed.item(row).text()) for row in range(listed.count())]
+
+    assert offered("fenê") == ["Fenêtre", "New label 'fenê'"]
+    assert offered("Fenêtre") == ["Fenêtre"]
+    assert offered(unicodedata.normalize("NFD", "한국")) == ["한국"]
+    assert offered("fenêtre") == ["Fenêtre", "New label 'fenêtre'"], "capitals may be meant"

@@ -1,0 +1,12 @@
+"""Texts as they are searched for a part that a person typed."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def folded(text: str) -> str:
+    """Without capitals, and with composed characters: é may also be an e and an accent, and a Korean syllable its
+    letters, as in file names of a Mac, while keyboards type one character.
+    """
+    return unicodedata.normalize("NFC", text).casefold()
