@@ -18,6 +18,7 @@ from workbench.core.document import Document
 from workbench.core.edits import AddLabels, RemoveLabel
 from workbench.core.project import Box, Label
 from workbench.ui import keys
+from workbench.ui.annotate import canvas_painter
 from workbench.ui.images.view_transform import ViewTransform
 
 __all__ = ["labelled"]  # a fixture
@@ -203,6 +204,29 @@ def test_a_box_that_undo_brings_back_shows_the_hidden_ones(qtbot: QtBot, open_wi
     hand.window.session.undo_last()
     assert names(labelled) == ["cell"]
     assert not hand.canvas.hidden
+
+
+@pytest.mark.parametrize("why", ["small", "many", "off", "begins elsewhere", ""])
+def test_a_box_without_its_name_tells_it_below_the_pointer(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Of a thousand boxes nobody saw the label without a click on each."""
+    with Document.open(labelled) as document:
+        document.draw((Box(0, 1, document.labels()[1].id, (150, 50, 154, 54)),))
+    written: list[str] = []
+    monkeypatch.setattr(canvas_painter, "name_plate", lambda _painter, _area, name, *_: written.append(name))
+    if why == "many":
+        monkeypatch.setattr(canvas_painter, "NAMES_UP_TO", 1)
+    hand = WindowDriver(qtbot, open_window(labelled))
+    if why == "off":
+        find(hand.window, QAction, "style-names").trigger()
+    if why == "begins elsewhere":
+        hand.canvas.zoom_on((50, 40, 90, 70))
+    for at in ((70, 45), (152, 52) if why == "small" else (60, 50)):
+        QTest.mouseMove(hand.canvas, hand.at(*at))
+    written.clear()
+    hand.canvas.grab()
+    assert written == ([] if not why else ["plate"] if why == "small" else ["cell"])
 
 
 def double_click(hand: WindowDriver, x: int, y: int, to: tuple[int, int] | None = None) -> None:

@@ -15,7 +15,14 @@ from workbench.ui import theme
 from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.geometry import HANDLES
 from workbench.ui.annotate.gestures import POINTS, DrawGesture, MoveGesture, PointsGesture, ResizeGesture, SelectGesture
-from workbench.ui.images.boxes_painter import draw_outlined_rect, draw_rects, mitred_pen, name_plate, paint_tag
+from workbench.ui.images.boxes_painter import (
+    NAMES_UP_TO,
+    draw_outlined_rect,
+    draw_rects,
+    mitred_pen,
+    name_plate,
+    paint_tag,
+)
 
 if TYPE_CHECKING:
     from workbench.ui.annotate.canvas import Canvas
@@ -73,6 +80,18 @@ def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
     rect = canvas.view.rect(box.xyxy)
     painter.fillRect(rect, fill)
     draw_outlined_rect(painter, rect, canvas.layer.colour(box.label), canvas.layer.style.line)
+    label = canvas.layer.labels.get(box.label)
+    if label is not None and not _is_named(canvas, rect, label.name):
+        _paint_name(painter, canvas, rect, box.label)
+
+
+def _is_named(canvas: Canvas, rect: QRectF, name: str) -> bool:
+    """Whether the whole name is to be read on this box: not if it is small, begins out of sight, or is one of many."""
+    metrics, seen = QFontMetricsF(theme.font(theme.SMALL)), QRectF(canvas.rect())
+    fits = rect.height() >= metrics.height() + 2 and rect.width() >= metrics.horizontalAdvance(name) + 8
+    if not (canvas.layer.style.names and fits and seen.contains(rect.topLeft())):
+        return False
+    return len(canvas.layer.in_sight(canvas.view, seen)) <= NAMES_UP_TO
 
 
 def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
