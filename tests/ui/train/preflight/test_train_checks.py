@@ -309,6 +309,22 @@ def test_during_a_training_findings_are_told_to_be_of_before_the_last_changes(
     qtbot.waitUntil(lambda: head.text() == "1 warning")
 
 
+def test_a_training_that_another_page_begins_leaves_findings_of_before_the_last_changes(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    """Labelled there, then Ctrl+G: a warning of too few boxes still stood here when there were more than enough."""
+    show_findings(qtbot, shown, fakes, SMALL)
+    head = tool(shown, "train-checks-head")
+    shown.hide()
+    assert session.document is not None
+    session.do(edits.SetState((session.document.images()[0].id,), State.IN_WORK))
+    shown.continue_run(past_run(session))
+    shown.show()
+    assert head.text() == "1 warning, before the last changes"
+    press(qtbot, shown, "train-stop")
+    qtbot.waitUntil(lambda: head.text() == "1 warning")
+
+
 def test_marks_follow_the_theme(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
     show_findings(qtbot, shown, fakes, SMALL)
     theme.apply("light")  # whatever an earlier test left

@@ -242,7 +242,9 @@ class PreflightPanel(QWidget):
     @Slot(object)
     def _job_started(self, job: object) -> None:
         if isinstance(job, Job) and job.is_training:
-            self._offer(self._request())
+            request = self._request()
+            self._offer(request)
+            self.checks.mark_old(request != self._checked_request)  # edited while the page was not seen
             if not self._setup.buttons.is_queueing:
                 self._setup.buttons.cancel()  # a start would come too late
             if self._job is not None:
