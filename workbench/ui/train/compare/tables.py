@@ -15,6 +15,7 @@ from workbench.ui import theme
 from workbench.ui.icons import swatch
 from workbench.ui.train.compare.differences import NONE, LabelScores, RunDifference, best_of
 from workbench.ui.train.compare.run_reader import ComparedRun
+from workbench.ui.train.runs.evaluation_size import chance_note, newest_or_best
 from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable, style_table
@@ -86,15 +87,17 @@ def show_runs(table: Table, compared: Sequence[ComparedRun]) -> None:
             detector_title(info.detector),
             info.state,
             f"{info.epoch:,} / {info.epochs:,}",
-            share(info.best_ap50),
+            newest_or_best(info.best_ap50, info.validation_images),
             share(info.best_ap),
             at,
             lasted,
             runs.format_time(info.started),
             info.note.replace("\n", " ↵ "),
         )
+        by = chance_note(info.validation_images)
+        tips = {"Best AP50": by, "Best AP": by, "Note": info.note}
         for column, text in enumerate(texts):
-            tip = info.note if column == len(texts) - 1 else ""
+            tip = tips.get(SUMMARY[column], "")
             icon = None if column else swatch(theme.series_colour(row))
             table.put(row, column, text, tip=tip, right=column in _NUMBERS, icon=icon)
     header = table.horizontalHeader()

@@ -24,7 +24,7 @@ from workbench.core.formatting import count, share
 from workbench.training.records import runs
 from workbench.training.records.runs import RunInfo
 from workbench.training.settings import FEW_JUDGES
-from workbench.ui.train.runs.evaluation_size import few_images_note, is_few
+from workbench.ui.train.runs.evaluation_size import chance_note, newest_or_best
 from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.sort_header import SortHeader
@@ -297,11 +297,10 @@ def _side(column: int) -> Qt.AlignmentFlag:
 
 
 def _text(run: RunInfo, column: int) -> str:
-    if column in (AP50, AP):
-        value = run.best_ap50 if column == AP50 else run.best_ap
-        if math.isnan(value):
-            return "–"
-        return f"{'newest: ' if column == AP50 and is_few(run.validation_images) else ''}{share(value)}"
+    if column == AP50:
+        return newest_or_best(run.best_ap50, run.validation_images)
+    if column == AP:
+        return share(run.best_ap)
     imported = run.state == "finished" and not run.epochs
     images = run.images + run.validation_images
     return {
@@ -325,7 +324,5 @@ def _key(run: RunInfo, column: int) -> str | float:
 
 def _about(run: RunInfo, column: int) -> str:
     name = run.name if column == NAME else ""  # it may be elided
-    by = few_images_note(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
-    if by:
-        by = f"{by.capitalize()}: this is largely chance, so the newest weights count as the best."
+    by = chance_note(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
     return "\n".join(part for part in (name, by, run.note, run.sentence, str(run.folder)) if part)
