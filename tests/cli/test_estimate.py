@@ -71,7 +71,7 @@ def test_a_training_says_first_what_is_odd_and_what_was_changed(project: Path, c
 def test_a_training_that_could_learn_nothing_does_not_begin(project: Path, capsys: Capture) -> None:
     for command in ("train", "estimate"):
         assert main([command, str(project), *SMALL, "--states", "verified"]) == console.FAILED
-        assert "None of the 8 images outside the test split is verified" in capsys.readouterr().err
+        assert "None of the 8 images is verified" in capsys.readouterr().err
     assert main(["train", str(project), *SMALL, "--learning-rate", "0"]) == console.FAILED
     assert "The learning rate is 0, so nothing can be learnt. Choose another." in capsys.readouterr().err
     assert not (project / "runs").exists() or not list((project / "runs").iterdir())

@@ -149,7 +149,7 @@ def test_data_that_can_teach_nothing_is_refused_in_a_sentence(
 
 
 def test_images_in_no_fitting_state_are_refused_in_a_sentence(request_of: MakeRequest, tmp_path: Path) -> None:
-    with pytest.raises(WorkbenchError, match="None of the 8 images outside the test split is verified"):
+    with pytest.raises(WorkbenchError, match="None of the 8 images is verified"):
         list(train(request_of(states="verified")))
 
 

@@ -73,9 +73,10 @@ def _nothing(snapshot: Snapshot, settings: TrainingSettings) -> str:
         return f"{all_} in the test split. Training needs images in the split train."
     outside = sum(image.split is not Split.TEST for image in snapshot.images)
     none = "The only image" if outside == 1 else f"None of the {outside:,} images"
+    where = " outside the test split" if outside < len(snapshot) else ""
     is_not = "is not" if outside == 1 else "is"
     return (
-        f"{none} outside the test split {is_not} {words[settings.states]}."
+        f"{none}{where} {is_not} {words[settings.states]}."
         " Mark labelled images as done, or choose other states in the recipe."
     )
 
