@@ -126,6 +126,12 @@ def words(window: MainWindow) -> str:
     return str(find(window, ElidedLabel, "loop-words").text())
 
 
+def is_whole(window: MainWindow) -> bool:
+    """Whether the words are not cut."""
+    label = find(window, ElidedLabel, "loop-words")
+    return label.cut(label.contentsRect().width()) == label.text()
+
+
 def press(window: MainWindow) -> None:
     QTest.mouseClick(find(window, QToolButton, "loop-train"), Qt.MouseButton.LeftButton)
 
@@ -238,6 +244,8 @@ def test_what_is_in_the_way_is_a_sentence(qtbot: QtBot, window: MainWindow, trai
     window.session.training_requested.emit(replace(training.requests[0], folder=training.requests[0].folder / "other"))
     press(window)
     assert words(window) == loop_bar.BUSY, "one that another page began"
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: is_whole(window))
     training.let_go = True
     qtbot.waitUntil(lambda: not window.session.jobs)
     assert words(window) != loop_bar.BUSY, "it has ended"
@@ -246,6 +254,7 @@ def test_what_is_in_the_way_is_a_sentence(qtbot: QtBot, window: MainWindow, trai
     bar.follow(None)
     bar.start()
     qtbot.waitUntil(lambda: words(window) == NO_RUN)
+    assert is_whole(window)
     assert len(training.requests) == 2
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.training.recipes import Recipe
 
 FEWEST = 2  # images: a single one would be learnt by heart
-NO_RUN = "There is no run to go on from yet. Train one on the Train page; after that this button goes on from it."
+NO_RUN = "There is no run to go on from yet: train one on the Train page first."
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from workbench.ui.widgets.popups import Menu
 
 REDRAW = 100  # ms
 COMMAND = "train-and-suggest"
-BUSY = "A training is running: wait until it ends, stop it, or queue the next one on the Train page (Train next)."
+BUSY = "A training is running. Wait, stop it, or press Train next on the Train page."
 
 
 class LoopBar(QFrame):
