@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from workbench.core import control_groups
+
 
 def main() -> int:
     """Entry point of `workbench` and `python -m workbench`; returns the exit code."""
@@ -16,6 +18,9 @@ def main() -> int:
     os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     # Likewise for torch: the processor computes what Apple's GPU can't, which would otherwise end the training
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    # Likewise: it computes with all cores of the machine, of which a container or a cluster's job may use few
+    if (cores := control_groups.usable_cores()) < control_groups.visible_cores():
+        os.environ.setdefault("OMP_NUM_THREADS", str(cores))
     arguments = [_whole(one) for one in sys.argv[1:] if one != "--safe-mode"]
     if len(arguments) < len(sys.argv) - 1:
         os.environ["WORKBENCH_SAFE_MODE"] = "1"  # without plugins: see plugins.py

@@ -247,6 +247,17 @@ def test_libraries_are_told_before_they_are_loaded() -> None:
     assert ast.literal_eval(done.stdout.splitlines()[-1]) == TOLD
 
 
+def test_torch_is_told_how_many_cores_a_container_may_use() -> None:
+    code = "import os, sys; from workbench.__main__ import control_groups, main; sys.argv[1:] = ['--version']"
+    code += "; control_groups.usable_cores, control_groups.visible_cores = lambda: {}, lambda: 64; main()"
+    code += "; print(os.environ.get('OMP_NUM_THREADS'))"
+    own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    for cores, told in ((64, "None"), (4, "4")):  # of all it takes as many as it holds for best
+        command = [sys.executable, "-c", code.format(cores)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=own)
+        assert done.stdout.splitlines()[-1] == told
+
+
 def test_a_command_interrupted_while_it_is_loaded_says_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from workbench.core import control_groups
 from workbench.core.formatting import count
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
@@ -51,7 +52,7 @@ class Training:
     ) -> None:
         self.request, self.control, self.log, self.runtime, self.retries = request, control, log, runtime, retries
         self.recipe, self.settings = request.recipe, request.recipe.training
-        most = max(machine.usable_cores() // runtime.local_world_size, 1)
+        most = max(control_groups.usable_cores() // runtime.local_world_size, 1)
         self.threads = min(self.settings.threads or most, most)
         self.awake = contextlib.ExitStack()
         self.started = False

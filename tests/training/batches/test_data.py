@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.training.toys import make_snapshot
+from workbench.core import control_groups
 from workbench.core.decoding.intensity_window import IntensityWindow
 from workbench.core.project import Snapshot
 from workbench.core.resize import FIT_MODES, FitMode
@@ -103,7 +104,8 @@ def test_not_one_readable_image_is_an_error(tmp_path: Path) -> None:
 
 
 def test_more_images_than_memory_are_mapped_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_policy, "MEMORY_SHARE", 0.0)
+    """Also where the machine has some, but the container has not."""
+    monkeypatch.setattr(control_groups, "available_memory", lambda: 0)
     mapped, _ = load(make_snapshot(tmp_path / "images"), tmp_path)
     assert isinstance(mapped.pixels, np.memmap)
     monkeypatch.undo()

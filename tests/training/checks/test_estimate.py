@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from tests.training.toys import CALM, PX, ToySettings, make_snapshot
+from workbench.core import control_groups
 from workbench.errors import WorkbenchError
 from workbench.training import recipes, schedule
 from workbench.training.checks.cost_measurement import estimate
 from workbench.training.checks.estimate import Estimate, Measurement, StepTiming, evaluations, make_estimate
 from workbench.training.events import Evaluated, Finished
-from workbench.training.hardware import machine
 from workbench.training.recipes import Recipe
 from workbench.training.run import RunRequest, train
 from workbench.training.schedule import Plan
@@ -177,7 +177,7 @@ def test_a_part_of_a_batch_is_dealt_out_to_all_cores(tmp_path: Path, monkeypatch
         return step(self, batch, *rest)
 
     monkeypatch.setattr(Stepper, "step", noted)
-    monkeypatch.setattr(machine, "usable_cores", lambda: 2)
+    monkeypatch.setattr(control_groups, "usable_cores", lambda: 2)
     recipe = recipes.preset("quick-cpu").changed({"input_px": 64, "width": 0.05, "batch": 16, "precision": "fp32"})
     estimate(make_snapshot(tmp_path), recipe, None, budget=1e-9)
     assert set(at_once) == {(4, 2)}
@@ -195,7 +195,7 @@ def test_of_several_processes_one_is_measured_with_its_part_of_a_batch_and_of_th
         return step(self, some, *rest)
 
     monkeypatch.setattr(Stepper, "step", noted)
-    monkeypatch.setattr(machine, "usable_cores", lambda: 4)
+    monkeypatch.setattr(control_groups, "usable_cores", lambda: 4)
     found = plain(budget=budget, processes=2, batch=batch)
     assert max(images for images, _, _ in seen) == part
     assert {(members, threads) for _, members, threads in seen} == {(1, 2)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from workbench.core import control_groups
 from workbench.errors import WorkbenchError
-from workbench.training.hardware import machine, process_share
+from workbench.training.hardware import process_share
 from workbench.training.hardware.process_share import OneOfSeveral
 from workbench.training.settings import TrainingSettings
 
@@ -16,7 +17,7 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two graphics cards, and eight cores."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(machine, "usable_cores", lambda: 8)
+    monkeypatch.setattr(control_groups, "usable_cores", lambda: 8)
 
 
 @pytest.mark.usefixtures("cards")
@@ -42,7 +43,7 @@ def test_the_first_of_several_measures_alone_and_tells_what_they_would_be_refuse
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(machine, "usable_cores", lambda: 6)
+    monkeypatch.setattr(control_groups, "usable_cores", lambda: 6)
     one = OneOfSeveral(3)
     one.choose(TrainingSettings(device="cpu"), "fp32")
     assert (one.device.type, one.world, one.threads("cpu"), one.own_slice(8)) == ("cpu", 1, 2, slice(0, 3))

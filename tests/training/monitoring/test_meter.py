@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from workbench.training.hardware import machine
+from workbench.core import control_groups
 from workbench.training.monitoring import meter
 from workbench.training.schedule import Plan
 
@@ -136,7 +136,7 @@ def test_a_report_holds_the_largest_gradient_and_forgets_it(clock: Clock) -> Non
 def test_the_use_of_the_processor_is_a_share_of_all_its_cores(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     worked = iter([10.0, 13.0, 13.0])
     monkeypatch.setattr(time, "process_time", lambda: next(worked))
-    monkeypatch.setattr(machine, "usable_cores", lambda: 4)
+    monkeypatch.setattr(control_groups, "usable_cores", lambda: 4)
     counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
     counting.add({"box": 1.0}, 0.1)
     clock.now += 1.0

@@ -7,9 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
-from workbench.core import images
+from workbench.core import control_groups, images
 from workbench.core.formatting import count, count_views
 from workbench.core.formatting import size as in_words
 from workbench.core.project import Snapshot
@@ -32,7 +30,7 @@ def size(images: int, px: int) -> int:
 
 
 def fits_memory(images: int, px: int) -> bool:
-    return size(images, px) < MEMORY_SHARE * float(psutil.virtual_memory().available)
+    return size(images, px) < MEMORY_SHARE * control_groups.available_memory()
 
 
 def open_cache(

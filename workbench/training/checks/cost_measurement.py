@@ -21,6 +21,7 @@ import psutil
 import torch
 
 from workbench import detectors
+from workbench.core import control_groups
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.resize import FitMode
 from workbench.training import prepare, schedule, validate
@@ -59,7 +60,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     side = schedule.largest_side(settings, own.input_px, multiple)
     data = _noise(load_without_pixels(train, side, mode, settings, own.pictures()))
     judged = _noise(load_without_pixels(validation, own.input_px, mode, settings))
-    room = int(cache_policy.MEMORY_SHARE * psutil.virtual_memory().available)
+    room = int(cache_policy.MEMORY_SHARE * control_groups.available_memory())
     machine.keep_freed_memory()
     several = settings.processes > 1
     runtime = OneOfSeveral(settings.processes) if several else Runtime()
@@ -69,7 +70,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
         runtime.choose(settings, settings.precision)
         detector = prepare.build(recipe, len(snapshot.labels), anchors)
         detector.weigh_labels(prepare.label_weights(data, settings.label_balance))
-        cores = max(machine.usable_cores() // settings.processes, 1)
+        cores = max(control_groups.usable_cores() // settings.processes, 1)
         threads = min(settings.threads or cores, cores)
         stepper = Stepper(detector, settings, runtime, 1 if several else threads)  # without replicas
         with closing(stepper), _watched(runtime.device) as memory:

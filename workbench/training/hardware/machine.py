@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -182,13 +181,6 @@ def _trial(network: nn.Module, images: Tensor, half: torch.dtype | None) -> Tria
         torch.cuda.synchronize(device)
     took = clock() - start
     return torch.cat([out.detach().float().flatten(), slope.float().flatten()]), took
-
-
-def usable_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def one_thread_each() -> AbstractContextManager[None]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import torch
 
+from workbench.core import control_groups
 from workbench.errors import WorkbenchError
-from workbench.training.hardware import gpu, machine
+from workbench.training.hardware import gpu
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 
@@ -49,7 +50,7 @@ def threads_of(device: str, processes: int) -> int:
     """Cores for one operation of torch. One of several processes has no replicas: on the processor it may use all of
     its share of this machine's.
     """
-    return 1 if on_cards(device) else max(machine.usable_cores() // processes, 1)
+    return 1 if on_cards(device) else max(control_groups.usable_cores() // processes, 1)
 
 
 class OneOfSeveral(Runtime):

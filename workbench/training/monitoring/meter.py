@@ -9,8 +9,9 @@ from collections import defaultdict
 import psutil
 import torch
 
+from workbench.core import control_groups
 from workbench.training.events import Progress
-from workbench.training.hardware import gpu, machine
+from workbench.training.hardware import gpu
 from workbench.training.schedule import Plan
 
 REPORT_EVERY = 0.1  # seconds between two reports: what a person can follow, and half of what is allowed
@@ -35,7 +36,7 @@ class Meter:
         self._began = time.perf_counter()
         self._first_step = 0
         self._process = psutil.Process()
-        self._cores = machine.usable_cores()
+        self._cores = control_groups.usable_cores()
         self._rate, self._norm = 0.0, math.nan  # learning rate of the last step; largest norm since the last report
         self._speed = 0.0  # images per second
         self._images, self._seconds = 0.0, 0.0  # not yet included in it
