@@ -144,6 +144,24 @@ def on_device(_: Job) -> Iterator[OnDevice]:
     yield OnDevice()
 
 
+@dataclass(frozen=True)
+class LongTraining:
+    epoch: int = 1200
+    epochs: int = 4800
+
+
+def test_epochs_are_counted_in_the_words_of_the_train_page(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+
+    def trains(job: Job) -> Iterator[LongTraining]:
+        yield LongTraining()
+        job.stop.wait(20)
+
+    window.session.start(Job("Training tiny-1", trains, window))
+    title = find(window, QLabel, "job-title")
+    qtbot.waitUntil(lambda: title.text() == "Training tiny-1  epoch 1,200 of 4,800")
+
+
 def test_device_and_precision_of_the_last_job_stay_and_the_memory_is_the_programs(
     qtbot: QtBot, open_window: Open
 ) -> None:

@@ -91,7 +91,7 @@ def _details(job: Job, values: dict[str, Any]) -> list[str]:
     (number, all_), detail = job.place, str(values.get("detail", ""))
     parts = [f"run {number:,} of {all_:,}"] if all_ > 1 else []
     if values.get("epochs"):
-        parts.append(f"epoch {values.get('epoch', 0)}/{values['epochs']}")
+        parts.append(f"epoch {values.get('epoch', 0):,} of {values['epochs']:,}")
     elif values.get("total"):
         parts.append(f"{values.get('done', 0):,} of {values['total']:,} {detail}".rstrip())
         detail = ""
