@@ -20,7 +20,7 @@ SHOWN = 60
 """Rows listed at once: more than anyone reads."""
 OTHER_WORDS = {
     "accuracy": "look: run", "annotat": "box", "bbox": "box", "bounding": "box", "categor": "label", "class": "label",
-    "dataset": "data", "evaluat": "look: run", "inference": "predict",
+    "dataset": "data", "evaluat": "look: run", "inference": "predict", "threshold": "confidence",
 }  # fmt: skip
 """Words of other programs, by their beginnings, and what that is called here."""
 ENOUGH = 4
@@ -117,16 +117,16 @@ class Finder(QFrame):
             self.close()
             entry.act()
             if entry.beside == HELP and not _has(entry, [folded(word) for word in typed]):
-                _show_place(over, typed[0])
+                _show_place(over, entry, folded(typed[0]))
 
 
-def _show_place(window: QWidget, word: str) -> None:
-    """In the help page that was opened just now: where it tells of what was typed."""
+def _show_place(window: QWidget, page: FinderEntry, word: str) -> None:
+    """In the help page that was opened just now: where it has this word, or else what that is called here."""
     from workbench.ui.window.help_window import HelpWindow
 
-    for page in window.findChildren(HelpWindow):
-        if page.isVisible():
-            page.search(word)
+    for shown in window.findChildren(HelpWindow):
+        if shown.isVisible():
+            shown.search(word if word in folded(page.about) else _ours(word))
 
 
 def _matching(entries: Sequence[FinderEntry], text: str) -> list[FinderEntry]:
@@ -134,7 +134,7 @@ def _matching(entries: Sequence[FinderEntry], text: str) -> list[FinderEntry]:
     then those with a word that does, then those whose explanation has the words, then those that have this program's
     word for one of another; help pages last. Keys are not searched: "tr" would find every one with Ctrl.
 
-    Where there is nothing: help pages with these words anywhere in them.
+    Where there is nothing: help pages with these words anywhere in them, those with most of them first.
     """
     wanted = folded(text).split()
     if not wanted:
@@ -144,8 +144,10 @@ def _matching(entries: Sequence[FinderEntry], text: str) -> list[FinderEntry]:
     if ours != wanted:
         found += [(entry, 1, _rank(entry, ours)) for entry in entries if _has(entry, ours) and not _has(entry, wanted)]
     found.sort(key=lambda one: (one[0].beside == HELP, *one[1:]))
-    pages = [entry for entry in entries if entry.beside == HELP and _tells_of(entry, wanted)] if not found else []
-    return [*(entry for entry, *_ in found[:SHOWN]), *pages]
+    if found:
+        return [entry for entry, *_ in found[:SHOWN]]
+    pages = [entry for entry in entries if entry.beside == HELP and _times_told(entry, wanted, ours)]
+    return sorted(pages, key=lambda page: -_times_told(page, wanted, ours))
 
 
 def _ours(word: str) -> str:
@@ -160,9 +162,10 @@ def _has(entry: FinderEntry, wanted: Sequence[str]) -> bool:
     return all(word in searched for word in wanted)
 
 
-def _tells_of(page: FinderEntry, wanted: Sequence[str]) -> bool:
-    text = folded(page.about)
-    return all(len(word) >= ENOUGH and word in text for word in wanted)
+def _times_told(page: FinderEntry, wanted: Sequence[str], ours: Sequence[str]) -> int:
+    """How often a help page has all of these words, as they were typed and as they are called here."""
+    text, long = folded(page.about), all(len(word) >= ENOUGH for word in wanted)
+    return sum(min(text.count(word) for word in words) for words in (wanted, ours)) if long else 0
 
 
 def _rank(entry: FinderEntry, wanted: Sequence[str]) -> int:
