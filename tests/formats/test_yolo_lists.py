@@ -167,3 +167,17 @@ def test_a_data_set_in_utf_16_is_read(tmp_path: Path) -> None:
     text(tmp_path / "data.yaml", "train: train.txt\r\nnames: [cat]\r\n".encode("utf-16"))
     (image,) = yolo.read(tmp_path).images
     assert [box.label for box in image.boxes] == ["cat"]
+
+
+def test_a_listed_image_that_is_away_is_told_once_though_its_label_file_lies_in_another_folder(tmp_path: Path) -> None:
+    """As Darknet's lists are, seen from the folder above: both the image and the label file were told."""
+    text(tmp_path / "obj.names", "cat\n")
+    text(tmp_path / "obj.data", "train = data/train.txt\nnames = data/obj.names\n")
+    text(tmp_path / "train.txt", "data/img/a.jpg\ndata/img/b.jpg\n")
+    for name in ("img/a", "img/c"):
+        text(tmp_path / f"{name}.txt", "0 0.5 0.5 0.5 0.5\n")
+    reading = yolo.read(tmp_path)
+    assert [image.name for image in reading.images] == ["data/img/a.jpg", "data/img/b.jpg", "img/c"]
+    assert [remark.file for remark in reading.remarks if remark.level == "refused"] == [
+        "data/img/a.jpg", "data/img/b.jpg", "img/c.txt",
+    ]  # fmt: skip

@@ -163,7 +163,7 @@ class _Reader:
             sentence = "Listed, but there is no such image file; its labels, if any, were left out."
             self.report.say("refused", name, sentence, kind="listed without a file")
             read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
-        spoken = {file for _, file in pairs if file} | {label_files.of(self.root / name) for name in layout.listed}
+        spoken = {file for _, file in pairs if file} | {self.label_file(name, label_files) for name in layout.listed}
         read += self.orphans({file for file in label_files.files if file not in spoken}, layout.unused)
         if not read:
             if layout.images:
@@ -196,6 +196,12 @@ class _Reader:
         )
         self.report.say("repaired", self.path.name, sentence)
         return tuple(f"label {index}" for index in range(self.highest + 1))
+
+    def label_file(self, listed: str, label_files: LabelFiles) -> Path | None:
+        """That of an image that is not there: at the path in the list, or without its first folders."""
+        parts = listed.split("/")
+        inner = ("/".join(parts[start:]) for start in range(len(parts)))
+        return next((file for name in inner if (file := label_files.of(self.root / name)) is not None), None)
 
     def belonging(self, pairs: list[tuple[Path, Path | None]]) -> list[tuple[Path, Path | None]]:
         """Images with a label file, and those beside them in the data set's own folder."""
