@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.exchange.test_matching import coco
 from tests.exchange.test_renamed_copies import refused
 from tests.formats.making import picture
 from workbench.core import edits
@@ -125,3 +126,15 @@ def test_names_of_an_export_whose_images_are_not_all_here_any_more_are_of_nobody
         plan = corrected(document, folder)
         changed = {id for id, found in widths(document).items() if found != before[id]}
         assert (changed, plan.missing) == ({3}, 5), "there is only one d/0.jpg now"
+
+
+def test_a_single_file_that_names_an_image_of_two_folders_brings_labels_to_none(
+    cameras: Document, tmp_path: Path
+) -> None:
+    """They went to that of the first folder without a word."""
+    with cameras as document:
+        file = coco(tmp_path / "labels" / "all.json", "0.jpg", "d/0.jpg")
+        for given in (file, file.parent):
+            plan = plan_import(document, given, "coco")
+            assert (plan.boxes, plan.missing) == (0, 2)
+            assert sum("2 images fit the name" in sentence for sentence in refused(plan)) == 2

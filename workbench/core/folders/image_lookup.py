@@ -163,15 +163,21 @@ class ImageLookup:
         return self._below.get(folder, [])
 
     def beside(self, name: str) -> Path | None:
-        """The image file at this foreign path below one of the folders, found without a scan."""
+        """The image file at this foreign path below one of the folders, found without a scan.
+
+        None also if the first folder has none and others have different ones.
+        """
+        found = list[Path]()
         for root in self.roots:
             try:
                 file = resolve_inside(root, name)
             except (WorkbenchError, ValueError, OSError):  # leads outside, or is not a valid name
                 continue
             if file.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(file):
-                return file
-        return None
+                found.append(file)
+                if root == self.roots[0]:
+                    break
+        return found[0] if found and _all_same(found) else None
 
     def find(self, name: str, near: Collection[str] = ()) -> FileMatch:
         """The file that `name` (any separators, any suffix or none) means; if there is none, as a link.
