@@ -74,7 +74,7 @@ def test_outlines_and_numbers_that_are_used_twice_are_told() -> None:
     read = parse(annotations=[annotation(id=8, segmentation=outline), annotation(segmentation=outline), annotation()])
     assert [sentence for _, sentence, _ in read.remarks[1:]] == [
         "annotations[2].id: 9 is used twice; both boxes were kept.",
-        "2 outlines were ignored (segmentation): only their boxes were read.",
+        "2 outlines were ignored (segmentation): only boxes were read.",
     ]
 
 

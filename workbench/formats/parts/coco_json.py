@@ -113,7 +113,7 @@ class _Document(JsonDocument):
                     boxes[image].append(box)
         if self.outlines:
             outlines = count(self.outlines, "outline", "was")
-            self.say("read", f"{outlines} ignored (segmentation): only their boxes were read.")
+            self.say("read", f"{outlines} ignored (segmentation): only boxes were read.")
         if self.turned:
             self.say("repaired", f"{self.turned:,} turned boxes were read as the boxes around them.")
         if self.respelt:
