@@ -15,7 +15,7 @@ from tests.ui.window_driver import write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Split, State
-from workbench.core.storage import mirror, text_changes, text_merge, written_text
+from workbench.core.storage import mirror, mirror_reader, text_changes, text_merge, written_text
 from workbench.core.storage.text_changes import TextChanged
 from workbench.errors import WorkbenchError
 
@@ -335,6 +335,17 @@ def test_an_impossible_last_id_is_no_id(mine: Document, last: object) -> None:
     mine.draw((Box(0, 3, 1, BOX),))
     take_over(mine)
     assert [box.id for box in mine.boxes(5)] == [3]
+
+
+def test_only_lines_that_differ_are_parsed(mine: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look at the text of a project of an earlier version, with a million boxes, took a minute."""
+    pulled(mine, lambda theirs: theirs.do(edits.SetState((1,), State.DONE)))
+    shutil.rmtree(mine.folder / "cache")
+    read = list[int]()
+    check = mirror_reader.check
+    monkeypatch.setattr(mirror_reader, "check", lambda record: (read.append(record["id"]), check(record)))
+    assert text_changes.find(mine.folder) is not None
+    assert read == [1, 1], "there and here"
 
 
 def test_what_was_not_touched_is_not_read(mine: Document, monkeypatch: pytest.MonkeyPatch) -> None:

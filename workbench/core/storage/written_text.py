@@ -44,6 +44,12 @@ def hash_of_line(line: bytes) -> str:
     return hashlib.blake2b(_FACTS.sub(b"", line.rstrip(b"\r\n")), digest_size=8).hexdigest()
 
 
+def id_of_line(line: bytes) -> int:
+    """Of the image in a line as Workbench writes it, 0 of any other."""
+    found = _ID.match(line)
+    return int(found[1]) if found else 0
+
+
 def sha256_of(data: bytes) -> str:
     """The hash of a file's content, whichever line ends git gave it."""
     return hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
@@ -56,13 +62,13 @@ def record(file: Path, data: bytes) -> None:
     is_head = file.suffix == ".json"
     try:
         about = file.stat()
-        ids = ((_ID.match(line), line) for line in (() if is_head else data.splitlines()))
+        ids = ((id_of_line(line), line) for line in (() if is_head else data.splitlines()))
         kept = {
             "version": _VERSION,
             "size": about.st_size,
             "time": about.st_mtime_ns,
             "sha256": sha256_of(data),
-            "lines": {int(id[1]): hash_of_line(line) for id, line in ids if id},
+            "lines": {id: hash_of_line(line) for id, line in ids if id},
             "head": json.loads(data) if is_head else {},
         }
         atomic_write(_record_of(file), json.dumps(kept), sync=False)
