@@ -38,11 +38,11 @@ def load(cache: Path, key: str) -> bytes | None:
 
     found: bytes | None = None
     if cache.is_file():
-        with contextlib.suppress(sqlite3.Error), _opened(cache) as connection:
-            row = connection.execute("SELECT jpeg, used FROM thumbnail WHERE key = ?", (key,)).fetchone()
+        with contextlib.suppress(sqlite3.Error), _connected(cache) as connection:
+            row = connection.execute("SELECT * FROM thumbnail WHERE key = ?", (key,)).fetchone()
             if row is not None:
-                found = bytes(row[0])
-                if row[1] < _today() - _USED_FOR:
+                found = bytes(row[1])
+                if len(row) > 2 and row[2] < _today() - _USED_FOR:  # an older file may be on a disk only to be read
                     connection.execute("UPDATE thumbnail SET used = ? WHERE key = ?", (_today(), key))
     return found
 
@@ -56,7 +56,8 @@ def store(cache: Path, file: Path, key: str, jpeg: bytes) -> None:
 
     with contextlib.suppress(sqlite3.Error, OSError):
         cache.parent.mkdir(exist_ok=True)
-        with _opened(cache) as connection:
+        with _connected(cache) as connection:
+            _add_columns(connection)
             time, size = key[len(_begin(file)) :].split("|")[:2]
             current = f"{_begin(file)}{time}|{size}|"
             outdated = [(one,) for one in _keys(connection, file) if not one.startswith(current)]
@@ -84,15 +85,19 @@ def last_seen(cache: Path, files: Sequence[Path]) -> dict[Path, tuple[int, int]]
 
 
 @contextlib.contextmanager
-def _opened(cache: Path) -> Iterator[sqlite3.Connection]:
-    """One transaction, in which the table has all its columns."""
+def _connected(cache: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction."""
     import sqlite3
 
     with contextlib.closing(sqlite3.connect(cache, timeout=1)) as connection, connection:
         connection.execute("PRAGMA synchronous = OFF")
-        if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
         yield connection
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Make the table, or give that of an earlier version what it lacks."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
 
 
 def _trim(connection: sqlite3.Connection) -> None:
