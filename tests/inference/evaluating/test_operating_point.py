@@ -11,7 +11,7 @@ import pytest
 
 from tests.inference.stub import write_head
 from workbench.core.detections import Candidates
-from workbench.core.project import FormerName, Label
+from workbench.core.project import FormerName, Label, Split
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluating import operating_point, saved_evaluation
 from workbench.inference.evaluating.operating_point import OperatingPoint
@@ -95,6 +95,27 @@ def test_without_a_kept_point_that_with_the_best_f1_is_in_use(tmp_path: Path) ->
     assert saved_evaluation.point_in_use(tmp_path, "last.safetensors") is None
     operating_point.write(tmp_path, POINT)
     assert saved_evaluation.point_in_use(tmp_path, "best.safetensors") == POINT
+
+
+def test_the_best_weights_keep_their_point_when_the_last_ones_are_looked_at(tmp_path: Path) -> None:
+    """The look replaced their numbers: an export of the best weights said that nobody had looked with them."""
+    rules = {"score": 0.001, "iou": 0.45, "kind": "diou", "limit": 50, "difficult": "count"}
+    for name, confidence in (("best.safetensors", 0.4), ("last.safetensors", 0.7)):
+        write_head(tmp_path / name)
+        judged = {"split": "validation", "checkpoint": name, "best_confidence": confidence, "rules": rules}
+        saved_evaluation.evaluation_file(tmp_path, Split.VALIDATION, name).write_text(json.dumps(judged), "utf-8")
+    found = [saved_evaluation.best_point(tmp_path, name) for name in ("", "best.safetensors", "last.safetensors")]
+    assert [point.confidence for point in found if point is not None] == [0.4, 0.4, 0.7]
+    assert sorted(file.name for file in tmp_path.glob("*.json")) == ["evaluation-last.json", "evaluation.json"]
+    (tmp_path / "evaluation-last.json").replace(tmp_path / "evaluation.json")
+    earlier = saved_evaluation.best_point(tmp_path, "last.safetensors")
+    assert earlier is not None, "an earlier version had one file for both"
+    assert saved_evaluation.best_point(tmp_path, "best.safetensors") is None
+    assert (
+        saved_evaluation.evaluation_file(tmp_path, Split.TEST, "last.safetensors").name == "evaluation-test-last.json"
+    )
+    (tmp_path / "best.safetensors").unlink()
+    assert saved_evaluation.evaluation_file(tmp_path, Split.VALIDATION, "last.safetensors").name == "evaluation.json"
 
 
 def test_labels_without_a_confidence_of_their_own_have_that_of_all() -> None:

@@ -283,7 +283,7 @@ def _write(
         ],
         "best_confidence": best,
     }
-    file = saved_evaluation.evaluation_file(folder, split)
+    file = saved_evaluation.evaluation_file(folder, split, predictor.checkpoint.name if predictor.checkpoint else "")
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
 

@@ -18,12 +18,16 @@ from workbench.inference.evaluating import operating_point
 from workbench.inference.evaluating.operating_point import OperatingPoint
 from workbench.training.checkpoints.header import read_header
 
+_BEST = "best.safetensors"
 
-def evaluation_file(run_folder: Path, split: Split | None) -> Path:
+
+def evaluation_file(run_folder: Path, split: Split | None, checkpoint: str = "") -> Path:
     """The file of an evaluation on `split` (None: all images). That of validation images is evaluation.json; looking at
-    other images leaves it as it is.
+    other images leaves it as it is, and so does looking with another checkpoint of the run than the best one.
     """
-    return run_folder / ("evaluation.json" if split is Split.VALIDATION else f"evaluation-{split or 'all'}.json")
+    name = "evaluation" if split is Split.VALIDATION else f"evaluation-{split or 'all'}"
+    is_other = checkpoint not in ("", _BEST) and (run_folder / _BEST).exists()
+    return run_folder / (f"{name}-{Path(checkpoint).stem}.json" if is_other else f"{name}.json")
 
 
 def read_evaluation(
@@ -32,12 +36,16 @@ def read_evaluation(
     """The evaluation in evaluation_file(), or None if there is none, or it is of another checkpoint or of the weights
     that the checkpoint's file had before the training went on.
     """
-    try:
-        found = json.loads(evaluation_file(run_folder, split).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
-    return found if good and _is_of_these_weights(found, run_folder) else None
+    own, common = evaluation_file(run_folder, split, checkpoint), evaluation_file(run_folder, split)
+    for file in dict.fromkeys((own, common)):  # earlier versions wrote one for all checkpoints
+        try:
+            found = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
+        if good and _is_of_these_weights(found, run_folder):
+            return dict(found)
+    return None
 
 
 def _is_of_these_weights(evaluation: dict[str, Any], run_folder: Path) -> bool:
