@@ -88,6 +88,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("reopen-image", "Not done after all: back to in work", ("Shift+N",), "", "Label"),
     Command("note-image", "Note on this image…", ("Ctrl+Shift+N",), "mdi6.note-text-outline", "Label"),
     Command("remove-image", "Take this image out of the project", ("Ctrl+Del",), "", "Label"),
+    Command("copy-path", "Copy the path of this image's file", (), "mdi6.content-copy", "Label"),
+    Command("open-image-folder", "Show the folder of this image's file", (), "mdi6.folder-open-outline", "Label"),
     Command("delete-boxes", "Delete the selected boxes", ("Del", "Backspace"), "mdi6.delete-outline", "Label"),
     Command("duplicate", "Duplicate the selected boxes", ("Ctrl+D",), "mdi6.content-duplicate", "Label"),
     Command("copy-boxes", "Copy the selected boxes", ("Ctrl+C",), "mdi6.content-copy", "Label"),

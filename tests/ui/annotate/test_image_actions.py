@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QApplication, QComboBox, QInputDialog, QLabel, QLineEdit, QTableView
 from pytestqt.qtbot import QtBot
 
@@ -117,6 +118,8 @@ def test_a_right_click_in_the_list_of_images_offers_what_to_do_with_one(
         "Not done after all: back to in work",
         "Note on this image…",
         "Take this image out of the project",
+        "Copy the path of this image's file",
+        "Show the folder of this image's file",
         "What the trainer sees of this image…",
     ]
     below = menu.actions()[0].menu()
@@ -128,6 +131,24 @@ def test_a_right_click_in_the_list_of_images_offers_what_to_do_with_one(
     assert window.session.image.name == "c.png"
     view.customContextMenuRequested.emit(QPoint(5, view.viewport().height() - 5))
     assert QApplication.activePopupWidget() is None, "below the last image"
+
+
+def test_the_file_of_an_image_is_found_outside_of_the_program(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(labelled)
+    WindowDriver(qtbot, window).key("D")
+    file = labelled.parent / "photographs" / "b.png"
+    find(window, QAction, "action-copy-path").trigger()
+    assert QApplication.clipboard().text() == str(file)
+    assert said(window) == f"Copied: {file}"
+    shown: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: not shown.append(url.toLocalFile()))
+    find(window, QAction, "action-open-image-folder").trigger()
+    assert shown == [str(file.parent)]
+    shutil.move(file.parent, labelled.parent / "elsewhere")
+    find(window, QAction, "action-open-image-folder").trigger()
+    assert said(window) == f"The folder could not be shown. It is {file.parent}."
 
 
 @pytest.mark.parametrize("name", ["reopen-image", "remove-image", "note-image"])

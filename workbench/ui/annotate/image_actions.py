@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QPoint, Qt, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractItemView, QWidget
 
 from workbench.core import edits
@@ -16,6 +18,7 @@ from workbench.ui.annotate.image_navigation import ImageNavigation
 from workbench.ui.images import unread_images
 from workbench.ui.images.image_notes import ask_for_note
 from workbench.ui.session import Session
+from workbench.ui.widgets.open_folder import open_folder
 from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 
 
@@ -42,6 +45,10 @@ class ImageActions(QObject):
         self._reopen = make_action(page, "reopen-image", once(self.reopen))
         self._note = make_action(page, "note-image", self.note)
         self._remove = make_action(page, "remove-image", once(self.remove))
+        self._of_file = (
+            make_action(page, "copy-path", self.copy_path),
+            make_action(page, "open-image-folder", self.open_folder),
+        )
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._open_menu)
         MenuKeyFilter(view)
@@ -70,6 +77,21 @@ class ImageActions(QObject):
                 f"{short(image.name)} is taken out of the project. Its file stays where it is; Undo brings it back."
             )
 
+    def copy_path(self) -> None:
+        """Put the path of the image's file into the clipboard, for a message or for another program."""
+        if (file := self._file()) is not None:
+            QGuiApplication.clipboard().setText(str(file))
+            self._session.inform(f"Copied: {file}")
+
+    def open_folder(self) -> None:
+        """Show the folder of the image's file in the system's file manager."""
+        if (file := self._file()) is not None and not open_folder(file.parent):
+            self._session.message.emit("warning", f"The folder could not be shown. It is {file.parent}.")
+
+    def _file(self) -> Path | None:
+        document, image = self._session.document, self._session.image
+        return document.file(image) if document is not None and image is not None else None
+
     @Slot(QPoint)
     def _open_menu(self, at: QPoint) -> None:
         """For the shown image, which the click has chosen."""
@@ -87,5 +109,6 @@ class ImageActions(QObject):
             choice.triggered.connect(lambda _=False, to=state: unread_images.set_state(self._session, (image.id,), to))
         menu.addActions([self._reopen, self._note, self._remove])
         menu.addSeparator()
+        menu.addActions(self._of_file)
         offer_in(menu, "seen", self._page)
         menu.popup(self._view.viewport().mapToGlobal(at))
