@@ -61,6 +61,21 @@ def test_the_page_follows_a_run_that_is_renamed_deleted_and_taken_back(
     qtbot.waitUntil(lambda: marked.selected is not None and marked.selected.name == "better")
 
 
+def test_of_another_project_the_run_that_is_shown_is_the_chosen_one(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    """One called like the run last trained in the project before was chosen, and Resume meant that one."""
+    assert session.document is not None
+    folder = session.document.runs_folder
+    listed = find(page, RunList, "")
+    listed.prefer("first")  # as after its training
+    leave(folder / "first", STARTED, ENDED)
+    leave(folder / "second", STARTED, ENDED)
+    session.document_changed.emit()
+    qtbot.waitUntil(title_is(page, "second: finished"))
+    assert [run.name for run in listed.table.chosen] == ["second"]
+
+
 def test_ctrl_z_takes_a_deletion_back_before_the_edits_that_were_made_before_it(
     qtbot: QtBot, page: TrainPage, session: Session
 ) -> None:

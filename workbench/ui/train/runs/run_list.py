@@ -136,7 +136,8 @@ class RunList(QWidget):
     # --- what it shows ---
 
     def forget(self) -> None:
-        """Another project was opened: its runs are not known yet."""
+        """Another project was opened: its runs are not known yet, and may be called like the last one's."""
+        self._preferred = ""
         self.table.set_known(False)
         self.set_runs(())
 
