@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from workbench import plugins
+from workbench import console, plugins
 from workbench.errors import WorkbenchError
 from workbench.training import events
 from workbench.training.events import Control, Event, Failed
@@ -28,9 +28,10 @@ def main(folder: Path, how: str) -> int:
         try:
             runtime.check_program()
             request = runtime.broadcast(lambda: record.read_request(folder))
-            for event in run.train(replace(request, resume=how == "go-on"), control, runtime):
-                if runtime.is_main:
-                    _say(event)
+            with console.stop_on_signal(control.stop, patient=True):  # as SLURM sends it to all processes of a job
+                for event in run.train(replace(request, resume=how == "go-on"), control, runtime):
+                    if runtime.is_main:
+                        _say(event)
         except torchrun.OtherEnded:
             raise  # the launcher tells which
         except WorkbenchError as error:

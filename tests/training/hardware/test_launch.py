@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -107,6 +108,16 @@ for event in run.resume(Path(sys.argv[1])):
 """
 
 
+SIGNALLED = """
+import sys; from pathlib import Path; from workbench import console; from workbench.training import run
+from workbench.training.events import Control
+control = Control()
+with console.stop_on_signal(control.stop):
+    for event in run.resume(Path(sys.argv[1]), control):
+        print(type(event).__name__, getattr(event, "stopped", ""), flush=True)
+"""
+
+
 def test_they_go_on_where_they_stopped_and_end_in_order_when_whoever_started_them_is_killed(stopped: Stopped) -> None:
     folder, last = stopped.folder, stopped.seen[-1]
     assert isinstance(last, Finished)
@@ -185,6 +196,29 @@ def test_the_record_tells_which_process_was_killed_and_not_what_became_of_the_ot
     found = runs.info(request.folder)
     assert (found.state, found.sentence, found.resumable) == ("failed", event.sentence, True)
     assert "error in Workbench" not in (request.folder / runs.EVENTS).read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="PyTorch can't start several processes there")
+@pytest.mark.parametrize("session", [True, False])
+def test_a_signal_to_all_stops_them_in_order(tmp_path: Path, session: bool) -> None:
+    """Ctrl-C in a terminal reaches its whole group of processes, and SLURM's SIGTERM each process of a job, whatever
+    its session: they were ended in the middle of a step, and the run had failed.
+    """
+    request = request_in(tmp_path, epochs=100_000, evaluate_every=0)
+    request.folder.mkdir(parents=True)
+    record.write_request(request)
+    command = [sys.executable, "-c", SIGNALLED, str(request.folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as child:
+        assert child.stdout is not None
+        assert any(line.startswith("Progress") for line in child.stdout)
+        if session:
+            os.killpg(child.pid, signal.SIGINT)
+        else:
+            for one in [*(tree := psutil.Process(child.pid)).children(recursive=True), tree]:
+                one.send_signal(signal.SIGTERM)
+        rest = child.stdout.read()
+    assert rest.splitlines()[-1].split()[:2] == ["Finished", "True"]
+    assert (runs.info(request.folder).state, runs.info(request.folder).resumable) == ("stopped", True)
 
 
 def test_a_run_that_fails_again_for_the_same_reason_has_failed(tmp_path: Path) -> None:

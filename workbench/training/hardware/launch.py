@@ -80,6 +80,7 @@ def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> subp
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, creationflags=no_console_flags(),
         env={**os.environ, "PYTHONSAFEPATH": "1"},  # import no cv2.py from the folder in which the program was started
+        start_new_session=True,  # a terminal's Ctrl-C is for this process, which passes it on
     )  # fmt: skip
 
 
