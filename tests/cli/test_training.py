@@ -22,6 +22,7 @@ from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.inference import exporters
 from workbench.training import recipes
+from workbench.training.batches import dataset_loading
 from workbench.training.checkpoints.header import read_header
 
 pytestmark = pytest.mark.slow
@@ -166,6 +167,24 @@ def test_ctrl_c_leaves_a_checkpoint_that_resume_continues(cells: Path, capsys: C
     assert started["resumed_step"] == finished["step"]
     assert event["step"] > finished["step"]
     assert again.returncode == console.INTERRUPTED
+
+
+def test_ctrl_c_while_the_images_are_read_leaves_no_run_and_names_none_to_resume(
+    cells: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """It said how to go on with a run that had been removed."""
+    before, real = set((cells / "runs").glob("*")), dataset_loading.load_datasets
+
+    def interrupted(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return (yield from real(*given))
+
+    monkeypatch.setattr(dataset_loading, "load_datasets", interrupted)
+    assert main(["train", str(cells), *SMALL]) == console.INTERRUPTED
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no run was kept: the same command begins it again. Stopped." in told
+    assert "--resume" not in told
+    assert set((cells / "runs").glob("*")) == before
 
 
 def test_commands_without_a_run_say_what_to_do(tmp_path: Path, test_data: Path, capsys: Capture) -> None:

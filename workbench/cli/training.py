@@ -131,11 +131,14 @@ def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectDa
     values = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": best,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
     print_result(values, as_json=as_json)
-    if finished.stopped:
+    if not finished.stopped:
+        return None
+    if request.folder.exists():
         command = shlex.join(["workbench", "train", str(given["project"]), "--resume", str(values["run"])])
         say(f"Go on with: {command}", quiet=as_json)
-        return console.INTERRUPTED
-    return None
+    else:  # removed above
+        say("It had not taken a step yet, so no run was kept: the same command begins it again.", quiet=as_json)
+    return console.INTERRUPTED
 
 
 def _request(given: dict[str, Any], data: ProjectData) -> RunRequest:
