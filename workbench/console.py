@@ -14,7 +14,7 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -253,12 +253,37 @@ def stop_on_signal(stop: threading.Event, told: str = STOPPING, *, patient: bool
             return
         err.print(told if patient else f"{told} Press Ctrl-C again to abort.")
 
+    with _handled_by(ask, stop_signals()):
+        yield
+
+
+@contextlib.contextmanager
+def interrupt_on_signal() -> Iterator[None]:
+    """The other signals of `stop_signals` interrupt as Ctrl-C does, so that a command cleans up and ends with its code.
+
+    Only the first of them: what is being cleaned up then would be left. As process 1, as in a container, a command
+    that does not handle SIGTERM would not end by it at all.
+    """
+    asked = threading.Event()
+
+    def ask(*_: object) -> None:
+        if not asked.is_set():
+            asked.set()
+            raise KeyboardInterrupt
+
+    with _handled_by(ask, [number for number in stop_signals() if number != signal.SIGINT]):
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, object], None], numbers: Iterable[int]) -> Iterator[None]:
+    """These signals call `handler`; nothing is changed outside of the main thread, which alone may do so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, ask) for number in stop_signals()}
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

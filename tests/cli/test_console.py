@@ -12,6 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -209,6 +210,61 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a program at once there")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_any_command_that_the_system_ends_cleans_up_and_tells_it_by_its_exit_code(name: str) -> None:
+    """It ended at once, and what it had unpacked stayed."""
+    code = f"""
+import os, signal
+from workbench import cli
+
+def ended(*_):
+    try:
+        os.kill(os.getpid(), signal.{name})
+    finally:
+        os.kill(os.getpid(), signal.{name})
+        print("cleaned up")
+
+cli.weights._list = ended
+signal.signal(signal.{name}, signal.SIG_DFL)
+print(cli.main(["weights"]), signal.getsignal(signal.{name}) is signal.SIG_DFL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (["cleaned", "up", "130", "True"], "Stopped.\n")
+
+
+SLOW = """#!{python}
+import pathlib, signal, sys, time
+here = pathlib.Path(sys.argv[-1])
+
+def end(*_):
+    time.sleep(0.6)
+    (here / "ended").touch()
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+(here / "begun").touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its programs are no scripts")
+def test_the_window_of_a_demo_that_is_interrupted_ends_in_order(tmp_path: Path) -> None:
+    """It was killed after a quarter of a second, though it may be training by then."""
+    window = tmp_path / "window"
+    window.write_text(SLOW.format(python=sys.executable))
+    window.chmod(0o755)
+    code = "import sys, pathlib; from workbench.cli import results; sys.executable, folder = sys.argv[1:]"
+    code += "; results._open_window(pathlib.Path(folder))"
+    with subprocess.Popen([sys.executable, "-c", code, str(window), str(tmp_path)]) as demo:
+        while not (tmp_path / "begun").exists():
+            assert demo.poll() is None
+            time.sleep(0.02)
+        demo.send_signal(signal.SIGINT)
+    assert demo.returncode == 0
+    assert (tmp_path / "ended").exists()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has the signal itself")

@@ -33,6 +33,7 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     undo,
     weights,
 )
+from workbench.cli.checks import is_reporting
 from workbench.cli.options import app
 from workbench.errors import Misused, WorkbenchError
 
@@ -46,15 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a Windows code page lacks most letters; stderr is so anyway
     try:
         _refuse_empty(sys.argv[1:] if arguments is None else arguments)
-        code = app(args=arguments, prog_name="workbench", standalone_mode=False)
+        # one of several processes that waits for another would not notice a signal: it ends at once
+        with console.interrupt_on_signal() if is_reporting() else contextlib.nullcontext():
+            code = app(args=arguments, prog_name="workbench", standalone_mode=False)
         if code == console.INTERRUPTED:  # typer turns KeyboardInterrupt into this code silently
-            console.err.print("Stopped.")
+            _say_stopped()
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
         console.err.print(f"workbench: {console.printable(error.sentence)}", style="red")
         return console.MISUSED if isinstance(error, Misused) else console.FAILED
     except KeyboardInterrupt:
-        console.err.print("Stopped.")
+        _say_stopped()
         return console.INTERRUPTED
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
@@ -76,6 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
         _suggest(error)
         show()
         return int(getattr(error, "exit_code", console.MISUSED))
+
+
+def _say_stopped() -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone, and with it the session
+        console.err.print("Stopped.")
 
 
 def _refuse_empty(arguments: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -247,6 +248,13 @@ def demo(
 def _open_window(folder: Path) -> None:
     """Open the window in a separate process: torch is loaded here, and the window opens without it.
 
-    If no window can open, that process says why; the demo is done all the same.
+    If no window can open, that process says why; the demo is done all the same. A signal to stop ends the window in
+    order, with a checkpoint of what it trains: this waits for it, as subprocess.run() would kill it.
     """
-    subprocess.run([sys.executable, "-m", "workbench", str(folder)], check=False)
+    with subprocess.Popen([sys.executable, "-P", "-m", "workbench", str(folder)]) as window:
+        while window.poll() is None:
+            try:
+                window.wait()
+            except KeyboardInterrupt:
+                if os.name != "nt":  # there Ctrl-C has reached it, too, and this would end it at once
+                    window.terminate()
