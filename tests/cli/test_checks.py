@@ -71,7 +71,8 @@ MISTAKES = {
 RUN = """
 import json, os, sys
 from workbench.cli import main
-os.environ.pop("RANK", None)
+os.environ.pop("TORCHELASTIC_RUN_ID", None)
+os.environ["RANK"] = "1"  # as a Kubernetes operator gives it a pod, without torchrun
 for line, expected in json.load(sys.stdin).items():
     sys.stderr.write(f"\\n@ {line}\\n")
     code = main(line.split())

@@ -13,8 +13,11 @@ DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 
 
 def is_reporting() -> bool:
-    """Whether this process reports mistakes: of several (torchrun) only the main one does, once all are connected."""
-    return "RANK" not in os.environ
+    """Whether this process reports mistakes: of several (torchrun) only the main one does, once all are connected.
+
+    RANK alone is what Kubernetes' training operator gives a pod, for all that is started there.
+    """
+    return not {"RANK", "TORCHELASTIC_RUN_ID"} <= os.environ.keys()
 
 
 def check_device(device: str) -> str:
