@@ -66,3 +66,6 @@ def test_a_missing_tensorboard_gets_a_sentence(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(WorkbenchError, match=r"-m pip install \"workbench-detection\[tb\]\""):
         tensorboard_log.require()
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    with pytest.raises(WorkbenchError, match=r"not in this bundle. Leave out --tensorboard"):  # it has no pip
+        tensorboard_log.require()

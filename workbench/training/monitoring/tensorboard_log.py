@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,8 +21,14 @@ def is_installed() -> bool:
 
 def require() -> None:
     """WorkbenchError if TensorBoard is not installed."""
-    if not is_installed():
-        raise WorkbenchError(f"TensorBoard is not installed. Install it with: {install_command('[tb]')}")
+    if is_installed():
+        return
+    if getattr(sys, "frozen", False):  # it runs from a bundle (resources/bundle), into which nothing can be installed
+        raise WorkbenchError(
+            "TensorBoard is not in this bundle. Leave out --tensorboard: events.jsonl in the run's folder has the same"
+            " numbers."
+        )
+    raise WorkbenchError(f"TensorBoard is not installed. Install it with: {install_command('[tb]')}")
 
 
 def log_events(events: Iterable[Event], folder: Path) -> Iterator[Event]:
