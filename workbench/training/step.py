@@ -227,7 +227,8 @@ class Stepper:
             norm.begin()
         self.optimizer.zero_grad(set_to_none=True)
         parts = split_batch(len(batch.images), self.micro)
-        results = self._alone(batch, parts) if self.runtime.world == 1 else self._together(batch, parts)
+        together = self._wrapped is not None and self.runtime.world > 1  # not in memory_probe.py's trials
+        results = self._together(batch, parts) if together else self._alone(batch, parts)
         if results is None:
             return None
         total = torch.stack([torch.stack(list(terms.values())) for terms in results]).sum(dim=0)

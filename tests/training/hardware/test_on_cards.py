@@ -276,6 +276,14 @@ def test_a_stepper_of_two_processes_looks_at_that() -> None:
         Stepper(Normed(ToySettings(input_px=64), 2), settings, Second())
 
 
+@pytest.fixture
+def first_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torchrun tells its processes."""
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+
+
+@pytest.mark.usefixtures("first_of_two")
 @pytest.mark.parametrize("name", ["cuda:1", "mps"])
 def test_several_processes_do_not_share_one_card(name: str) -> None:
     runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
@@ -283,6 +291,7 @@ def test_several_processes_do_not_share_one_card(name: str) -> None:
         runtime.choose(TrainingSettings(device=name), "fp32")
 
 
+@pytest.mark.usefixtures("first_of_two")
 def test_several_processes_say_too_why_no_card_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = "The graphics card is not used: its driver is too old."
     monkeypatch.setattr("workbench.training.hardware.gpu.unused_gpu_reason", lambda: sentence)
