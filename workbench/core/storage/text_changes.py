@@ -117,16 +117,16 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
     unmerged = _mark_of_git(files.get(mirror.HEAD, b""))
     try:
         head = _head(text)
-        newer = _changed_since(connection, head)
+        of_head = kept[mirror.HEAD]
+        newer, roots = _changed_since(connection, head), _roots(connection, head, of_head)
         images = [
             change
             for name, data in files.items()
             if name != mirror.HEAD
-            for change in _block_changes(connection, name, data.splitlines(), kept[name], newer)
+            for change in _block_changes(connection, name, data.splitlines(), kept[name], newer, roots)
         ]
         for name in gone if gone and _is_complete(text, head, present) else ():
-            images += _block_changes(connection, name, None, written_text.read_record(text / name), newer)
-        of_head = kept[mirror.HEAD]
+            images += _block_changes(connection, name, None, written_text.read_record(text / name), newer, roots)
         base = list(of_head.head["labels"]) if of_head is not None else None
         here = [dict(row) for row in connection.execute("SELECT id, name, colour, key, position FROM label")]
         labels_changed = base is not None and _is_other(head["labels"], base) and _is_other(head["labels"], here)
@@ -177,7 +177,8 @@ def _head(text: Path) -> dict[str, Any]:
     sides = [b"".join(side) for side in _sides(lines)]
     heads = [mirror.parse_head(side) for side in dict.fromkeys(sides)]
     for head in heads:
-        if not isinstance(head["labels"], list) or not isinstance(head.get("last ids", {}), dict):
+        lists = isinstance(head["labels"], list) and isinstance(head["roots"], list)
+        if not (lists and isinstance(head.get("last ids", {}), dict) and all(map(_is_root, head["roots"]))):
             raise Refused(shown, "this is not the head of a project as Workbench writes it")
         for label in head["labels"]:
             if not isinstance(label, dict) or {name: type(value) for name, value in label.items()} != _LABEL:
@@ -198,6 +199,23 @@ def _sides(lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
             for side, is_in in zip(sides, now, strict=True):
                 side += [line] * is_in
     return sides
+
+
+def _is_root(value: object) -> bool:
+    return isinstance(value, dict) and mirror_reader.is_id(value.get("id")) and isinstance(value.get("path"), str)
+
+
+def _roots(
+    connection: sqlite3.Connection, head: dict[str, Any], of_head: written_text.WrittenFile | None
+) -> dict[int, int]:
+    """The id here of each folder of images that the text and the project both know. Its path may be another there, on
+    another machine; one that was added since the text was written, by either side, has the same path on both.
+    """
+    here = {int(row["id"]): str(row["path"]) for row in connection.execute("SELECT id, path FROM root")}
+    before = here.keys() if of_head is None else {root["id"] for root in of_head.head["roots"]}
+    by_path = {path: id for id, path in here.items()}
+    known = {id: id for id in before & here.keys()}
+    return {root["id"]: by_path[root["path"]] for root in head["roots"] if root["path"] in by_path} | known
 
 
 def _is_complete(text: Path, head: dict[str, Any], present: Mapping[str, Path]) -> bool:
@@ -235,6 +253,7 @@ def _block_changes(
     lines: Sequence[bytes] | None,
     kept: written_text.WrittenFile | None,
     newer: Collection[int] | None,
+    roots: Mapping[int, int],
 ) -> Iterator[ImageChange]:
     """The changes in one file, of which lines that are equal on both sides are not read: a million boxes take a minute.
 
@@ -251,6 +270,7 @@ def _block_changes(
     for number, line, record in _records(others(theirs), name) if lines is not None else ():
         if record["id"] in there or record["id"] in known:
             raise Refused(shown, f"it has the image {record['id']} twice; remove one of the lines", number)
+        record["root"] = roots.get(record["root"], -record["root"])  # below zero: the project has no such folder
         there[record["id"]] = f"{shown}:{number}", written_text.hash_of_line(line), record
     here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in _records(others(ours), name)}
     base = kept.lines if kept is not None else {}

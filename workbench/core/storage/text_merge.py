@@ -73,9 +73,11 @@ class _Merge:
         self._label_ids: dict[int, int] = {}
         self._new_labels: list[Label] = []
         self._changed_labels: list[Label] = []
-        self._paths = {(root, path): id for id, root, path in map(tuple, connection.execute(_PATHS))}
         self._added: list[Image] = []
-        self._removed: list[int] = []
+        self._removed = [change.id for change in found.images if change.there is None and not change.both]
+        gone = {*self._removed}  # whose files may have been added anew there
+        rows = map(tuple, connection.execute("SELECT id, root, path FROM image"))
+        self._paths = {(root, path): id for id, root, path in rows if id not in gone}
         self._boxes: tuple[list[Box], list[Box], list[int]] = [], [], []  # new, changed, gone
         self._settings: dict[Edit, list[int]] = {}  # of one image each, with their images
 
@@ -88,7 +90,7 @@ class _Merge:
         added, replaced, gone = self._boxes
         parts: list[Edit] = [edits.ChangeLabel(label) for label in self._changed_labels]
         for items, kind in (
-            (self._new_labels, edits.AddLabels), (self._added, edits.AddImages), (self._removed, edits.RemoveImages),
+            (self._new_labels, edits.AddLabels), (self._removed, edits.RemoveImages), (self._added, edits.AddImages),
             (gone, edits.RemoveBoxes), (replaced, edits.ReplaceBoxes), (added, edits.AddBoxes),
         ):  # fmt: skip
             if items:
@@ -104,7 +106,6 @@ class _Merge:
         if change.both:
             return False
         if there is None:
-            self._removed.append(change.id)
             return True
         if here is not None:
             self._change(change.id, there, here, change.place)
@@ -188,9 +189,6 @@ class _Merge:
         new = replace(label, id=self._new_id["label"](label.id), position=last + 1)
         self._new_labels.append(new)
         return new.id
-
-
-_PATHS = "SELECT id, root, path FROM image"
 
 
 def _ids(connection: Connection, table: str, there: dict[str, int] | Any) -> Callable[[int], int]:

@@ -1,19 +1,30 @@
-"""The text of a project of which it is not known what was written last, as after its cache was deleted."""
+"""What was written last into a project's text is known, and without that own edits are told from others'."""
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 
-from tests.core.storage.test_text_changes import BOX, mine, pulled, take_over, text
+from tests.core.storage.text_project import BOX, mine, pulled, take_over, text
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, State
-from workbench.core.storage import backups, mirror, text_changes, written_text
+from workbench.core.storage import backups, mirror, mirror_reader, text_changes, written_text
+from workbench.core.storage.text_changes import TextChanged
 from workbench.errors import WorkbenchError
 
 __all__ = ["mine"]  # a fixture
+
+
+def test_without_a_record_a_text_that_differs_is_not_overwritten(mine: Document) -> None:
+    """The cache may be deleted at any time; that both sides have changed an image is then not known."""
+    pulled(mine, lambda theirs: theirs.do(edits.SetState((1, 2), State.DONE)))
+    shutil.rmtree(mine.folder / "cache")
+    with pytest.raises(TextChanged):
+        text_changes.write(mine.folder)
+    assert take_over(mine).taken == 2
 
 
 @pytest.mark.parametrize("head", ["as written", "outdated"])
@@ -75,11 +86,31 @@ def test_a_project_rebuilt_from_its_text_knows_that_text(mine: Document) -> None
         assert text_changes.find(mine.folder) is None
 
 
-@pytest.mark.parametrize("lines", [0, 1, 2])
-def test_a_file_that_was_cut_off_does_not_take_images_out_of_the_project(mine: Document, lines: int) -> None:
-    """At the end of a line; or git is just writing it."""
-    file = mine.folder / "labels" / "000.jsonl"
-    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:lines]))
+def test_a_disk_that_counts_whole_seconds_hides_no_change(mine: Document) -> None:
+    """FAT counts two: git pull in the same seconds, with lines that are as long, was not seen and was overwritten."""
+    files = [*(mine.folder / "labels").iterdir()]
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        written_text.record(file, file.read_bytes())
+    pulled(mine, lambda theirs: theirs.do(edits.ReplaceBoxes((Box(1, 2, 1, (0, 0, 7, 7)),))))
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
     found = text_changes.find(mine.folder)
     assert found is not None
-    assert (found.images, "000.jsonl: it was cut off" in found.problem) == ((), True)
+    assert found.ids == {2}
+
+
+def test_only_lines_that_differ_are_parsed(mine: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look at the text of a project of an earlier version, with a million boxes, took a minute."""
+    pulled(mine, lambda theirs: theirs.do(edits.SetState((1,), State.DONE)))
+    shutil.rmtree(mine.folder / "cache")
+    read = list[int]()
+    check = mirror_reader.check
+    monkeypatch.setattr(mirror_reader, "check", lambda record: (read.append(record["id"]), check(record)))
+    assert text_changes.find(mine.folder) is not None
+    assert read == [1, 1], "there and here"
+
+
+def test_what_was_not_touched_is_not_read(mine: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written_text, "sha256_of", lambda data: pytest.fail("it was read"))
+    assert text_changes.find(mine.folder) is None
