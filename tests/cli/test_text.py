@@ -81,3 +81,13 @@ def test_one_may_keep_the_project_as_it_is(pulled: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     assert main(["text", str(pulled), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"changed": 0}
+
+
+def test_what_cannot_be_read_is_not_offered_to_be_taken_over(pulled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = pulled / "labels" / "000.jsonl"
+    file.write_text(f"<<<<<<< HEAD\n{file.read_text()}")
+    assert main(["text", str(pulled)]) == 0
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "remove git's marks. Mend that, or keep the project as it is: workbench text" in shown
+    assert "--take-over" not in shown
+    assert main(["text", str(pulled), "--take-over"]) == 1

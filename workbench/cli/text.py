@@ -72,4 +72,5 @@ def _show(document: Document, found: TextChanges, *, as_json: bool) -> None:
     if len(images) > NAMED:
         say(f"  ... and {len(images) - NAMED:,} more (--json lists all)")
     command = f"workbench text {shlex.quote(str(document.folder))}"
-    say(f"To take it over: {command} --take-over. To keep the project as it is: {command} --keep-own.")
+    take = "Mend that, or" if found.problem else f"To take it over: {command} --take-over. To"
+    say(f"{take} keep the project as it is: {command} --keep-own.")

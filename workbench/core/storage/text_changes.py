@@ -75,7 +75,7 @@ class TextChanges:
     @property
     def sentence(self) -> str:
         if self.problem:
-            return f"{_CHANGED}, and can't be read: {self.problem}"
+            return f"{_CHANGED}, and can't be read: {self.problem}."
         what = f"{count(len(self.images), 'image')} {'is' if len(self.images) == 1 else 'are'} different there"
         if not self.images:
             what = "its list of labels is different"
