@@ -41,6 +41,7 @@ class LongSteps(QObject):
         self._before = 0  # of the project's data_version
         self._show: Show = lambda _, tell: tell()
         session.job_ended.connect(self._ended)
+        session.closing.connect(self.finish)
 
     def undo_or_redo(self, kind: str, show: Show) -> bool:
         """Begin to "undo" or "redo" the next edit if that takes long; False, and nothing is done, if it does not."""
@@ -101,6 +102,15 @@ class LongSteps(QObject):
             document.store.held = ""
             document.catch_up(self._before)
             self._show(event.result, lambda: _tell(document, event.made))
+
+    @Slot()
+    def finish(self) -> None:
+        """The project or the window is about to be closed: a step that is on disk by now is told, for the text to have
+        it, and any other is stopped.
+        """
+        if self._job is not None:
+            self._job.stop.set()
+            self._job.settle()
 
     @Slot(object)
     def _ended(self, job: object) -> None:

@@ -14,8 +14,9 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.core.storage import long_steps
+from workbench.core.storage import long_steps, mirror
 from workbench.ui import long_steps as window_steps
+from workbench.ui.project.auto_backup import AutoBackup
 from workbench.ui.window.main_window import MainWindow
 
 
@@ -134,6 +135,37 @@ def test_closing_the_project_waits_for_it(qtbot: QtBot, window: MainWindow, proj
         left = len(again.boxes(1))
         assert left in (0, 3)
         assert again.undo_title == ("Add 6 boxes" if left else "Add label 'cat'")
+
+
+@pytest.mark.parametrize("closed", ["the project", "the window"])
+def test_a_step_that_is_done_as_it_closes_is_in_the_text(
+    qtbot: QtBot, window: MainWindow, project: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    """The text was written without it, and counted as current."""
+    monkeypatch.setattr(mirror, "BLOCK", 1)
+    backup = window.findChild(AutoBackup)
+    backup.check()
+    qtbot.waitUntil(backup._work.is_idle)
+    window.session.do(edits.SetState((3,), State.DONE))
+    window.session.undo()
+    wait(qtbot, window)
+    assert '"xyxy"' in (project / "labels" / "000.jsonl").read_text()
+    is_done, real = threading.Event(), long_steps.beside
+
+    def beside(*of: Any) -> object:
+        step = real(*of)
+        is_done.set()
+        return step
+
+    monkeypatch.setattr(long_steps, "beside", beside)
+    window.session.undo()
+    assert is_done.wait(20)
+    if closed == "the window":
+        window.close()
+    else:
+        window.session.close()
+        backup._work.settle()
+    assert '"xyxy"' not in (project / "labels" / "000.jsonl").read_text()
 
 
 def test_the_images_are_still_kept_for_the_next_opening(qtbot: QtBot, window: MainWindow) -> None:

@@ -15,6 +15,7 @@ from workbench.core import formatting
 from workbench.core.files import absolute
 from workbench.core.folders.project_folder import project_at, project_of
 from workbench.errors import Damaged, WorkbenchError
+from workbench.ui import long_steps
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.project import label_search, recent, sample_project, training_question
@@ -154,6 +155,7 @@ class ProjectOpener(QObject):
         self._give_up()
         while self._waiting:  # release what they carry
             self._handle(*self._waiting.pop(0))
+        long_steps.of(self._session).finish()
         self._auto_backup.close()
         self._label_file_sync.close()
 
