@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,30 @@ def test_a_text_whose_record_could_not_be_written_is_still_our_own(
         text_changes.write(mine.folder)
     mine.do(edits.SetState((1,), State.VERIFIED))
     assert text_changes.find(mine.folder) is None
+
+
+def test_what_git_brings_while_the_text_is_looked_at_is_not_taken_for_our_own(
+    mine: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record was of what had been read, with the size and time of what had come meanwhile."""
+    pulled(mine, lambda theirs: theirs.do(edits.SetState((1,), State.DONE)))
+    file = mine.folder / "labels" / "000.jsonl"
+    came = file.read_bytes()
+    file.write_text(mirror.read_block(mine.store.connection, 0).replace("\n", "\r\n"), newline="")
+    record = written_text.record
+
+    def late(of: Path, data: bytes) -> None:
+        if of == file:
+            file.write_bytes(came)
+        record(of, data)
+
+    with monkeypatch.context() as pulling:
+        pulling.setattr(written_text, "record", late)
+        shutil.rmtree(mine.folder / "cache")
+        assert text_changes.find(mine.folder) is None
+    found = text_changes.find(mine.folder)
+    assert found is not None
+    assert found.ids == {1}
 
 
 def test_a_project_rebuilt_from_its_text_knows_that_text(mine: Document) -> None:

@@ -56,12 +56,16 @@ def sha256_of(data: bytes) -> str:
 
 
 def record(file: Path, data: bytes) -> None:
-    """Keep that the file of the text has this content, which the project has, too. On failure there is no record: that
-    of an earlier content would let this one seem to be another program's.
+    """Keep that the file of the text has this content, which the project has, too.
+
+    On failure, or if the file has another content by now, there is no record: that of an earlier content would let this
+    one seem to be another program's, and this one what git has just brought to be our own.
     """
     is_head = file.suffix == ".json"
     try:
         about = file.stat()
+        if file.read_bytes() != data:
+            raise ValueError("it was changed again")
         ids = ((id_of_line(line), line) for line in (() if is_head else data.splitlines()))
         kept = {
             "version": _VERSION,
