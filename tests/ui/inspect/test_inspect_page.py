@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton, QTabWidget
 from pytestqt.qtbot import QtBot
@@ -110,6 +111,21 @@ def test_a_look_stopped_in_the_status_bar_says_again_what_to_do(
     qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
     assert text(page, "inspect-words") == "Stopped. What was found so far is kept."
     assert not page.findChild(QPushButton, "inspect-stop").isVisible()
+
+
+def test_who_presses_the_key_of_look_while_it_looks_is_told_where_stop_is(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    run_evaluation(qtbot, page, session)
+    look, told = find(page, QPushButton, "inspect-look"), list[str]()
+    session.message.connect(lambda _level, sentence: told.append(sentence))
+    assert look.toolTip().startswith("Look: run the detector on these images  (Ctrl+Return)\n")
+    page._header.show_busy(True)
+    find(page, QAction, "action-look").trigger()
+    assert told == ["It is looking: Stop is beside this button."]
+    assert look.toolTip().splitlines()[:2] == [told[0], "Look: run the detector on these images  (Ctrl+Return)"]
+    page._header.show_busy(False)
+    assert look.isEnabled()
 
 
 def test_the_keyboard_is_on_look_again_when_a_look_has_ended(qtbot: QtBot, page: InspectPage, session: Session) -> None:

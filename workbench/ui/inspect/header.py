@@ -6,24 +6,23 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from workbench.ui import theme
-from workbench.ui.actions import make_action, tell_key
 from workbench.ui.inspect.run_picker import RunPicker
 from workbench.ui.job_progress import JobProgress
+from workbench.ui.widgets.command_button import CommandButton
 from workbench.ui.widgets.elided import ElidedLabel
 
 
 class InspectHeader(QWidget):
     run_requested = Signal()
     stop_requested = Signal()
+    refused = Signal(str)  # why it can't look now, for who pressed the key in vain
 
     def __init__(self) -> None:
         super().__init__()
         self.picker = RunPicker()
-        self._go = QPushButton("Look")
-        self._go.setObjectName("inspect-look")
+        self._go = CommandButton("inspect-look", "Look", "look", self, "What it finds is kept beside the run.")
         self._go.setProperty("role", "primary")
-        make_action(self, "look", self._go.click, context=Qt.ShortcutContext.WindowShortcut)
-        tell_key(self._go, "look", "{}\nRun the detector over these images. What it finds is kept beside the run.")
+        self._go.refused.connect(self.refused)
         self._stop = QPushButton("Stop")
         self._stop.setObjectName("inspect-stop")
         self._bar = QProgressBar(textVisible=False)
@@ -55,7 +54,8 @@ class InspectHeader(QWidget):
         self._bar.setVisible(on)
         self._bar.setRange(0, 0)
         self._stop.setVisible(on)
-        self._go.setEnabled(not on and self.picker.run is not None)  # the list of runs arrives a moment later
+        none = "" if self.picker.run is not None else "The runs are being read."  # their list arrives a moment later
+        self._go.offer("It is looking: Stop is beside this button." if on else none)
         if goes_back:
             self._go.setFocus()
 

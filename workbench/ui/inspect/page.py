@@ -85,6 +85,7 @@ class InspectPage(Page):
         self._empty.page_requested.connect(self.session.page_requested)
         self._empty.other_requested.connect(self.session.weights_import_requested)
         self._header.run_requested.connect(self.evaluate)
+        self._header.refused.connect(self.session.inform)
         self._header.stop_requested.connect(self._stop_evaluation)
         self._picker.changed.connect(self._choice_changed)
         self._right.changed.connect(self._changed)

@@ -9,14 +9,17 @@ from workbench.ui.actions import make_action, tell_key
 
 
 class CommandButton(QPushButton):
-    """The key works wherever the focus is while `owner` is visible; `refused`: why not, for who pressed it in vain."""
+    """The key works wherever the focus is while `owner` is visible; `refused`: why not, for who pressed it in vain.
+
+    `help`: what its tooltip says below the command and its key.
+    """
 
     refused = Signal(str)
 
-    def __init__(self, name: str, word: str, command: str, owner: QWidget) -> None:
+    def __init__(self, name: str, word: str, command: str, owner: QWidget, help: str = "") -> None:
         super().__init__(word)
         self.setObjectName(name)
-        self._command, self._why_not = command, ""
+        self._command, self._help, self._why_not = command, help, ""
         make_action(owner, command, self._press_by_key, context=Qt.ShortcutContext.WindowShortcut)
         self.offer("")
 
@@ -24,7 +27,7 @@ class CommandButton(QPushButton):
         """Enable it, or say on it why it can't be pressed."""
         self._why_not = why_not
         self.setEnabled(not why_not)
-        tell_key(self, self._command, f"{why_not}\n{{}}".lstrip())
+        tell_key(self, self._command, "\n".join(filter(None, (why_not, "{}", self._help))))
 
     @Slot()
     def _press_by_key(self) -> None:
