@@ -140,6 +140,16 @@ def primary() -> QPushButton:
     return button
 
 
+def test_the_blue_button_is_as_high_as_those_beside_it(qtbot: QtBot, mode: str) -> None:
+    row = QWidget()
+    qtbot.addWidget(row)
+    blue, other = primary(), QPushButton("Close", autoDefault=False)
+    for button in (blue, other):
+        button.setParent(row)
+    row.show()
+    assert blue.sizeHint().height() == other.sizeHint().height()
+
+
 def tabs() -> QTabBar:
     bar = QTabBar()
     bar.addTab("Runs")

@@ -153,3 +153,9 @@ def test_a_dark_photograph_of_8_bits_is_as_it_is(qtbot: QtBot, open_window: Open
     window = open_window(project)
     WindowDriver(qtbot, window)
     assert find(window, QLabel, "message-text").text() == ""
+
+
+def test_it_has_a_close_like_the_other_windows(open_window: Open, thermal: Path) -> None:
+    levels = opened(open_window(thermal))
+    press(levels, "levels-close")
+    assert not levels.isVisible()

@@ -154,3 +154,9 @@ def test_another_image_is_followed_at_once_whatever_its_number(qtbot: QtBot, ope
     window.session.image_changed.emit(1_000_000)
     window.session.undo()
     qtbot.waitUntil(lambda: [title for title, _ in lines(history)] == ["Add box  (now)", "Add box", "Before that"])
+
+
+def test_it_has_a_close_like_the_other_windows(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    history = opened(qtbot, open_window(project))
+    QTest.mouseClick(find(history, QPushButton, "history-close"), Qt.MouseButton.LeftButton)
+    assert not history.isVisible()
