@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
-from tests.ui.window_driver import Open, find
+from tests.ui.window_driver import Open, find, write_photographs
+from workbench.core.document import Document
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,20 @@ def test_enter_in_the_filter_shows_the_first_image_listed_unless_the_shown_one_i
     assert window.session.image.name == "c.png", "typing alone goes nowhere"
     QTest.keyClick(text, Qt.Key.Key_Return)
     assert window.session.image.name == shown
+
+
+@pytest.mark.parametrize(("page", "field"), [("label", "image-filter-text"), ("data", "filter-text")])
+def test_a_name_that_was_looked_for_is_dropped_with_its_project(
+    open_window: Open, project: Path, tmp_path: Path, page: str, field: str
+) -> None:
+    """Another project was opened without an image: none was called so there."""
+    write_photographs(tmp_path / "others", ["d.png", "e.png"])
+    Document.create(tmp_path / "other", tmp_path / "others").close()
+    window = open_window(project, page)
+    text = find(window, QLineEdit, field)
+    text.setText("b.p")
+    window.session.document_changed.emit()
+    assert text.text() == "b.p", "opened again, it is the same project"
+    window.open(tmp_path / "other")
+    window.show_page(page)
+    assert text.text() == ""

@@ -168,7 +168,7 @@ class ImageFilter(QFrame):
 
     @Slot()
     def _document_changed(self) -> None:
-        """Ids mean nothing in another project, nor does the order that a run gave this one's images.
+        """Ids and names mean nothing in another project, nor does the order that a run gave this one's images.
 
         A project that is opened again, for instance at the new place of its photographs, is the same one.
         """
@@ -180,6 +180,7 @@ class ImageFilter(QFrame):
             self.list_all()
         if is_other:
             self._label.setCurrentIndex(0)
+            self._text.clear()
         self.renew_labels()
         if self.more.filter().order in QUEUED:
             if is_other:
