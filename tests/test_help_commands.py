@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from workbench.errors import WorkbenchError
 ROOT = Path(__file__).resolve().parents[1]
 HELP = sorted(resource("help").glob("*.md"))
 PAGES = [file for file in (ROOT / "README.md", *HELP) if file.is_file()]
-MODEL = resource("help", "exporting-and-deploying.md")
+MODEL, DISK = resource("help", "exporting-and-deploying.md"), resource("help", "where-things-are.md")
 PROJECT = ("cells", "/data/cells")  # what pages call it, too
 FOLDERS = {"/mnt/photographs": "moved", "FOLDER": "photographs"}
 SMALL = "--set input_px=64 --set width=0.05 --batch 4 --precision fp32 --device cpu --threads 1"
@@ -73,7 +74,7 @@ RUN_BY = {  # by the start of the command
 OTHERS = {  # flags of other programs: torchrun, SLURM's, uv, pip, pytest; and of the program as a whole
     *("--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--nodes", "--extra"),
     *("--ntasks-per-node", "--gpus-per-node", "--cpus-per-task", "--time", "--signal", "--ignore", "--plugins"),
-    *("--help", "--safe-mode", "--require-hashes", "--no-deps"),
+    *("--node-rank", "--master-addr", "--help", "--safe-mode", "--require-hashes", "--no-deps"),
 }
 
 
@@ -136,6 +137,11 @@ def test_every_command_does_what_it_is_shown_for(
         code = main([*words, *shlex.split(more)])
         problems = (console.PROBLEMS,) if words[0] == "check" else ()  # finding some is its purpose
         assert code in (console.DONE, *problems), f"workbench {command}\n{capsys.readouterr().err}"
+    said = re.sub(r"```.*?```", "", DISK.read_text("utf-8"), flags=re.DOTALL)
+    listed = [name.split("/")[0].replace("DATE", "*") for name in re.findall(r"`([^`]+)`", said)]
+    made = [entry.name for folder in (".", "runs/yolov4-tiny-1") for entry in (tmp_path / "PROJECT" / folder).iterdir()]
+    assert {"imports", "runs", "events.jsonl"} <= set(made)
+    assert [name for name in made if not any(fnmatch(name, one) for one in listed)] == [], f"{DISK.name} tells of all"
 
 
 def materials(folder: Path) -> None:

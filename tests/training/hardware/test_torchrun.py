@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -10,13 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed
+from PIL import Image as Picture
 
 from tests.training.hardware.torchrun_child import CASES, LONG, WAIT, Still, last_step, steps
 from tests.training.toys import make_request
 from workbench import detectors
+from workbench.cli import main
 from workbench.training import run
 from workbench.training.checkpoints import checkpoint
 from workbench.training.events import Control, Finished, Progress
@@ -24,18 +29,19 @@ from workbench.training.hardware import torchrun
 from workbench.training.hardware.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parents[3]
+TWO = ("--standalone", "--nproc-per-node", "2")
 pytestmark = [
     pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of PyTorch trains in one process only"),
     pytest.mark.slow,
 ]
 
 
-def begun(*arguments: str) -> subprocess.Popen[str]:
-    """Two processes under torchrun."""
+def begun(*arguments: str, cwd: Path = ROOT) -> subprocess.Popen[str]:
+    """What torchrun starts by these arguments, in the folder `cwd`."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
+    command = [sys.executable, "-m", "torch.distributed.run", *arguments]
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
@@ -64,9 +70,8 @@ class Two:
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     """They have left their ten steps and a run that one of them stopped, and go on when they are told to."""
     folder = tmp_path_factory.mktemp("two")
-    with begun(
-        "-m", "tests.training.hardware.torchrun_child", str(folder), "steps", "probe", "stop", WAIT, "go-on"
-    ) as both:
+    child = ["-m", "tests.training.hardware.torchrun_child", str(folder), "steps", "probe", "stop", WAIT, "go-on"]
+    with begun(*TWO, *child) as both:
         found = Two(folder, both)
         found.left("stop-0", "stop-1")
         yield found
@@ -176,8 +181,34 @@ def _stopped_and_gone_on(two: Two) -> None:
         torch.testing.assert_close(tensor, other[name], rtol=1e-4, atol=1e-5)
 
 
+def test_of_two_machines_only_that_with_process_0_needs_the_project(tmp_path: Path) -> None:
+    """Started as the help page says; here they are two folders."""
+    here, there, photographs = (tmp_path / name for name in ("here", "there", "photographs"))
+    for folder in (here, there, photographs):
+        folder.mkdir()
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
+        Picture.fromarray(pixels).save(photographs / f"{number}.png")
+        (photographs / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (photographs / "classes.txt").write_text("cell\n")
+    project = str(here / "cells")
+    assert main(["new", project, "--images", str(photographs)]) == main(["import", project, str(photographs)]) == 0
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = str(free.getsockname()[1])
+    small = "--set input_px=64 --set width=0.05 --batch 2 --precision fp32 --epochs 1 --name both"
+    started = []
+    for number, folder in enumerate((here, there)):
+        machine = ["--nnodes", "2", "--node-rank", str(number), "--master-addr", "127.0.0.1", "--master-port", port]
+        command = ["--nproc-per-node", "1", "-m", "workbench", "train", "cells", *small.split()]
+        started.append(begun(*machine, *command, cwd=folder))
+    assert "in fp32" in said_by(started[0])
+    assert "There is no" not in said_by(started[1])
+    assert (here / "cells" / "runs" / "both" / "last.safetensors").is_file()
+    assert list(there.iterdir()) == []
+
+
 def test_what_one_process_can_not_do_is_said_once_and_ends_all(tmp_path: Path) -> None:
-    said = said_by(begun("-m", "workbench", "train", str(tmp_path / "nothing")), expected=1)
+    said = said_by(begun(*TWO, "-m", "workbench", "train", str(tmp_path / "nothing")), expected=1)
     assert said.count(f"There is no project in {tmp_path / 'nothing'}") == 1
 
 
