@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
@@ -128,6 +130,12 @@ def say(sentence: str, *, quiet: bool = False) -> None:
     """A line for a person, on stderr."""
     if not quiet:
         err.print(printable(sentence))
+
+
+def command_line(*words: str | Path) -> str:
+    """A command of this program as a shell takes it. A path that begins with a dash is told from an option."""
+    typed = (f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word) for word in words)
+    return shlex.join(["workbench", *typed])
 
 
 def write_lines(lines: Iterable[str]) -> None:

@@ -143,3 +143,13 @@ def test_a_split_without_labelled_images_is_told_with_what_helps(
         with pytest.raises(WorkbenchError, match="no labelled image in the split 'validation'") as told:
             labelled_images(document.snapshot(), Split.VALIDATION)
         assert str(told.value).endswith(advice)
+
+
+def test_a_command_that_is_told_can_be_typed_though_the_name_of_the_folder_begins_with_a_dash(
+    tested: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """`split '-Proben 1' --undo` was taken for options."""
+    monkeypatch.chdir(tested.rename(tested.parent / "-Proben 1").parent)
+    assert main(["split", "./-Proben 1", "--again"]) == console.DONE
+    assert "Undo this: workbench split './-Proben 1' --undo" in " ".join(capsys.readouterr().err.split())
+    assert main(["split", "./-Proben 1", "--undo"]) == console.DONE

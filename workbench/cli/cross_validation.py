@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import project_of
-from workbench.console import say
+from workbench.console import command_line, say
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -194,4 +194,4 @@ def _say_what_next(first: Asked, left: Sequence[Asked], *, quiet: bool) -> None:
 
 
 def _judging(project: Path, run: str) -> str:
-    return shlex.join(["workbench", "evaluate", str(project), "--run", run, "--split", "folds"])
+    return command_line("evaluate", project, "--run", run, "--split", "folds")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -14,7 +13,7 @@ import typer.core
 
 from workbench import settings
 from workbench.cli.checks import check_device, is_reporting
-from workbench.console import say
+from workbench.console import command_line, say
 from workbench.core.detections import KINDS, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import FINISHED, Snapshot, Split
@@ -78,8 +77,8 @@ class _Commands(typer.core.TyperGroup):
         if args[0] not in self.commands and (os.path.isdir(path) or path.name != args[0]):
             check_project_folder(path)
             raise Misused(
-                f"{path} is a project: alone it opens the window. Put a command before it: workbench check"
-                f" {shlex.quote(args[0])}"
+                f"{path} is a project: alone it opens the window. Put a command before it:"
+                f" {command_line('check', path)}"
             )
         return super().resolve_command(ctx, args)
 

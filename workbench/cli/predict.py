@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +25,7 @@ from workbench.cli.options import (
     project_of,
 )
 from workbench.cli.prediction_options import Options, check, read_shard
-from workbench.console import print_result, say, write_lines
+from workbench.console import command_line, print_result, say, write_lines
 from workbench.core import formatting
 from workbench.core.detections import KINDS
 from workbench.core.former_names import FormerNames, current_names
@@ -217,7 +216,7 @@ def _predict(
 def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None, FormerNames]:
     """The file, its run's folder, and earlier names of the project's labels."""
     if project.suffix in FOREIGN:
-        command = shlex.join(["workbench", "import-weights", str(project), f"{project.stem}.safetensors", "--detector"])
+        command = command_line("import-weights", project, Path(f"{project.stem}.safetensors"), "--detector")
         raise WorkbenchError(
             f"{project} is neither a project nor a checkpoint of Workbench. Convert it first: {command} NAME"
         )

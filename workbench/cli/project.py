@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,7 +100,7 @@ def _say_way_back(project: Path, old: Path | None, *, quiet: bool) -> None:
     from workbench.core.storage import backups
 
     if old is not None and old.name in {copy.file.name for copy in backups.replaced(project)}:
-        command = f"workbench restore {shlex.quote(str(project))} --copy {shlex.quote(old.name)}"
+        command = console.command_line("restore", project, "--copy", old.name)
         say(f"To have it as it was before: {command}", quiet=quiet)
 
 

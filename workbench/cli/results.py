@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 import time
@@ -36,7 +35,7 @@ from workbench.cli.options import (
     project_of,
     typed,
 )
-from workbench.console import print_result, print_table, say
+from workbench.console import command_line, print_result, print_table, say
 from workbench.core import formatting
 from workbench.core.files import check_writable
 from workbench.core.nms import TITLES
@@ -242,7 +241,7 @@ def demo(
     if window:
         _open_window(folder)
     else:
-        say(f"Look at it in the window: workbench {shlex.quote(str(folder))}")
+        say(f"Look at it in the window: {command_line(folder)}")
 
 
 def _open_window(folder: Path) -> None:

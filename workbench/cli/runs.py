@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli.options import Json, Project, app, project_of, run_of
-from workbench.console import print_result, print_table, say
+from workbench.console import command_line, print_result, print_table, say
 from workbench.core.formatting import count, one_line, share
 from workbench.errors import Misused, WorkbenchError
 
@@ -71,7 +70,7 @@ def list_runs(
         done = actions[0](folder)
         print_result(done, as_json=as_json)
         if extend is not None:
-            command = shlex.join(["workbench", "train", str(project), "--resume", str(done["run"])])
+            command = command_line("train", project, "--resume", str(done["run"]))
             say(f"Train it with: {command}", quiet=as_json)
         return
     _list(folder, as_json)

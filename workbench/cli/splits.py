@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections import Counter
 from collections.abc import Hashable
 from typing import Annotated
@@ -77,7 +76,7 @@ def split(
     if moved and not undo:
         say(
             f"{count(moved, 'image')} had another split before, from an import or set by hand. Undo this:"
-            f" workbench split {shlex.quote(str(project))} --undo",
+            f" {console.command_line('split', project, '--undo')}",
             quiet=as_json,
         )
 

@@ -28,7 +28,7 @@ from workbench.cli.options import (
     typed,
     with_set_values,
 )
-from workbench.console import print_result, say
+from workbench.console import command_line, print_result, say
 from workbench.core import formatting
 from workbench.core.files import check_writable
 from workbench.errors import Misused, WorkbenchError
@@ -134,7 +134,7 @@ def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectDa
     if not finished.stopped:
         return None
     if request.folder.exists():
-        command = shlex.join(["workbench", "train", str(given["project"]), "--resume", str(values["run"])])
+        command = command_line("train", given["project"], "--resume", str(values["run"]))
         say(f"Go on with: {command}", quiet=as_json)
     else:  # removed above
         say("It had not taken a step yet, so no run was kept: the same command begins it again.", quiet=as_json)

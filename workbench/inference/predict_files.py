@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-import shlex
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.console import command_line
 from workbench.core import formatting
 from workbench.core.decoding import video as videos
 from workbench.core.files import remove_unfinished
@@ -97,7 +97,7 @@ def predict_files(
             yield replace(event, new=new) if isinstance(event, PredictionsSaved) else event
     else:
         done = result_parts.progress_of(job.folder)
-        command = shlex.join(["workbench", "predict", "--merge", "--out", str(output)])
+        command = command_line("predict", "--merge", "--out", output)
         remark = f"Shard {shard.number} of {shard.of} is done. When all are: {command}"
         yield PredictionsSaved(job.folder, done.images, done.detections, done.skipped, (job.folder,), remark, new)
 
