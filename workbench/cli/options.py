@@ -160,7 +160,7 @@ def update_text(document: Document) -> None:
         try:
             text_changes.write(document.folder)
         except text_changes.TextChanged as error:
-            say(f"{error.sentence} To decide about it: workbench text {shlex.quote(str(document.folder))}")
+            say(f"{error.sentence} To decide about it: {command_line('text', document.folder)}")
 
 
 def update_label_files(document: Document) -> None:

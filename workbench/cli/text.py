@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated
 
 import typer
 
 from workbench.cli.options import Json, OldProject, app, project_of
-from workbench.console import print_result, say
+from workbench.console import command_line, print_result, say
 from workbench.core.document import Document
 from workbench.core.storage import text_changes, text_merge
 from workbench.core.storage.text_changes import TextChanges
@@ -71,6 +70,6 @@ def _show(document: Document, found: TextChanges, *, as_json: bool) -> None:
         say(f"  {image['path']}{'  (changed here, too)' if image['both'] else ''}")
     if len(images) > NAMED:
         say(f"  ... and {len(images) - NAMED:,} more (--json lists all)")
-    command = f"workbench text {shlex.quote(str(document.folder))}"
+    command = command_line("text", document.folder)
     take = "Mend that, or" if found.problem else f"To take it over: {command} --take-over. To"
     say(f"{take} keep the project as it is: {command} --keep-own.")
