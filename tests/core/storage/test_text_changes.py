@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import re
+=======
+import errno
+import os
+>>>>>>> 407560a4 (A label that was renamed there and coloured here stays one label, and no half a copy of the text stays on a full disk or after a kill)
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +98,26 @@ def test_a_text_changed_once_more_is_looked_at_again(mine: Document) -> None:
     with pytest.raises(TextChanged, match="changed again"):
         text_changes.settle(mine.folder, found, aside=False)
     assert text(mine) == before
+
+
+@pytest.mark.parametrize("failed", ["no room", "killed"])
+def test_no_half_a_copy_of_the_text_stays(mine: Document, monkeypatch: pytest.MonkeyPatch, failed: str) -> None:
+    pulled(mine, lambda theirs: theirs.do(edits.SetState((1,), State.DONE)))
+    found = text_changes.find(mine.folder)
+    assert found is not None
+
+    def fail(_: Path, to: Path) -> None:
+        to.mkdir()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if failed == "killed":
+        (mine.folder / ".labels.replaced 2026-01-01 10.00.00.tmp").mkdir()
+        text_changes.settle(mine.folder, found, aside=True)
+    else:
+        monkeypatch.setattr(shutil, "copytree", fail)
+        with pytest.raises(WorkbenchError, match="could not be made: No space left"):
+            text_changes.settle(mine.folder, found, aside=True)
+    assert not list(mine.folder.glob(".labels*"))
 
 
 def test_a_file_that_came_after_the_look_is_not_overwritten(mine: Document) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,13 @@ def test_labels_renamed_and_images_removed_there_are_so_here(mine: Document) -> 
     take_over(mine)
     assert mine.label(2) == Label(2, "hound", "#000000", "h", 1)
     assert [image.id for image in mine.images()] == [2, 3, 4]
+
+
+def test_a_label_renamed_there_and_coloured_here_is_one_label(mine: Document) -> None:
+    pulled(mine, lambda theirs: theirs.do(edits.ChangeLabel(Label(2, "hound", "#000000", "h", 1))))
+    mine.do(edits.ChangeLabel(replace(mine.label(2), colour="#112233")))
+    take_over(mine)
+    assert mine.labels() == (mine.label(1), Label(2, "hound", "#112233", "", 1))
 
 
 def test_a_change_of_labels_alone_is_taken_over(mine: Document) -> None:

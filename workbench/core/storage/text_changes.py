@@ -365,12 +365,15 @@ def _copy_aside(text: Path) -> Path:
     while copy.exists():  # made in the same second
         number += 1
         copy = text.with_name(f"{_ASIDE} {made} {number}")
+    for killed in text.parent.glob(f".{_ASIDE} *.tmp"):
+        shutil.rmtree(killed, ignore_errors=True)
     unfinished = copy.with_name(f".{copy.name}.tmp")
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
         shutil.copytree(text, unfinished)
         os.replace(unfinished, copy)
     except OSError as error:
         reason = error.strerror or "not all of it could be copied"
         raise WorkbenchError(f"{copy} could not be made: {reason}. Make room there, then try again.", error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return copy

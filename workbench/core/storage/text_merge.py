@@ -182,8 +182,8 @@ class _Merge:
         same = next((one.id for one in self._here.values() if one.name == label.name), 0)
         if same:
             return same
-        if mine is not None and base == mine:  # renamed there
-            self._changed_labels.append(label)
+        if mine is not None and base is not None and base.name == mine.name:  # renamed there
+            self._changed_labels.append(label if base == mine else replace(mine, name=label.name))
             return label.id
         last = max((one.position for one in (*self._here.values(), *self._new_labels)), default=-1)
         new = replace(label, id=self._new_id["label"](label.id), position=last + 1)
