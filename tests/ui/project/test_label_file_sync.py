@@ -191,6 +191,25 @@ def test_what_was_being_written_when_all_was_closed_is_known_to_be_ours(
     assert int(known[0]["n"]) == 3
 
 
+def test_what_was_written_beside_a_long_undo_is_known_to_be_ours_when_all_is_closed(
+    labelled: Path, open_window: Open, qtbot: QtBot
+) -> None:
+    with Document.open(labelled) as document:
+        autosync.choose_format(document, "yolo")
+    window = open_window(labelled)
+    worker = window.findChild(label_file_sync.LabelFileSync)
+    qtbot.waitUntil(lambda: worker._work.is_idle() and worker._outdated == frozenset())
+    document = window.session.document
+    draw(document, 0)
+    document.store.held = "Another step is still going on."
+    qtbot.waitUntil(lambda: "a.txt" in texts(labelled) and worker._work.is_idle())
+    document.store.held = ""
+    window.close_project()
+    assert autosync.foreign(labelled) == ()
+    with Document.open(labelled, read_only=True) as closed:
+        assert closed.store.rows("SELECT count(*) FROM written WHERE image = 1")[0][0] == 1
+
+
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_what_was_being_written_when_another_choice_was_made_is_known_to_be_ours(
     labelled: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, is_closed: bool

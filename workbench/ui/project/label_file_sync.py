@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +53,7 @@ class LabelFileSync(QObject):
         self._document: Document | None = None
         self._outdated: frozenset[int] | None = frozenset()  # images whose file lacks an edit; None: any
         self._reported: frozenset[Path] = frozenset()  # others' files that were already reported
+        self._late: list[tuple[object, object]] = []  # results that wait for the end of another step
         self._clock = QTimer(self, interval=AFTER, singleShot=True)
         self._clock.timeout.connect(self.begin)
         session.document_changed.connect(self._document_changed)
@@ -89,6 +89,7 @@ class LabelFileSync(QObject):
     def _document_changed(self) -> None:
         self._clock.stop()
         self._work.settle()  # remember what it wrote, or these files would count as others'
+        self._deliver()
         if self._format:
             self._flush()  # the document is closed after this signal
         self._format, self._outdated, self._reported = "", frozenset(), frozenset()
@@ -137,7 +138,8 @@ class LabelFileSync(QObject):
         if document is None or document.folder != request.folder:
             return
         if document.store.held:  # another step is going on: what was written must not count as others'
-            QTimer.singleShot(HELD_WAIT, self, partial(self._done, request, result))
+            self._late.append((request, result))
+            QTimer.singleShot(HELD_WAIT, self, self._deliver)
             return
         if isinstance(result, autosync.SyncResult):  # also of a format chosen before: else these files would be others'
             try:
@@ -161,6 +163,12 @@ class LabelFileSync(QObject):
                 self._session.report_error(WorkbenchError(f"{sentence} Check the disk and the folder's permissions."))
         if not request.check_only and request.snapshot is None:
             self._session.autosync_finished.emit(result)
+
+    @Slot()
+    def _deliver(self) -> None:
+        late, self._late = self._late, []
+        for request, result in late:
+            self._done(request, result)
 
     def _tell_foreign(self, files: tuple[Path, ...]) -> None:
         from workbench.exchange import autosync
@@ -190,6 +198,7 @@ class LabelFileSync(QObject):
         """The window closes."""
         self._clock.stop()
         self._work.settle()
+        self._deliver()
         if self._format:
             self._flush()
         self._work.close()
