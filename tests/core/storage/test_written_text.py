@@ -11,7 +11,7 @@ import pytest
 from tests.core.storage.text_project import BOX, mine, pulled, take_over, text
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Image, State
+from workbench.core.project import Box, Image, Label, State
 from workbench.core.storage import backups, mirror, mirror_reader, text_changes, written_text
 from workbench.core.storage.text_changes import TextChanged
 from workbench.errors import WorkbenchError
@@ -53,6 +53,18 @@ def test_an_image_that_both_sides_added_is_found_without_a_record(mine: Document
     shutil.rmtree(mine.folder / "cache")
     take_over(mine)
     assert [image.path for image in mine.images()][-2:] == ["mine.png", "theirs.png"]
+
+
+def test_a_label_that_came_alone_is_found_without_a_record(mine: Document) -> None:
+    pulled(mine, lambda theirs: theirs.do(edits.AddLabels((Label(0, "bird"),))))
+    shutil.rmtree(mine.folder / "cache")
+    take_over(mine)
+    assert [label.name for label in mine.labels()] == ["cat", "dog", "bird"]
+    text_changes.write(mine.folder)
+    mine.do(edits.AddLabels((Label(0, "cow"),)))
+    mine.do(edits.RemoveLabel(3))
+    shutil.rmtree(mine.folder / "cache")
+    assert text_changes.find(mine.folder) is None, "it was removed here"
 
 
 @pytest.mark.parametrize("failed", ["killed", "no room"])

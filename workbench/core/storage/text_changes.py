@@ -129,7 +129,11 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
             images += _block_changes(connection, name, None, written_text.read_record(text / name), newer, roots)
         base = list(of_head.head["labels"]) if of_head is not None else None
         here = [dict(row) for row in connection.execute("SELECT id, name, colour, key, position FROM label")]
-        labels_changed = base is not None and _is_other(head["labels"], base) and _is_other(head["labels"], here)
+        if base is not None:
+            labels_changed = _is_other(head["labels"], base) and _is_other(head["labels"], here)
+        else:
+            given = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'label'").fetchone()[0] or 0
+            labels_changed = any(label["id"] > given for label in head["labels"])
     except Refused as refused:
         if all(name == mirror.HEAD for name in files) and not unmerged:
             return None  # without changes of images it would be written as the project has it
