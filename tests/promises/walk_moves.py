@@ -301,6 +301,7 @@ def done(walk: Walk) -> None:
 
 
 def _finish(walk: Walk, key: Qt.Key, state: str) -> None:
+    walk.hand.settle()  # none is marked before it is seen
     unread = walk.unread
     walk.hand.key(key)
     if walk.model.shown not in unread:

@@ -52,9 +52,11 @@ def test_a_held_key_marks_one_image_as_done(qtbot: QtBot, open_window: Open, lab
 
     hold(hand.canvas, command)
     assert done() == 1
+    hand.settle()
     QApplication.processEvents()
     command.trigger()
     assert done() == 2, "a click on its button"
+    hand.settle()
     send(hand.canvas, QEvent.Type.ShortcutOverride, 3000)
     command.trigger()
     assert done() == 3, "pressed again"

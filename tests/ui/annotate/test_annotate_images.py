@@ -132,6 +132,7 @@ def test_space_verifies_and_n_marks_done_even_without_boxes(qtbot: QtBot, open_w
     window = open_window(labelled)
     hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_Space)
+    hand.settle()
     hand.key(Qt.Key.Key_N)
     assert find(window, QLabel, "image-name").text() == "c.png"
     with Document.open(labelled, read_only=True) as document:
@@ -147,6 +148,7 @@ def test_done_at_the_end_of_the_list_goes_on_with_what_is_left_above(
         hand.key(Qt.Key.Key_D)
     names = []
     for _ in range(2):
+        hand.settle()
         hand.key(Qt.Key.Key_N)
         names.append(find(window, QLabel, "image-name").text())
     assert names == ["a.png", "b.png"]

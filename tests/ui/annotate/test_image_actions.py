@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -16,6 +18,8 @@ from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
+from workbench.ui.images import pictures
+from workbench.ui.images.pictures import Picture
 from workbench.ui.widgets.popups import Menu
 from workbench.ui.window.main_window import MainWindow
 
@@ -41,6 +45,7 @@ def test_an_image_that_was_done_too_soon_is_in_work_or_unlabelled_again(
     window = open_window(labelled)
     hand = WindowDriver(qtbot, window)
     hand.key("N")
+    hand.settle()
     hand.key("N")
     assert states(labelled) == ["done", "done", "unlabelled"]
     hand.key("A")
@@ -55,6 +60,34 @@ def test_an_image_that_was_done_too_soon_is_in_work_or_unlabelled_again(
     assert window.session.image.name == "a.png", "it is still shown"
     hand.key("Z", CTRL)
     assert states(labelled) == ["done", "unlabelled", "unlabelled"]
+
+
+def test_an_image_whose_picture_is_still_to_come_is_not_marked_done(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N pressed twice in a hurry said of an image that nobody had seen that there is nothing in it."""
+    gate, load = threading.Event(), pictures.load
+
+    def slow(file: Path, *rest: Any) -> Picture:
+        assert file.name != "b.png" or gate.wait(60)
+        return load(file, *rest)
+
+    monkeypatch.setattr(pictures, "load", slow)
+    window = open_window(labelled)
+    hand = WindowDriver(qtbot, window)
+    try:
+        hand.key("N")
+        for key in ("N", Qt.Key.Key_Space):
+            hand.key(key)
+            word = "done" if key == "N" else "verified"
+            assert said(window) == f"b.png was not marked {word}: it is still being read. Do it once you see it."
+        assert window.session.image.name == "b.png"
+        assert states(labelled) == ["done", "unlabelled", "unlabelled"]
+    finally:
+        gate.set()
+    hand.settle()
+    hand.key("N")
+    assert states(labelled) == ["done", "done", "unlabelled"]
 
 
 def test_an_image_gets_its_note_where_it_is_labelled(
@@ -194,6 +227,7 @@ def test_of_a_list_by_name_the_image_before_is_the_listed_one(qtbot: QtBot, open
     with_two.setText("left")
     combo = find(window, QComboBox, "image-filter-state")
     combo.setCurrentIndex(combo.findText("Not done yet"))
+    hand.settle()
     hand.key("N")
     assert window.session.image.name == "c.png"
     hand.key("B", CTRL)

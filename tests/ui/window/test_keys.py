@@ -98,6 +98,7 @@ def test_verifying_may_have_another_key_than_space(qtbot: QtBot, open_window: Op
     find(sheet(window), QComboBox, "keys-profile").setCurrentText("X-AnyLabeling")
     window.show_keys()
     hand.canvas.setFocus()
+    hand.settle()
     hand.key(Qt.Key.Key_Space)
     assert states(project)[1] is State.UNLABELLED
     hand.key(Qt.Key.Key_K, CTRL | ALT)

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject
 
+from workbench.core.folders.name_forms import short
 from workbench.core.formatting import count
 from workbench.core.project import FINISHED, State
 from workbench.ui.annotate.box_commands import BoxCommands
+from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.images import unread_images
 from workbench.ui.images.images_model import ImagesModel, Order, listed_ids
 from workbench.ui.session import Session
@@ -20,9 +22,11 @@ _LASTING = (Order.NAME, Order.DATE, Order.LATEST, Order.NEWEST)
 class ImageNavigation(QObject):
     """`images` is the list of images."""
 
-    def __init__(self, session: Session, images: ImagesModel, commands: BoxCommands, parent: QObject) -> None:
+    def __init__(
+        self, session: Session, canvas: Canvas, images: ImagesModel, commands: BoxCommands, parent: QObject
+    ) -> None:
         super().__init__(parent)
-        self._session, self._images, self._commands = session, images, commands
+        self._session, self._canvas, self._images, self._commands = session, canvas, images, commands
 
     def go(self, step: int) -> None:
         """Go to the next (1) or previous (-1) listed image."""
@@ -70,9 +74,16 @@ class ImageNavigation(QObject):
         return ids[row - 1] if row else 0
 
     def finish(self, state: State) -> None:
-        """Mark the image and go to the next. *Done* without boxes says that there is nothing here to find."""
+        """Mark the image and go to the next. *Done* without boxes says that there is nothing here to find.
+
+        An image whose picture is still to come is not marked: nobody has seen what is in it.
+        """
         image = self._session.image
         if image is None:
+            return
+        if self._canvas.picture is None and not self._canvas.sentence:
+            name = short(image.name)
+            self._session.inform(f"{name} was not marked {state}: it is still being read. Do it once you see it.")
             return
         following = self._images.neighbour(image.id, 1)  # before the filter drops this one
         if not unread_images.set_state(self._session, (image.id,), state):

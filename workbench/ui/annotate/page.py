@@ -67,7 +67,7 @@ class AnnotatePage(Page):
         self._commands = BoxCommands(session, self.canvas, self)
         self._label_prompt = LabelPrompt(session, self.canvas, self)
         self._label_chooser = LabelChooser(session, self.canvas, self._commands, self._label_prompt, self._hidden)
-        self._navigation = ImageNavigation(session, self._images.model, self._commands, self)
+        self._navigation = ImageNavigation(session, self.canvas, self._images.model, self._commands, self)
         self._suggest_bar = SuggestBar(session, self.canvas)
         self._shown = 0  # the image on the canvas
         self._count = QTimer(self, singleShot=True, interval=_COUNT_AFTER)

@@ -1,4 +1,4 @@
-"""Notes on images: one for several, or one more on each, which which the fields for names then find."""
+"""Notes on images: one for several, or one more on each, which the fields for names then find."""
 
 from __future__ import annotations
 
