@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from tests.generators import close
@@ -119,22 +121,28 @@ def test_closing_the_generator_leaves_a_checkpoint_and_says_so_in_the_record(req
     assert only(list(resume(request.folder)), Finished)[0].step == STEPS
 
 
-def test_ctrl_c_in_a_step_leaves_a_checkpoint(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = request_of()
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), torch.OutOfMemoryError("too many"), OSError("odd")])
+def test_a_step_that_an_error_or_ctrl_c_ends_leaves_a_checkpoint_as_before_it(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Its norms had followed images of the step, and followed them again after a resume."""
+    straight, request = (request_of(name, mini_batch=1) for name in ("straight", "broken"))
+    list(train(straight))
 
-    def interrupted(self: Toy, raw: Raw, targets: Targets) -> dict[str, Tensor]:
-        raise KeyboardInterrupt
+    def broken_off(self: Toy, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        raise error
 
     events = train(request)
     for event in events:
         if isinstance(event, Evaluated):
-            monkeypatch.setattr(Toy, "loss", interrupted)
+            monkeypatch.setattr(Toy, "loss", broken_off)
             break
-    with pytest.raises(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, OSError):
         list(events)
     monkeypatch.undo()
     assert checkpoint.load_state(request.folder / "last.state.pt").step == 2
     assert only(list(resume(request.folder)), Finished)[0].step == STEPS
+    assert same(weights(straight.folder), weights(request.folder))
 
 
 def test_a_full_disk_at_the_end_is_told_and_keeps_the_last_checkpoint(

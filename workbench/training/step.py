@@ -124,7 +124,7 @@ class Stepper:
         self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
         frozen: bool = False, momentum: float | None = None,
     ) -> None:  # fmt: skip
-        """Queue a step; Diverged, here or in results(), if a number is not finite: the weights are unchanged.
+        """Queue a step; Diverged, here or in results(), if a number is not finite: the network is unchanged.
 
         `batch`: this process's part of it. `number`: the step's, from 0. `attack`: strength of self-adversarial
         training, see _turned(). `frozen`: the backbone is frozen. `momentum`: for this step, if not the settings'.
@@ -137,19 +137,18 @@ class Stepper:
         if number <= NORMS_SETTLED and not self.norms_known:
             for member in self.replicas.members:
                 settle_norms(member, number)
-        self._counts.note()
-        found = self._gradients(batch)
-        while found is None:  # outside the except block, whose traceback would keep the tensors alive
-            self.halve()
-            self._counts.put_back()  # what the parts before the one that failed have counted
-            self.runtime.seed(self.settings.seed, number)
+        with self._counts.kept_on_error():
             found = self._gradients(batch)
-        names, total = found
-        step = QueuedStep(number, learning_rate, names)
-        if self.guard is not None:
+            while found is None:  # outside the except block, whose traceback would keep the tensors alive
+                self.halve()
+                self._counts.put_back()  # what the parts before the one that failed have counted
+                self.runtime.seed(self.settings.seed, number)
+                found = self._gradients(batch)
+            step, total = QueuedStep(number, learning_rate, found[0]), found[1]
+            read = None if self.guard is not None else self._read_now(step, total)
+        if read is None:
             self._queue_later(step, total, momentum)
             return
-        read = self._read_now(step, total)
         if read.fine:
             self._move(learning_rate, momentum)
         self._ready = [read]
@@ -181,13 +180,11 @@ class Stepper:
         return [] if self.compiler is None or number <= NORMS_SETTLED else self.compiler.try_size(self, batch)
 
     def use_fp32(self) -> bool:
-        """Go on in fp32 after Diverged, with the step that was not taken. False if that can't help, or on a processor,
-        whose batch norms have counted that step's numbers.
-        """
-        if self.runtime.precision.name == "fp32" or self.guard is None:
+        """Go on in fp32 after Diverged, with the step that was not taken. False if that can't help."""
+        if self.runtime.precision.name == "fp32":
             return False
-        self.runtime.precision = machine.NEEDED
-        self.guard, self._scale, self.compiler = StepGuard(self._counts, None, self.device), None, None
+        self.runtime.precision, self._scale, self.compiler = machine.NEEDED, None, None
+        self.guard = None if self.guard is None else StepGuard(self._counts, None, self.device)
         return True
 
     def unused_settings(self) -> list[str]:

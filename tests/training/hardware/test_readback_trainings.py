@@ -102,7 +102,7 @@ def test_a_loss_that_is_no_number_is_told_late_with_its_own_step_and_images(
     assert "It was at step 4, learning rate" in sentences[0]
     assert sentences[0] == sentences[1]
     now, later = (weights(one.folder) for one in (request_of("now"), request_of("later")))
-    learnt = [name for name in now if name.startswith("now") and not name.startswith("now norm.")]
+    learnt = [name for name in now if name.startswith("now")]
     assert same({name: now[name] for name in learnt}, {name: later[name] for name in learnt})
     for name in now:
         if name.startswith("mean"):
@@ -113,11 +113,11 @@ def test_a_loss_that_is_no_number_is_told_late_with_its_own_step_and_images(
     assert end.step == 6
 
 
-@pytest.mark.parametrize("lag", [1, 1000])
+@pytest.mark.parametrize("lag", [0, 1, 1000])
 def test_numbers_that_half_precision_can_not_hold_are_computed_in_fp32_from_there(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, lag: int
 ) -> None:
-    """It failed, and said that the learning rate was too high."""
+    """It failed, and said that the learning rate was too high. A lag of 0: on a processor."""
     before, calls, half = Toy.forward, [0], machine.Precision("bf16", "")
 
     def forward(self: Toy, images: Tensor) -> Raw:
@@ -128,7 +128,7 @@ def test_numbers_that_half_precision_can_not_hold_are_computed_in_fp32_from_ther
     monkeypatch.setattr(Toy, "forward", forward)
     monkeypatch.setattr(machine, "choose_precision", lambda *_: half)
     request = request_of()
-    events = list(train(request, runtime=SlowRuntime(lag)))
+    events = list(train(request, runtime=SlowRuntime(lag) if lag else Runtime()))
     assert isinstance(events[-1], Finished)
     assert events[-1].step == 6
     told = [event.sentence for event in only(events, Message) if "goes on in fp32" in event.sentence]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from concurrent import futures
+from concurrent.futures import Future
 
 import pytest
 import torch
 
 from workbench import detectors
 from workbench.detectors.parts.detector import Detector, Targets
+from workbench.training.hardware import replicas
 from workbench.training.hardware.replicas import FEWEST, ReplicaPool, split_batch
 
 
@@ -56,6 +59,30 @@ def test_where_one_fails_the_others_have_ended_when_that_is_told() -> None:
             list(pool.work(job, [0, 1]))
         told.set()
     assert went_on == [False]
+
+
+def test_where_ctrl_c_ends_the_waiting_the_members_have_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would count on in the network that is then saved."""
+    kind = detectors.load_all().get("yolov2-tiny")
+    pool = ReplicaPool(detectors.build("yolov2-tiny", kind.settings_class(width=0.05), 1), 2)
+    before, may_end, waited, ended = futures.wait, threading.Event(), list[int](), list[int]()
+
+    def wait(computed: list[Future[None]]) -> None:
+        waited.append(1)
+        if len(waited) == 1:
+            raise KeyboardInterrupt
+        may_end.set()
+        before(computed)
+
+    def job(_: Detector, part: int) -> None:
+        may_end.wait(5)
+        ended.append(part)
+
+    monkeypatch.setattr(replicas, "wait", wait)
+    with contextlib.closing(pool):
+        with pytest.raises(KeyboardInterrupt):
+            list(pool.work(job, [0, 1]))
+        assert sorted(ended) == [0, 1]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32])

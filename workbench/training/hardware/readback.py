@@ -10,6 +10,7 @@ network's step takes less time than queueing it.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -171,6 +172,17 @@ class CounterBackup:
     def note(self) -> None:
         """Call before a step first uses the network."""
         self._before = [_row(group) for group in self._groups]
+
+    @contextlib.contextmanager
+    def kept_on_error(self) -> Iterator[None]:
+        """Around a step until its weights change: if it ends by an error or Ctrl-C, it has counted nothing."""
+        self.note()
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # of a card that failed, whose error every later call repeats
+                self.put_back()
+            raise
 
     @torch.no_grad()
     def put_back(self) -> None:

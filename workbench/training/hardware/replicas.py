@@ -71,7 +71,10 @@ class ReplicaPool:
         for start in range(0, len(parts), len(self)):
             at_once = zip(self.members, parts[start : start + len(self)], strict=False)
             computed = [self._pool.submit(job, member, part) for member, part in at_once]
-            wait(computed)  # for all, even if one fails: a retry uses the same members
+            try:
+                wait(computed)  # for all, even if one fails: a retry uses the same members
+            finally:
+                wait(computed)  # after a Ctrl-C, too: else they would go on counting while the network is saved
             yield from [one.result() for one in computed]
         self._gather(min(len(self), len(parts)))
 
