@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import re
-=======
 import errno
 import os
->>>>>>> 407560a4 (A label that was renamed there and coloured here stays one label, and no half a copy of the text stays on a full disk or after a kill)
+import re
 import shutil
 from pathlib import Path
 
