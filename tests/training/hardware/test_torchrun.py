@@ -109,7 +109,7 @@ def test_without_the_sum_of_gradients_the_weights_would_differ(of_two: dict[str,
 def test_all_take_as_many_images_at_a_time_as_the_one_with_the_least_memory(two: Two) -> None:
     """Each tries alone: else the other would wait for the gradients of one whose memory ran out. Before, none tried."""
     two.left("probe-0", "probe-1")
-    single = "The memory of cpu is too small for training on a single image. Choose a smaller"
+    single = "The memory of cpu:1 is too small for training on a single image. Choose a smaller"
     first, second = ((two.folder / f"probe-{rank}").read_text() for rank in (0, 1))
     assert first.startswith(f"[4, 'step'][2, 2] WorkbenchError: {single}")
     assert second.startswith(f"[4, 2, 2, 'step'][2, 2] AlreadyReported: {single}")

@@ -173,7 +173,7 @@ def _probe(runtime: Runtime) -> str:
         tried.clear()
         stepper.step(worst_case_batch(squares(), stepper), 0.1)
         found += str(tried)
-        holds = 0
+        holds, stepper.device = 0, torch.device("cpu", runtime.rank)
         fit_batch_parts(stepper, squares(), memory)
     except WorkbenchError as error:
         found += f" {type(error).__name__}: {error.sentence}"

@@ -24,7 +24,6 @@ from workbench.training.batches.device_augment import BatchMaker
 from workbench.training.batches.device_paint import AnyBatch
 from workbench.training.checks.estimate import MOMENTS
 from workbench.training.events import Message
-from workbench.training.hardware import gpu
 from workbench.training.hardware.compiling import unchanged
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.step import Stepper
@@ -129,10 +128,11 @@ def _agree(stepper: Stepper, problem: WorkbenchError | None) -> None:
     runtime, whole = stepper.runtime, stepper.settings.batch
     own = 0 if problem is not None else stepper.micro if stepper.halved else whole
     least = -runtime.agree(-own)
+    sentences = runtime.gather(problem.sentence if problem is not None else "")
 
     def check() -> None:
         if not least:
-            raise problem or WorkbenchError(gpu.too_many_message(stepper.device, 1))
+            raise WorkbenchError(next(filter(None, sentences)), problem)
         if least < whole and has_sync_norms(stepper.detector):
             check_parts(whole, runtime.world, least)
 
