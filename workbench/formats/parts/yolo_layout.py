@@ -180,9 +180,7 @@ def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, re
 
 
 def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) -> Path | None:
-    """The folder or list a path means, inside `folder`: as given, without its first parts, or with val for valid; else
-    in other capitals, which are the same to Windows.
-    """
+    """The folder or list a path means in `folder`: as given, without its first parts, val for valid, other capitals."""
     parts = [part for part in to_posix(text).split("/") if part != ".."][-_DEEPEST:]
     every = [words for start in range(len(parts)) for words in _alike(parts[start:])]
     for words in itertools.chain(every, (other for words in every if (other := _as_spelt(folder, words)) != words)):
@@ -203,8 +201,9 @@ def _as_spelt(folder: Path, words: list[str]) -> list[str]:
     found = list[str]()
     for place, word in enumerate(words):
         try:
-            alike = [name for name in os.listdir(folder.joinpath(*found)) if name.casefold() == word.casefold()]
-        except (OSError, ValueError):
+            here = resolve_inside(folder, "/".join(found)) if found else folder  # not through a link that leads out
+            alike = [name for name in os.listdir(here) if name.casefold() == word.casefold()]
+        except (OSError, ValueError, WorkbenchError):
             alike = []
         if word not in alike and len(alike) != 1:
             return [*found, *words[place:]]
