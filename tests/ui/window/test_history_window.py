@@ -107,6 +107,16 @@ def test_a_project_of_which_nothing_is_known_says_so(qtbot: QtBot, open_window: 
     assert not find(history, QPushButton, "history-go").isEnabled()
 
 
+def test_an_image_whose_steps_a_copy_left_out_is_not_said_to_be_untouched(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    with Document.open(project) as document:
+        document.do(edits.SetState((1,), State.DONE))
+        document.clear_history()
+    history = opened(qtbot, open_window(project))
+    assert "The history has no step of this image." in find(history, QLabel, "history-words").text()
+
+
 def test_what_is_taken_back_in_another_image_is_shown_and_names_it(open_window: Open, project: Path) -> None:
     window = open_window(project)
     window.show_page("label")

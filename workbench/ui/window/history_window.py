@@ -21,6 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.document import Document
+from workbench.core.project import Image, State
 from workbench.core.storage import history
 from workbench.core.storage.history import HistoryEntry
 from workbench.errors import WorkbenchError
@@ -115,6 +117,10 @@ class HistoryWindow(QDialog):
             self._words.setText(
                 "Nothing is done on this image now. Steps that were undone are listed with the whole project."
             )
+        elif not self._entries and image is not None and document is not None and _is_labelled(document, image):
+            self._words.setText(
+                "The history has no step of this image. A copy that was gone back to has only the newest steps."
+            )
         elif not self._entries:
             self._words.setText("Nothing has been done on this image yet.")
         elif alone:
@@ -180,6 +186,10 @@ class HistoryWindow(QDialog):
             self._session.report_error(error)
         finally:
             QApplication.restoreOverrideCursor()
+
+
+def _is_labelled(document: Document, image: Image) -> bool:
+    return image.state is not State.UNLABELLED or document.counts().of_image(image.id) > 0
 
 
 def _table() -> QTableWidget:
