@@ -9,8 +9,9 @@ from PIL import Image as PillowImage
 
 from workbench.core import new_sizes
 from workbench.core.document import Document
-from workbench.core.edits import AddLabels, SetNote, SetSplit
+from workbench.core.edits import AddLabels, RemoveBoxes, SetNote, SetSplit
 from workbench.core.project import Box, Image, Label, Split
+from workbench.core.storage import history
 
 
 def save(folder: Path, name: str, width: int, height: int) -> None:
@@ -80,3 +81,36 @@ def test_an_image_whose_size_was_never_known_is_left_to_who_measures_it(tmp_path
         save(tmp_path / "photographs", "a.png", 20, 10)
         (image,) = document.images()
         assert [new_sizes.taking_over(document, (image.id,))] == [None]
+
+
+def test_what_an_image_was_before_is_brought_back_in_its_present_pixels(tmp_path: Path) -> None:
+    """Boxes of 300 pixels came into the picture of 150."""
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    save(photographs, "a.png", 300, 100)
+    with Document.create(tmp_path / "project", photographs) as document:
+        document.do(AddLabels((Label(0, "cell"),)))
+        (image,) = document.images()
+        document.draw((Box(0, image.id, 1, (30, 10.5, 301 / 3, 100)),))
+        document.do(RemoveBoxes((1,)))
+        document.draw((Box(0, image.id, 1, (0, 0, 60, 60)),))
+        save(photographs, "a.png", 150, 50)
+        edit = new_sizes.taking_over(document, (image.id,))
+        assert edit is not None
+        document.do(edit)
+        taken, drawn, removed, first, _ = history.of_image(document, image.id)
+        assert taken.past == drawn.past
+        assert taken.past is not None
+        assert history.restore_edit(document, image.id, taken.past, "Restore") is None
+        assert removed.past is not None
+        assert not removed.past.boxes
+        assert first.past is not None
+        restore = history.restore_edit(document, image.id, first.past, "Restore")
+        assert restore is not None
+        document.do(restore)
+        assert [box.xyxy for box in document.boxes(image.id)] == [(15, 5.25, 50.1667, 50)]
+        save(photographs, "a.png", 90, 50)  # cropped
+        edit = new_sizes.taking_over(document, (image.id,))
+        assert edit is not None
+        document.do(edit)
+        assert history.of_image(document, image.id)[0].past == history.of_image(document, image.id)[1].past

@@ -4,7 +4,7 @@ them: the edit that takes the new sizes over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from workbench.core import edits
@@ -21,7 +21,25 @@ def was_resized(image: Image, width: int, height: int) -> bool:
     """Whether a file of this size in pixels has the shape that the project knows, within a pixel: not cropped, not
     turned.
     """
-    return abs(width * image.height - height * image.width) <= max(image.width, image.height)
+    return _same_shape((image.width, image.height), (width, height))
+
+
+def _same_shape(before: tuple[int, int], now: tuple[int, int]) -> bool:
+    return abs(now[0] * before[1] - now[1] * before[0]) <= max(before)
+
+
+def brought_along(boxes: Sequence[Box], before: tuple[int, int], now: tuple[int, int]) -> list[Box]:
+    """Boxes of an image of `before` pixels, width and height, in the one that it is `now`: scaled if it was only
+    resized, else as they are.
+    """
+    if before == now or not _same_shape(before, now):
+        return list(boxes)
+    x, y = now[0] / before[0], now[1] / before[1]
+    scaled = []
+    for box in boxes:
+        x0, y0, x1, y1 = (round(v * by, _PLACES) for v, by in zip(box.xyxy, (x, y, x, y), strict=True))
+        scaled.append(replace(box, xyxy=(x0, y0, x1, y1)))
+    return scaled
 
 
 def taking_over(document: Document, ids: Iterable[int]) -> Edit | None:
@@ -39,19 +57,10 @@ def taking_over(document: Document, ids: Iterable[int]) -> Edit | None:
             continue
         found.append(now)
         own = document.boxes(image.id)
-        boxes += _scaled(own, image, now) if was_resized(image, now.width, now.height) else own
+        boxes += brought_along(own, (image.width, image.height), (now.width, now.height))
     if not found:
         return None
     parts: list[Edit] = [edits.RemoveImages(tuple(image.id for image in found)), edits.AddImages(tuple(found))]
     if boxes:
         parts.append(edits.AddBoxes(tuple(boxes)))
     return edits.Batch(tuple(parts), f"Take over the new size of {count(len(found), 'image')}")
-
-
-def _scaled(boxes: Iterable[Box], before: Image, now: Image) -> list[Box]:
-    x, y = now.width / before.width, now.height / before.height
-    scaled = []
-    for box in boxes:
-        x0, y0, x1, y1 = (round(v * by, _PLACES) for v, by in zip(box.xyxy, (x, y, x, y), strict=True))
-        scaled.append(replace(box, xyxy=(x0, y0, x1, y1)))
-    return scaled

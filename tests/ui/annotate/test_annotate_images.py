@@ -154,10 +154,12 @@ def test_done_at_the_end_of_the_list_goes_on_with_what_is_left_above(
     assert names == ["a.png", "b.png"]
     window.session.do(edits.SetState((window.session.image_id,), State.IN_WORK))
     window.session.select_image(window.session.document.images()[2].id)
+    hand.settle()
     hand.key(Qt.Key.Key_N)
     assert find(window, QLabel, "image-name").text() == "b.png", "the only one that is not done"
-    hand.key(Qt.Key.Key_N)
-    hand.key(Qt.Key.Key_N)
+    for _ in range(2):
+        hand.settle()
+        hand.key(Qt.Key.Key_N)
     assert "This was the last image" in find(window, QLabel, "message-text").text()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core import edits
+from workbench.core import edits, new_sizes
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.project import Box, State
@@ -24,7 +24,7 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PastImage:
-    """An image at one point: its boxes and its state."""
+    """An image at one point: its state, and its boxes in pixels of the size that it has now."""
 
     boxes: tuple[Box, ...]
     state: State
@@ -86,26 +86,34 @@ def restore_edit(document: Document, image: int, past: PastImage, title: str) ->
 
 def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
     boxes = {box.id: box for box in document.boxes(image)}
-    state = document.image(image).state
+    now = document.image(image)
+    size, state = (now.width, now.height), now.state
     count, mentions = 0, [f"{before}{image}{after}" for before in "[ " for after in ",]"]
+
+    def past() -> PastImage:
+        ordered = [boxes[id] for id in sorted(boxes)]
+        return PastImage(tuple(new_sizes.brought_along(ordered, size, (now.width, now.height))), state)
+
     for row in _done(document, image):
         if row["edit"] is not None and not any(one in row["edit"] or one in row["inverse"] for one in mentions):
             continue  # an edit of many images: searching its text is a hundred times faster than parsing it
         edit, inverse = _read(row["edit"]), _read(row["inverse"])
         if edit is None or inverse is None or image in edit.touches() | inverse.touches():
             count += 1
-            yield HistoryEntry(row["seq"], row["time"], row["title"], undone=False, past=_past(boxes, state))
+            yield HistoryEntry(row["seq"], row["time"], row["title"], undone=False, past=past())
         if count == most or edit is None or inverse is None:
             return
         undone = list(edits.walk(inverse))
         gone = {id for part in undone if isinstance(part, edits.RemoveImages) for id in part.ids}
-        back = {one.id for part in undone if isinstance(part, edits.AddImages) for one in part.images}
-        if image in gone - back:  # in both if the edit took over its file's new name
+        back = {one.id: one for part in undone if isinstance(part, edits.AddImages) for one in part.images}
+        if image in gone.difference(back):  # in both if the edit took over its file's new name or size
             return  # it was added by this edit
+        if image in back and back[image].width and now.width:
+            size = back[image].width, back[image].height
         for part in undone:
             state = _applied(part, image, boxes, state)
     if count:
-        yield HistoryEntry(0, 0.0, "Before that", undone=False, past=_past(boxes, state))
+        yield HistoryEntry(0, 0.0, "Before that", undone=False, past=past())
 
 
 def _done(document: Document, image: int) -> Iterator[Any]:
@@ -134,10 +142,6 @@ def _read(text: str | None) -> Edit | None:
         return None if text is None else journal.from_json(text)
     except WorkbenchError:
         return None
-
-
-def _past(boxes: dict[int, Box], state: State) -> PastImage:
-    return PastImage(tuple(boxes[id] for id in sorted(boxes)), state)
 
 
 def _applied(part: Edit, image: int, boxes: dict[int, Box], state: State) -> State:
