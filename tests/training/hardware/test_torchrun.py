@@ -128,21 +128,26 @@ def test_another_version_in_one_of_them_is_refused_in_all(two: Two) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "what"),
     [
-        "[/__w/gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:16792. This is typically",
-        "NCCL error in: x.cpp: ncclRemoteError: A call failed possibly due to a network error or a remote process"
-        " exiting prematurely.",
+        ("[/__w/gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:16792. This is", "has ended,"),
+        ("failed to recv, got 0 bytes. Connection was likely closed. Did the remote server shut", "has ended,"),
+        ("NCCL error in: x.cpp: ncclRemoteError: A call failed possibly due to a network error or a remote process"
+         " exiting prematurely.", "has ended,"),
+        ("[/__w/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 10800000ms for recv operation to complete",
+         "has not answered for 3.0 h,"),
     ],
-)
-def test_that_another_process_is_gone_is_a_sentence_and_no_traceback_of_those_that_waited(words: str) -> None:
+)  # fmt: skip
+def test_that_another_process_is_gone_is_a_sentence_and_no_traceback_of_those_that_waited(
+    words: str, what: str
+) -> None:
     """The second was even told as a failure of this one's graphics card."""
     runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
     runtime.device, runtime._waits = torch.device("cuda:0"), True
     error = RuntimeError(words)
     found = runtime.explain(error)
     assert isinstance(found, torchrun.OtherEnded)
-    assert found.sentence.startswith("Another of the processes that train together has ended")
+    assert found.sentence.startswith(f"Another of the processes that train together {what} and this training ends")
     assert runtime.failed_alone(error), "it must not wait for the others in the end"
     assert runtime.explain(RuntimeError("shape '[2]' is invalid")) is None
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import workbench
+from workbench.core.formatting import rough_duration
 from workbench.errors import WorkbenchError
 from workbench.training.events import Control
 from workbench.training.hardware import gpu, machine, process_share
@@ -34,8 +35,10 @@ from workbench.training.step_result import Diverged
 T = TypeVar("T")
 CPU = torch.device("cpu")
 PATIENCE = timedelta(hours=3)  # until a waiting process gives up: another may be reading images
-_LEFT = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exiting")
-"""The words of gloo, and last of NCCL, where a process is gone."""
+_LEFT = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Connection was likely closed",
+         "remote process exiting")  # fmt: skip
+"""The words of gloo, torch's store and last NCCL, where a process is gone."""
+_SILENT = "Timed out waiting"  # words of gloo after PATIENCE: a machine that loses its power or network says nothing
 _NEW = "forward_sync_buffers"  # torch 2.15's name for "broadcast_buffers"
 _BUFFERS = _NEW if _NEW in inspect.signature(DistributedDataParallel.__init__).parameters else "broadcast_buffers"
 
@@ -45,7 +48,7 @@ class AlreadyReported(WorkbenchError):
 
 
 class OtherEnded(WorkbenchError):
-    """Another process is gone; which one, and how, torchrun tells."""
+    """Another process is gone, or does not answer; which one, and how, torchrun tells."""
 
 
 def is_torchrun() -> bool:
@@ -167,8 +170,11 @@ class Torchrun(Runtime):
         return alone
 
     def explain(self, error: Exception) -> WorkbenchError | None:
-        if isinstance(error, RuntimeError) and any(text in str(error) for text in _LEFT):
-            sentence = "Another of the processes that train together has ended, and with it this training."
+        words = str(error) if isinstance(error, RuntimeError) else ""
+        gone = any(text in words for text in _LEFT)
+        if gone or _SILENT in words:
+            what = "has ended" if gone else f"has not answered for {rough_duration(PATIENCE.total_seconds())}"
+            sentence = f"Another of the processes that train together {what}, and this training ends with it."
             return OtherEnded(f"{sentence} See in its output why, and resume the run.", repr(error))
         return super().explain(error)
 
