@@ -149,6 +149,7 @@ def _at(make: Callable[[Any], T], value: Any, shown: str, number: int) -> T:
 
 
 def is_id(value: object) -> bool:
+    """Whether the value from a text can be an id or a size: a whole number from 0 to 2^53."""
     return type(value) is int and 0 <= value < _MOST
 
 
