@@ -38,7 +38,8 @@ def cameras(tmp_path: Path) -> Document:
 
 def exported(document: Document, format: str, folder: Path) -> Path:
     """As from the window or by the command, with images; then without."""
-    remember(document, export_labels(document.snapshot(), format, folder, True), document.labels(), copied=True)
+    report = export_labels(document.snapshot(), format, folder, True, replace=True)
+    remember(document, report, document.labels(), copied=True)
     for image in folder.rglob("*.jpg"):
         image.unlink()
     return folder
@@ -92,7 +93,7 @@ def test_nobody_is_given_the_labels_of_another_where_it_is_not_sure(
             file.write_text(file.read_text().replace('"1-2.jpg"', '"1-3.jpg"'))
         else:
             with document.store.transaction() as connection:
-                edits.ChangeSetting("exported", []).apply(connection)
+                edits.ChangeSetting("exported names", {}).apply(connection)
         before = widths(document)
         plan = corrected(document, folder)
         assert widths(document) == before
@@ -138,3 +139,43 @@ def test_a_single_file_that_names_an_image_of_two_folders_brings_labels_to_none(
             plan = plan_import(document, given, "coco")
             assert (plan.boxes, plan.missing) == (0, 2)
             assert sum("2 images fit the name" in sentence for sentence in refused(plan)) == 2
+
+
+@pytest.mark.parametrize("again", ["elsewhere", "to the same folder"])
+def test_labels_of_an_older_export_do_not_come_to_images_that_have_its_names_now(
+    cameras: Document, tmp_path: Path, again: str
+) -> None:
+    """The second camera's 2.jpg was called so; since the first has one, it is called 2-2.jpg."""
+    picture(tmp_path / "camera2" / "2.jpg", grey=90)
+    with cameras as document:
+        document.add_folder(tmp_path / "camera2")
+        own = max(image.id for image in document.images())
+        document.do(edits.AddBoxes((Box(0, own, 1, (1.0, 2.0, 8.0 + own, 9.0)),)))
+        document.do(edits.Batch((edits.SetState((own,), State.DONE), edits.SetSplit((own,), Split.TRAIN)), "done"))
+        out = exported(document, "coco", tmp_path / "out")
+        old = Path(shutil.copytree(out, tmp_path / "old"))
+        picture(tmp_path / "camera1" / "2.jpg", grey=200)
+        document.add_folder(tmp_path / "camera1")
+        exported(document, "coco", out if again == "to the same folder" else tmp_path / "newer")
+        before = widths(document)
+        corrected(document, old)
+        changed = {id for id, found in widths(document).items() if found != before[id]}
+        assert not changed, "nobody knows whether it is that of the first camera, which was not there then"
+
+
+def test_labels_of_an_export_before_an_image_was_removed_do_not_come_to_the_one_that_got_its_name(
+    cameras: Document, tmp_path: Path
+) -> None:
+    with cameras as document:
+        out = exported(document, "coco", tmp_path / "out")
+        document.do(edits.RemoveImages((1,)))
+        exported(document, "coco", tmp_path / "newer")
+        (file,) = out.rglob("*.json")
+        told = json.loads(file.read_text())
+        kept = {one["id"] for one in told["images"] if one["file_name"] in ("0.jpg", "1-2.jpg")}
+        told["images"] = [one for one in told["images"] if one["id"] in kept]
+        told["annotations"] = [one for one in told["annotations"] if one["image_id"] in kept]
+        file.write_text(json.dumps(told))
+        before = widths(document)
+        corrected(document, out)
+        assert widths(document) == before

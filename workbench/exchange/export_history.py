@@ -24,23 +24,20 @@ from workbench.exchange.exported_names import Digest
 from workbench.exchange.exporting import ExportReport, export_labels
 
 _SETTING = "exported"
+_NAMES = "exported names"
 _KEPT = 20
 """How many exports are remembered, the newest ones: older folders are rarely in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastExport:
-    """One export: folder, format, whether images were copied, and the labels' ids and names in their order then.
-
-    `names`: the digest of the images' names (exported_names.py); None if an earlier version exported.
-    """
+    """One export: folder, format, whether images were copied, and the labels' ids and names in their order then."""
 
     folder: Path
     format: str
     copied: bool
     labels: tuple[tuple[int, str], ...]
     project: Path | None = None  # the project's folder, if a project knows of this export
-    names: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +52,18 @@ def remember(document: Document, report: ExportReport, labels: Sequence[Label], 
     """Record that `labels` were exported in this order. Not an edit, so undo does not revert it."""
     if document.read_only:
         return
-    new = PastExport(
-        report.folder, report.format, copied, tuple((label.id, label.name) for label in labels), names=report.names
-    )
+    new = PastExport(report.folder, report.format, copied, tuple((label.id, label.name) for label in labels))
     kept = [new, *(old for old in past_exports(document) if old.folder != new.folder)][:_KEPT]
     values = [
-        {
-            "folder": _written(document, old.folder),
-            "format": old.format,
-            "copied": old.copied,
-            "labels": old.labels,
-            "names": old.names,
-        }
+        {"folder": _written(document, old.folder), "format": old.format, "copied": old.copied, "labels": old.labels}
         for old in kept
     ]
     with document.store.transaction() as connection:
         edits.ChangeSetting(_SETTING, values).apply(connection)
+        if report.names is not None:
+            names = dict.fromkeys([report.names, *digests(document, report.format)])
+            by_format = document.setting(_NAMES, {}) | {report.format: list(names)[:_KEPT]}
+            edits.ChangeSetting(_NAMES, by_format).apply(connection)
 
 
 def past_exports(document: Document) -> tuple[PastExport, ...]:
@@ -79,15 +72,15 @@ def past_exports(document: Document) -> tuple[PastExport, ...]:
     for value in document.setting(_SETTING, []):
         labels = tuple((id, name) for id, name in value["labels"])
         folder = document.folder / value["folder"]
-        names = (value["names"][0], value["names"][1]) if value.get("names") else None
-        found.append(PastExport(folder, value["format"], value["copied"], labels, document.folder, names))
+        found.append(PastExport(folder, value["format"], value["copied"], labels, document.folder))
     return tuple(one for one in found if os.path.isdir(one.folder))
 
 
 def digests(document: Document, format: str) -> tuple[Digest, ...]:
-    """The digests of the names that remembered exports in this format gave the images, the newest first."""
-    values = [value for value in document.setting(_SETTING, []) if value["format"] == format and value.get("names")]
-    return tuple((value["names"][0], value["names"][1]) for value in values)
+    """The digests of all names that exports in this format gave the images, the newest first; also of those whose
+    folders were moved, removed or written again.
+    """
+    return tuple((last, digest) for last, digest in document.setting(_NAMES, {}).get(format, ()))
 
 
 def _written(document: Document, folder: Path) -> str:

@@ -1,9 +1,10 @@
 """Whose labels those are that come back from an export of the project without its images, by the names it gave them.
 
 Of two folders with an a.jpg each, an export calls the second a-2.jpg; in flat folders d/a.jpg is called d_a.jpg. Labels
-that another program corrected then name images that nobody has. An export is remembered with a digest of all its names:
-only if the project would still give each image the same one, and the files name no image that is not among them, is it
-sure whose boxes they are.
+that another program corrected then name images that nobody has. Of each export a digest of all its names is remembered.
+It is sure whose boxes they are only if the project would still give each image the same name as in every one of them,
+the files name no image that is not among them, and all that have their names mean the same: of an image that came
+between two exports, the second may have the name that another had in the first.
 """
 
 from __future__ import annotations
@@ -56,14 +57,17 @@ class ExportedNames:
         if not asked or not self._digests:
             return {}
         snapshot, member = self._document.snapshot(), formats.load_all().get(self._reading.format)
+        meant: dict[int, Image] = {}
         for last in dict.fromkeys(last for last, _ in self._digests):
             older = _up_to(snapshot, last)
             places = member.places(older)
-            if digest_of(older.images, places) in self._digests:
-                names, by_source = _Names(older.images, places), ExportedSources(member, [older])
-                if found := _found(asked, names, by_source):
-                    return found
-        return {}
+            if {digest_of(older.images, places)} != {one for one in self._digests if one[0] == last}:
+                return {}
+            found = _found(asked, _Names(older.images, places), ExportedSources(member, [older]))
+            if meant and found and meant != found:
+                return {}
+            meant = meant or found
+        return meant
 
 
 def _up_to(snapshot: Snapshot, last: int) -> Snapshot:
