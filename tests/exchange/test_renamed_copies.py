@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from tests.contract.test_every_format import BUILT_IN
+from tests.exchange.test_matching import coco
 from tests.formats.making import picture, text
 from workbench.core import edits
 from workbench.core.document import Document
@@ -61,6 +63,25 @@ def test_labels_alone_find_their_images_also_while_the_photographs_are_away(tmp_
         shutil.move(tmp_path / "photographs", tmp_path / "unplugged")
         plan = plan_import(document, tmp_path / "out", "coco")
     assert (plan.is_empty, plan.alike, plan.missing, refused(plan)) == (True, len(ODD), 0, [])
+
+
+def test_of_two_images_of_one_exported_name_the_labels_are_those_of_the_image_that_has_it(tmp_path: Path) -> None:
+    """It was said that there is no file for con-.jpg, as con.jpg could be called so, too."""
+    with labelled(tmp_path / "p", tmp_path / "photographs", ("con.jpg", "con-.jpg")) as document:
+        shutil.move(tmp_path / "photographs", tmp_path / "unplugged")
+        plan = plan_import(document, coco(tmp_path / "labels" / "a.json", "con-.jpg"), "coco")
+        assert [one.image.path for one in plan.compared] == ["con-.jpg"]
+
+
+def test_an_image_in_a_folder_that_windows_cannot_hold_is_found_whichever_way_its_accents_are_written(
+    tmp_path: Path,
+) -> None:
+    """It counted twice, so it was said that there is no file for it."""
+    name = unicodedata.normalize("NFD", "fol./\u00e9.jpg")
+    with labelled(tmp_path / "p", tmp_path / "photographs", (name, "q.jpg")) as document:
+        shutil.move(tmp_path / "photographs", tmp_path / "unplugged")
+        plan = plan_import(document, coco(tmp_path / "labels" / "a.json", "fol/\u00e9.jpg"), "coco")
+        assert [one.image.path for one in plan.compared] == [name]
 
 
 def yolo_of(folder: Path, **images: Path) -> Path:

@@ -166,8 +166,8 @@ class _ProjectImages:
         for image in document.images():
             file = document.file(image)
             self._by_file[self._resolved(file)] = image
-            for name in {image.name, *_exported_names(image.path)}:
-                self._by_name[to_nfc(name)].append((image, file))
+            for name in set(map(to_nfc, (image.name, *_exported_names(image.path)))):
+                self._by_name[name].append((image, file))
         self._read: dict[str, list[Path]] = defaultdict(list)
         for read in reading.images:
             if read.file is not None:
@@ -190,13 +190,13 @@ class _ProjectImages:
                 return same
             return self._copied(read.file) or self._copies.original(read.file)
         name = to_nfc(to_posix(read.name))
+        alike = [image for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())]
         ending = [
             image
-            for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())
-            if _ends(to_nfc(image.path), name)
-            or _ends(to_nfc(portable(image.path)), name)
-            or name.endswith(f"/{to_nfc(self._told(image))}")
+            for image in alike
+            if _ends(to_nfc(image.path), name) or name.endswith(f"/{to_nfc(self._told(image))}")
         ]
+        ending = ending or [image for image in alike if _ends(to_nfc(portable(image.path)), name)]
         return ending[0] if len(ending) == 1 else None
 
     def _copied(self, copy: Path) -> Image | None:

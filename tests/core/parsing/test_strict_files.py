@@ -128,3 +128,12 @@ def test_xml_in_another_encoding_than_it_says_is_told_to_be() -> None:
     assert read.text == "Z\u00fcrich"
     with pytest.raises(Refused, match="not well-formed XML"):
         strict_xml.parse(b"<?xml version='1.0' encoding='iso-8859-1'?><a>Z\xfcrich", "f")
+
+
+def test_of_two_files_that_an_export_would_call_the_same_none_is_taken(tmp_path: Path) -> None:
+    """The first was, whichever was meant."""
+    for number, name in enumerate(("e .jpg", "e\x01.jpg", "f .jpg")):
+        (tmp_path / name).write_bytes(bytes([number]))
+    lookup = ImageLookup([tmp_path])
+    assert lookup.find("e.jpg").kind is MatchKind.AMBIGUOUS
+    assert lookup.find("f.jpg").file == tmp_path / "f .jpg"

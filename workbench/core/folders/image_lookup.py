@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import itertools
 import os
 import re
 import unicodedata
@@ -126,7 +127,7 @@ class ImageLookup:
         self._scanned = True
         self._files: list[Path] = []
         self._relative: dict[str, list[Path]] = {}
-        self._composed: dict[str, list[Path]] = {}  # those whose composed name differs
+        self._composed: dict[str, dict[Path, list[Path]]] = {}  # by folder, those whose composed name differs
         self._by_stem: dict[str, _Candidates] = {}
         self._by_folder: dict[str, dict[str, _Candidates]] = {}  # for stems shared by many files
         seen: set[Path] = set()
@@ -140,7 +141,7 @@ class ImageLookup:
                 usual = to_nfc(name).replace("\\", "/")  # of a zip from Windows, unpacked without making folders
                 exported = portable(usual)
                 for other in {usual, exported} - {name}:
-                    self._composed.setdefault(other, []).append(file)
+                    self._composed.setdefault(other, {}).setdefault(root, []).append(file)
                 if file not in seen:
                     seen.add(file)
                     self._files.append(file)
@@ -202,8 +203,11 @@ class ImageLookup:
             return self._exact(self._relative[name])
         name = to_nfc(name)
         parts, near = PurePosixPath(name).parts, {to_nfc(folder) for folder in near}
-        if files := self._relative.get(name) or self._composed.get(name):
-            return self._exact(files)
+        if name in self._relative:
+            return self._exact(self._relative[name])
+        if by_folder := self._composed.get(name):
+            own = by_folder.get(self.roots[0])
+            return self._only(own or list(itertools.chain.from_iterable(by_folder.values())))
         candidates = _narrow(self._of_stem(parts), lambda p: p[-1] == parts[-1])
         candidates = _best(candidates, lambda p: _agreement(p[:-1], parts[:-1]))
         candidates = [c for c in candidates if not _contradicts(*c, parts)]
@@ -260,7 +264,11 @@ class ImageLookup:
 
     def _exact(self, files: list[Path]) -> FileMatch:
         """The file in the first folder, the data set's own; the other folders have no order of preference."""
-        if len(files) == 1 or files[0].is_relative_to(self.roots[0]) or _all_same(files):
+        return self._only(files[:1] if files[0].is_relative_to(self.roots[0]) else files)
+
+    def _only(self, files: list[Path]) -> FileMatch:
+        """The file that these are, if they have the same content."""
+        if len(files) == 1 or _all_same(files):
             return FileMatch(MatchKind.EXACT, files[0])
         return FileMatch(MatchKind.AMBIGUOUS, count=len(files))
 
