@@ -114,9 +114,12 @@ def test_a_comma_behind_the_last_value_is_said_to_be_one(document: str, closing:
     assert caught.value.reason == f"not valid JSON: there is a comma before the closing {closing}; remove it"
 
 
-def test_a_comma_elsewhere_is_no_such_comma() -> None:
-    with pytest.raises(Refused, match="not valid JSON: Expecting value"):
-        strict_json.parse(b"[1,, 2]", "f")
+@pytest.mark.parametrize(
+    ("document", "problem"), [(b"[1,, 2]", "Expecting value"), (b'["a,}\n"]', "Invalid control character")]
+)
+def test_a_comma_elsewhere_is_no_such_comma(document: bytes, problem: str) -> None:
+    with pytest.raises(Refused, match=f"not valid JSON: {problem}"):
+        strict_json.parse(document, "f")
 
 
 def test_xml_in_another_encoding_than_it_says_is_told_to_be() -> None:

@@ -42,7 +42,9 @@ def _trailing_comma(text: str, place: int) -> str:
     """What is wrong at `place`, if it is a comma behind the last value, as people and some programs leave it."""
     comma = text.rfind(",", 0, place + 1)
     found = re.compile(r",\s*([}\]])").match(text, comma) if comma >= 0 else None
-    return f"not valid JSON: there is a comma before the closing {found[1]}; remove it" if found else ""
+    if found is None or found.end() <= place:  # in a text in which something else is wrong
+        return ""
+    return f"not valid JSON: there is a comma before the closing {found[1]}; remove it"
 
 
 def _refuse_constant(word: str) -> NoReturn:
