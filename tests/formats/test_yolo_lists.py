@@ -169,6 +169,25 @@ def test_a_data_set_in_utf_16_is_read(tmp_path: Path) -> None:
     assert [box.label for box in image.boxes] == ["cat"]
 
 
+def test_large_label_files_in_utf_16_are_known_as_such_without_a_description(tmp_path: Path) -> None:
+    """The first part of one was cut off within a character: it was no label file, and nothing was said of it."""
+    picture(tmp_path / "images" / "a.jpg")
+    for name in "ab":
+        text(tmp_path / "labels" / f"{name}.txt", ("0 0.5 0.5 0.5 0.5\r\n" * 200).encode("utf-16"))
+    assert yolo.sniff(tmp_path) == 0.8
+    remarks = [(remark.file, remark.sentence) for remark in yolo.read(tmp_path).remarks if remark.level == "refused"]
+    assert remarks == [("labels/b.txt", "There is no image for this label file; its boxes were left out.")]
+
+
+def test_darknets_description_in_utf_16_is_found(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    for name, said in (("a.txt", "0 0.5 0.5 0.5 0.5"), ("obj.names", "cat"), ("train.txt", "a.jpg")):
+        text(tmp_path / name, f"{said}\r\n".encode("utf-16"))
+    text(tmp_path / "obj.data", "train = train.txt\r\nnames = obj.names\r\n".encode("utf-16"))
+    (image,) = yolo.read(tmp_path).images
+    assert (image.split, [box.label for box in image.boxes]) == (Split.TRAIN, ["cat"])
+
+
 def test_a_listed_image_that_is_away_is_told_once_though_its_label_file_lies_in_another_folder(tmp_path: Path) -> None:
     """As Darknet's lists are, seen from the folder above: both the image and the label file were told."""
     text(tmp_path / "obj.names", "cat\n")

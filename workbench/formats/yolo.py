@@ -19,6 +19,7 @@ from workbench.core import images as image_files
 from workbench.core.files import atomic_write
 from workbench.core.folders.image_lookup import ImageLookup
 from workbench.core.formatting import count
+from workbench.core.parsing import strict_text
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
@@ -126,7 +127,8 @@ def _looks_like_labels(file: Path) -> bool:
         return False
     with file.open("rb") as stream:
         head = stream.read(4096)
-    whole = head if len(head) < 4096 else head[: head.rfind(b"\n") + 1]
+    text = strict_text.beginning(head)
+    whole = text if len(head) < 4096 else text[: text.rfind(b"\n") + 1]
     try:
         parsed = parse_yolo(whole, file.name)
     except Refused:

@@ -18,6 +18,13 @@ def is_utf16(head: bytes) -> bool:
     return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
+def beginning(head: bytes) -> bytes:
+    """The first bytes of a file, which may end within a character, as UTF-8 without BOM; as they are if they are of
+    another encoding than `decode` reads.
+    """
+    return head.decode("utf-16", "replace").encode() if is_utf16(head) else head.removeprefix(codecs.BOM_UTF8)
+
+
 def decode(data: bytes, file: str) -> str:
     """UTF-8, with or without BOM, or UTF-16 with one, as text. Refused with the line if it is another encoding."""
     try:

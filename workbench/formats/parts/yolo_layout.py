@@ -6,7 +6,6 @@ data set's folder, never outside it, and what was done is reported.
 
 from __future__ import annotations
 
-import codecs
 import itertools
 import os
 import re
@@ -79,14 +78,14 @@ def _descriptions(path: Path, unread: bool) -> list[Path]:
 
 def is_data_yaml(file: Path) -> bool:
     with file.open("rb") as stream:
-        head = stream.read(strict_yaml.SIZE_LIMIT).removeprefix(codecs.BOM_UTF8)
-    head = head.decode("utf-16", "replace").encode() if strict_text.is_utf16(head) else head
+        head = strict_text.beginning(stream.read(strict_yaml.SIZE_LIMIT))
     return bool(re.search(rb"^names\s*:", head, re.M) and re.search(rb"^(train|val|test|nc|path)\s*:", head, re.M))
 
 
 def _is_obj_data(file: Path) -> bool:
     with file.open("rb") as stream:
-        return bool(re.search(rb"^\s*(train|names|classes)\s*=", stream.read(65_536), re.M))
+        head = strict_text.beginning(stream.read(65_536))
+    return bool(re.search(rb"^\s*(train|names|classes)\s*=", head, re.M))
 
 
 def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> YoloLayout:
@@ -367,7 +366,7 @@ def is_label_file(file: Path) -> bool:
         return True
     try:
         with file.open("rb") as stream:
-            words = stream.read(4096).removeprefix(b"\xef\xbb\xbf").split(b"\n")
+            words = strict_text.beginning(stream.read(4096)).split(b"\n")
     except OSError:
         return False
     first = next((line.decode("utf-8", "replace").split() for line in words if line.strip()), [])
