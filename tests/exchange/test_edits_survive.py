@@ -326,6 +326,14 @@ def test_a_file_of_a_program_whose_own_format_is_not_known_is_told_what_to_do(tm
     assert f": no labels of a known format were found here.{sentence} Known formats are coco" in caught.value.sentence
 
 
+def test_the_file_of_a_program_is_told_also_among_many_notes(tmp_path: Path) -> None:
+    text(tmp_path / "set" / "via.json", VIA)
+    for number in range(30):
+        text(tmp_path / "set" / f"{number}.txt", "seen at dusk\n".encode("utf-16"))
+    with pytest.raises(WorkbenchError, match=r"via\.json is from VGG Image Annotator"):
+        recognise(tmp_path / "set")
+
+
 @pytest.mark.parametrize(
     "name", sorted(n for n, one in formats.load_all() if type(one).__module__.startswith("workbench."))
 )

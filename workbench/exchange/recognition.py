@@ -16,6 +16,7 @@ from workbench.errors import WorkbenchError
 _LOOKED_AT = 10_000
 """How many files of a folder without labels are examined to say what it holds."""
 _TEXTS = (".json", ".csv", ".xml", ".txt", ".yaml", ".yml")
+"""Those of the programs below come first: notes and lists may lie beside them."""
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz")
 _OTHERS = (  # words in a program's own files, the program, and the format it can write instead
     ((b"shape_attributes", b"region_attributes"), "VGG Image Annotator", "COCO format"),
@@ -78,7 +79,8 @@ def what_is_there(path: Path) -> str:
 
 def _of_another(files: list[Path]) -> str:
     """What can be done with one of the files: an archive, UTF-16, or of a program that can write a known format."""
-    for file in [file for file in files if file.suffix.lower() in _TEXTS][:_LOOKED_INTO]:
+    texts = [file for file in files if file.suffix.lower() in _TEXTS]
+    for file in sorted(texts, key=lambda file: _TEXTS.index(file.suffix.lower()))[:_LOOKED_INTO]:
         try:
             with file.open("rb") as stream:
                 head = stream.read(_HEAD)
