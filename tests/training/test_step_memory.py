@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,12 @@ from tests.training.slow_device import SlowRuntime
 from tests.training.test_step import Normed, batch
 from tests.training.toys import CALM, Toy, ToySettings
 from workbench.detectors.parts.detector import Raw, Targets
+from workbench.errors import WorkbenchError
+from workbench.training.checkpoints import saving
+from workbench.training.checkpoints.saving import TrainingProgress
+from workbench.training.ema import Average
 from workbench.training.hardware.machine import Precision
+from workbench.training.hardware.process_share import part_of
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.step import Stepper
 
@@ -78,3 +84,27 @@ def test_what_the_parts_before_it_counted_and_drew_is_taken_back(
         pairs = (first, (found, step(straight, 1)), (step(failing, 2), step(straight, 2)))
         assert all(torch.equal(one, other) for pair in pairs for one, other in zip(*pair, strict=True))
         assert int(failing.detector.get_buffer("seen")) == 24
+
+
+class OneOfEight(Runtime):
+    world = 8
+
+    def own_slice(self, count: int) -> slice:
+        return part_of(count, self.rank, self.world)
+
+
+def test_parts_of_one_process_that_several_can_not_have_alike_are_refused_where_norms_count_all() -> None:
+    """12 images are 2 each for four of eight processes and 1 for the others, whose norms waited for ever."""
+    settings, own = replace(CALM, batch=12, sync_norm=True), ToySettings(input_px=64)
+    one, eighth = (Stepper(Normed(own, 2), settings, runtime) for runtime in (Runtime(), OneOfEight()))
+    average = Average(one.detector, 0.9)
+    for images in (6, 3, 2, 1):
+        one.halve()
+        assert one.micro == images
+        state = saving.state(one, average, TrainingProgress(), SimpleNamespace(to_json=str), 0.0)  # type: ignore[arg-type]
+        if images == 1:
+            with pytest.raises(WorkbenchError, match="some of 8 have 2 and some 1"):
+                saving.restore(state, eighth, average)
+        else:
+            saving.restore(state, eighth, average)
+            assert (eighth.micro, eighth.halved) == (2, True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import detectors
 from workbench.core.formatting import size
+from workbench.detectors.parts.sync_norm import check_parts, has_sync_norms
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.training.checkpoints import checkpoint
@@ -154,7 +155,8 @@ def progress_of(state: State) -> TrainingProgress:
 def restore(state: State, stepper: Stepper, average: Average) -> None:
     """Put a saved state back into network, average and optimiser. (Each step seeds torch.)
 
-    Refused if it is of another network: a detector of a plugin may have changed since.
+    Refused if it is of another network: a detector of a plugin may have changed since. WorkbenchError if these
+    processes can't divide the batch into so small parts that all have as many.
     """
     now, then = (
         {name: tuple(tensor.shape) for name, tensor in some.items()}
@@ -166,6 +168,8 @@ def restore(state: State, stepper: Stepper, average: Average) -> None:
     stepper.optimizer.load_state_dict(_for(stepper.optimizer, state.optimizer))
     if state.micro_batch:
         stepper.micro, stepper.halved = min(state.micro_batch, stepper.micro), True
+        if has_sync_norms(stepper.detector):  # it may have been saved by another number of processes
+            check_parts(stepper.settings.batch, stepper.runtime.world, state.micro_batch)
     if stepper.scale is not None and state.loss_scale:
         stepper.scale = machine.LossScale(state.loss_scale, state.scaled_for)
 
