@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from PySide6.QtCore import QSizeF
 from PySide6.QtWidgets import QTableView
 from pytestqt.qtbot import QtBot
 
@@ -48,6 +49,27 @@ def test_the_next_image_of_the_list_is_there_when_it_is_chosen(
     assert shown.picture is not None, "at once"
     qtbot.waitUntil(page._middle.loader.is_idle)
     assert len(read) == 2
+
+
+def test_an_image_whose_size_was_changed_is_shown_alike_if_it_was_read_in_advance(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    """It was stretched to the size that it had when it was added."""
+    run_evaluation(qtbot, page, session)
+    table, shown, document = page.findChild(ImagesTable), page.findChild(InspectPicture), session.document
+    assert table is not None
+    assert shown is not None
+    assert document is not None
+    qtbot.waitUntil(page._middle.loader.is_idle)
+    (other,) = (image for image in document.images() if image.id != session.image_id)
+    PIL.Image.new("RGB", (80, 20)).save(document.file(other))
+    page._middle.loader.forget()
+    page._show_image(page._middle.image)
+    qtbot.waitUntil(page._middle.loader.is_idle)
+    choose_the_other(table)
+    assert shown.picture is not None
+    qtbot.waitUntil(page._middle.loader.is_idle)
+    assert shown.image_size == QSizeF(80, 20)
 
 
 def test_an_image_that_was_changed_meanwhile_or_went_is_told_on_all_pages(

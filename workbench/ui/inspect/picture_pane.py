@@ -68,7 +68,8 @@ class PicturePane(QWidget):
         picture = self.loader.want(
             [PictureRequest(truth.images[one].id, truth.files[one], truth.window, cache) for one in (index, *around)]
         )
-        self.picture.show_picture(picture, QSizeF(image.width, image.height))
+        size = picture or image  # boxes are drawn in pixels of the file, also if its size was changed since
+        self.picture.show_picture(picture, QSizeF(size.width, size.height))
         self._show_marks()
 
     def update_labels(self, evaluation: EvaluationResult) -> None:
