@@ -325,6 +325,20 @@ def test_a_training_that_another_page_begins_leaves_findings_of_before_the_last_
     qtbot.waitUntil(lambda: head.text() == "1 warning")
 
 
+def test_a_training_that_follows_another_at_once_leaves_findings_as_they_are_if_nothing_was_changed(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    """As in a queue: they were said to be of before changes that nobody had made."""
+    show_findings(qtbot, shown, fakes, SMALL)
+    head, folder = tool(shown, "train-checks-head"), past_run(session)
+    for _ in range(2):
+        shown.continue_run(folder)
+        qtbot.waitUntil(lambda: session.is_training)
+        assert head.text() == "1 warning"
+        press(qtbot, shown, "train-stop")
+        qtbot.waitUntil(lambda: not session.is_training)
+
+
 def test_marks_follow_the_theme(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
     show_findings(qtbot, shown, fakes, SMALL)
     theme.apply("light")  # whatever an earlier test left

@@ -53,6 +53,7 @@ class PreflightPanel(QWidget):
         self._job: Job | None = None  # of the estimate
         self._estimated_request: PreflightRequest | None = None  # what is being estimated
         self._checked_request: PreflightRequest | None = None  # what was checked last
+        self._is_edited = False  # since then
         self.checks = Checks()
         self._mark_done = MarkDoneButton(session)
         self._cost = QLabel(wordWrap=True)
@@ -72,7 +73,7 @@ class PreflightPanel(QWidget):
         setup.changed.connect(self._outdated)
         setup.resized.connect(self.checks.fit)
         session.edited.connect(self._outdated)
-        session.document_changed.connect(self._changed)
+        session.document_changed.connect(self._outdated)
         session.runs_changed.connect(self._runs_changed)
         session.job_started.connect(self._job_started)
         session.job_ended.connect(self._job_ended)
@@ -117,6 +118,7 @@ class PreflightPanel(QWidget):
     @Slot()
     def _outdated(self) -> None:
         """During a training the findings shown stay those of before."""
+        self._is_edited = True
         self.checks.mark_old(self._session.is_training)
         self._changed()
 
@@ -165,7 +167,7 @@ class PreflightPanel(QWidget):
     def _checked(self, request: object, found: object) -> None:
         if request != self._request():
             return
-        self._checked_request = self._request()
+        self._checked_request, self._is_edited = self._request(), False
         findings = found if isinstance(found, tuple) else ()
         self.checks.show_findings(findings)
         self.checks.mark_old(False)
@@ -242,9 +244,8 @@ class PreflightPanel(QWidget):
     @Slot(object)
     def _job_started(self, job: object) -> None:
         if isinstance(job, Job) and job.is_training:
-            request = self._request()
-            self._offer(request)
-            self.checks.mark_old(request != self._checked_request)  # edited while the page was not seen
+            self._offer(self._request())
+            self.checks.mark_old(self._is_edited)  # while the page was not seen
             if not self._setup.buttons.is_queueing:
                 self._setup.buttons.cancel()  # a start would come too late
             if self._job is not None:
