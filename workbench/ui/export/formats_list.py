@@ -49,8 +49,14 @@ class FormatsList(QWidget):
     def is_filled(self) -> bool:
         return bool(self._boxes)
 
+    @property
+    def waiting_for(self) -> str:
+        """Why there are none yet."""
+        return self._loading.text()
+
     def say(self, sentence: str) -> None:
         self._loading.setText(sentence)
+        self.changed.emit()
 
     def fill(self, choices: tuple[FormatChoice, ...]) -> None:
         self._loading.hide()

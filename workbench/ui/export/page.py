@@ -303,7 +303,7 @@ class ExportPage(Page):
         if self._checkpoint.currentData() is None:
             return "Choose a run first."
         if not self._formats.chosen():
-            return "Tick a format first." if self._formats.is_filled else "PyTorch is being loaded."
+            return "Tick a format first." if self._formats.is_filled else self._formats.waiting_for
         return next(iter(self._form.problems().values()), "" if self._folder.text().strip() else NO_FOLDER)
 
     @Slot()
