@@ -94,7 +94,7 @@ def show_runs(table: Table, compared: Sequence[ComparedRun]) -> None:
             runs.format_time(info.started),
             info.note.replace("\n", " ↵ "),
         )
-        by = chance_note(info.validation_images)
+        by = chance_note(info.validation_images) if not math.isnan(info.best_ap50) else ""
         tips = {"Best AP50": by, "Best AP": by, "Note": info.note}
         for column, text in enumerate(texts):
             tip = tips.get(SUMMARY[column], "")
