@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.inspect.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
+    keep_candidates,
     make_run,
     page_fixture,
     press,
@@ -21,6 +22,7 @@ from tests.ui.inspect.inspect_page_driver import (
     text,
 )
 from tests.ui.inspect.inspect_tabs_driver import tab
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import Split
 from workbench.inference.events import EvaluationDone, FoldScore
@@ -28,6 +30,7 @@ from workbench.training.records.runs import RECIPE
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
+from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
@@ -80,6 +83,28 @@ def test_all_folds_stay_chosen_where_another_cross_validation_has_more_of_them(
     assert split.currentText() == "all 5 folds"
     run.setCurrentIndex(1)
     assert split.currentText() == "all 2 folds"
+
+
+def test_a_look_at_all_folds_is_not_begun_without_asking(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    """It runs each of their detectors, of which nothing need be kept: that of one fold was enough to begin it."""
+    for fold in (1, 2):
+        folder = make_run(session, f"cells-fold-{fold}", float(fold))
+        (folder / RECIPE).write_text(f"[training]\nfolds = 2\nfold = {fold}\n")
+    keep_candidates(folder, 2)
+    page.shown()
+    split, picture = find(page, QComboBox, "inspect-split"), find(page, InspectPicture, "inspect-picture")
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–" and not session.jobs)
+    split.setCurrentIndex(split.count() - 1)
+    assert (picture.sentence.split(" to ")[0], len(evaluate.requests)) == ("Press Look", 1)
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–" and not session.jobs)
+    other, words = find(page, QComboBox, "inspect-compare-run"), find(page, QLabel, "inspect-compare-status")
+    tab(page, "Compare")
+    other.setCurrentText("cells-fold-2, last")
+    assert words.text() == "Press Look: cells-fold-2, last is then run on the same images."
+    assert len(evaluate.requests) == 2
 
 
 def test_a_look_at_all_folds_is_with_each_of_its_runs_and_opens_the_chosen_one_no_second_time(

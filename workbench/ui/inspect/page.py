@@ -202,7 +202,9 @@ class InspectPage(Page):
         """Another run, checkpoint or split: what is shown belongs to the previous one."""
         self._forget()
         run, checkpoint, document = self._picker.run, self._picker.checkpoint, self.session.document
-        if run is not None and checkpoint is not None and document is not None:
+        if self._picker.folds:  # all their runs would look, and what is kept of this one says nothing of the others
+            self._say_nothing_yet()
+        elif run is not None and checkpoint is not None and document is not None:
             self._middle.picture.say(LOOKING, "text")
             self._kept_candidates.ask(run.folder, checkpoint, len(self._picker.ids(document.images())))
 

@@ -157,6 +157,8 @@ class SecondRun(QWidget):
         run, checkpoint = self.run, self.checkpoint
         if run is None or checkpoint is None or self._request is None:
             self.message.emit(CHOOSE)
+        elif self._request.folds:  # of all their runs
+            self._kept_told(False)
         else:
             self.message.emit(LOOKING)
             self._kept.ask(run.folder, checkpoint, self._request.count)
