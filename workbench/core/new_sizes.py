@@ -4,6 +4,7 @@ them: the edit that takes the new sizes over.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from workbench.core.project import Box, Image
 
 _PLACES = 4
 """Decimals of scaled boxes: a side on the border stays there."""
+_SIZE = "size"
+"""In `extra` of boxes, beside the names of formats."""
 
 
 def was_resized(image: Image, width: int, height: int) -> bool:
@@ -30,10 +33,12 @@ def _same_shape(before: tuple[int, int], now: tuple[int, int]) -> bool:
 
 def brought_along(boxes: Sequence[Box], before: tuple[int, int], now: tuple[int, int]) -> list[Box]:
     """Boxes of an image of `before` pixels, width and height, in the one that it is `now`: scaled if it was only
-    resized, else as they are.
+    resized, else where they are, but no longer as they were imported: that file may have shares of the former size.
     """
-    if before == now or not _same_shape(before, now):
+    if before == now:
         return list(boxes)
+    if not _same_shape(before, now):
+        return [replace(box, extra=_marked(box.extra, now)) for box in boxes]
     x, y = now[0] / before[0], now[1] / before[1]
     scaled = []
     for box in boxes:
@@ -64,3 +69,12 @@ def taking_over(document: Document, ids: Iterable[int]) -> Edit | None:
     if boxes:
         parts.append(edits.AddBoxes(tuple(boxes)))
     return edits.Batch(tuple(parts), f"Take over the new size of {count(len(found), 'image')}")
+
+
+def _marked(extra: str, size: tuple[int, int]) -> str:
+    """The `extra` of a box with this size, which tells it from the one imported (exchange/content_hash.py)."""
+    try:
+        kept = json.loads(extra or "{}")
+    except (ValueError, RecursionError):
+        kept = {}
+    return json.dumps((kept if isinstance(kept, dict) else {}) | {_SIZE: size}, separators=(",", ":"))
