@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as PillowImage
 from PySide6.QtCore import QSizeF
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate.label_page_project import CTRL, corners, labelled, near
@@ -93,6 +93,27 @@ def test_boxes_are_in_pixels_of_the_file_each_time_it_is_shown(
     assert not hand.canvas.sentence
     assert hand.canvas.image_size == QSizeF(*size)
     assert said(hand.window).startswith("a.png was 200 × 100 px")
+
+
+def test_of_a_project_that_is_opened_again_it_is_said_again(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """And of the image of another project with the same number, which was passed over."""
+    save_as(labelled, 400, 200)
+    window = opened(qtbot, open_window, labelled).window
+    window.close_project()
+    window.open(labelled)
+    window.show_page("label")
+    qtbot.waitUntil(lambda: said(window).startswith("a.png was 200") and find(window, QWidget, "messages").isVisible())
+
+
+def test_a_file_that_is_restored_before_the_button_is_pressed_is_told(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    save_as(labelled, 400, 200)
+    hand = opened(qtbot, open_window, labelled)
+    save_as(labelled, 200, 100)
+    find(hand.window, QPushButton, "message-button").click()
+    assert said(hand.window).startswith("Nothing was taken over: a.png has its former size again")
+    assert corners(labelled) == [(20, 20, 80, 60)]
 
 
 def test_a_window_that_may_only_read_offers_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

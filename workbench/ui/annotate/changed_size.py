@@ -16,7 +16,11 @@ class ChangedSize:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._told = 0  # the image that it was told of last, as long as no other is shown
+        self._told = 0, 0, 0  # the image that it was told of last, and its file's size, as long as no other is shown
+
+    def forget(self) -> None:
+        """Another project is open, or another image shown."""
+        self._told = 0, 0, 0
 
     def tell(self, picture: Picture | None) -> None:
         """`picture` of the session's image is shown; None: it is not read yet."""
@@ -24,11 +28,12 @@ class ChangedSize:
         if picture is None or document is None or image is None:
             return
         if not image.width or (picture.width, picture.height) == (image.width, image.height):
-            self._told = 0
+            self.forget()
             return
-        if self._told == image.id:
+        found = image.id, picture.width, picture.height
+        if found == self._told:
             return
-        self._told = image.id
+        self._told = found
         resized = new_sizes.was_resized(image, picture.width, picture.height)
         then = "which scales its boxes." if resized else "and correct the boxes that no longer fit."
         self._session.inform(
@@ -44,6 +49,9 @@ class ChangedSize:
         if document is None or not document.images().has(id):
             return
         edit = new_sizes.taking_over(document, (id,))
+        if edit is None:
+            name = short(document.image(id).name)
+            self._session.inform(f"Nothing was taken over: {name} has its former size again, or can't be read now.")
         if edit is None or self._session.do(edit) is None:
             return
         self._session.select_image(id)  # another one may be shown by now

@@ -196,6 +196,7 @@ class AnnotatePage(Page):
         self._shown = 0
         self._loader.forget()
         self._commands.forget()
+        self._changed_size.forget()
         self._hidden.clear()
         self.shown()
 
