@@ -206,7 +206,7 @@ def test_a_box_that_undo_brings_back_shows_the_hidden_ones(qtbot: QtBot, open_wi
     assert not hand.canvas.hidden
 
 
-@pytest.mark.parametrize("why", ["small", "many", "off", "begins elsewhere", ""])
+@pytest.mark.parametrize("why", ["small", "many", "off", "begins elsewhere", "cut by its size", ""])
 def test_a_box_without_its_name_tells_it_below_the_pointer(
     qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
@@ -222,6 +222,9 @@ def test_a_box_without_its_name_tells_it_below_the_pointer(
         find(hand.window, QAction, "style-names").trigger()
     if why == "begins elsewhere":
         hand.canvas.zoom_on((50, 40, 90, 70))
+    if why == "cut by its size":
+        find(hand.window, QAction, "style-sizes").trigger()
+        hand.canvas.set_view(ViewTransform(0.9, 200.0, 200.0))
     for at in ((70, 45), (152, 52) if why == "small" else (60, 50)):
         QTest.mouseMove(hand.canvas, hand.at(*at))
     written.clear()

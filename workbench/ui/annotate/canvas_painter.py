@@ -80,15 +80,14 @@ def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
     rect = canvas.view.rect(box.xyxy)
     painter.fillRect(rect, fill)
     draw_outlined_rect(painter, rect, canvas.layer.colour(box.label), canvas.layer.style.line)
-    label = canvas.layer.labels.get(box.label)
-    if label is not None and not _is_named(canvas, rect, label.name):
+    if box.label in canvas.layer.labels and not _is_named(canvas, rect, "".join(canvas.layer.words_of(row))):
         _paint_name(painter, canvas, rect, box.label)
 
 
-def _is_named(canvas: Canvas, rect: QRectF, name: str) -> bool:
-    """Whether the whole name is to be read on this box: not if it is small, begins out of sight, or is one of many."""
+def _is_named(canvas: Canvas, rect: QRectF, words: str) -> bool:
+    """Whether all of `words` is to be read on this box: not if it is small, begins out of sight, or is one of many."""
     metrics, seen = QFontMetricsF(theme.font(theme.SMALL)), QRectF(canvas.rect())
-    fits = rect.height() >= metrics.height() + 2 and rect.width() >= metrics.horizontalAdvance(name) + 8
+    fits = rect.height() >= metrics.height() + 2 and rect.width() >= metrics.horizontalAdvance(words) + 8
     if not (canvas.layer.style.names and fits and seen.contains(rect.topLeft())):
         return False
     return len(canvas.layer.in_sight(canvas.view, seen)) <= NAMES_UP_TO

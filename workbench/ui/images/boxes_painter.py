@@ -149,7 +149,7 @@ class BoxesLayer:
     def _names(self) -> frozenset[str]:
         return frozenset(label.name for label in self.labels.values())
 
-    def _words_of(self, row: int) -> tuple[str, str]:
+    def words_of(self, row: int) -> tuple[str, str]:
         """The label's name, and what follows it."""
         label, box = self.labels.get(int(self.label_ids[row])), self.boxes[row]
         size = f"{box.width:.0f} × {box.height:.0f}" if self.style.sizes else ""
@@ -174,7 +174,7 @@ class BoxesLayer:
         for (x, y, wide, high), row in zip(rects.tolist(), rows.tolist(), strict=True):
             if high < height:
                 continue
-            name, rest = self._words_of(row)
+            name, rest = self.words_of(row)
             words = name + rest
             width = widths.get(words) or widths.setdefault(words, metrics.horizontalAdvance(words) + 8)
             if wide < width:
