@@ -7,6 +7,7 @@ from typing import ClassVar
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui.session import Session
+from workbench.ui.widgets.field_keys import FieldKeys
 
 
 class Page(QWidget):
@@ -21,6 +22,7 @@ class Page(QWidget):
         super().__init__(parent)
         self.session = session
         self.setObjectName(f"page-{self.name}")
+        FieldKeys(self)
 
     main_widget: QWidget | None = None  # it gets the focus when the page is shown
     lower_table: QWidget | None = None  # at the lower edge: messages lie above it, as its rows are what they tell of

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QDesktopServices
-from PySide6.QtWidgets import QApplication, QComboBox, QInputDialog, QLabel, QLineEdit, QTableView
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QInputDialog, QLabel, QLineEdit, QTableView
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate.label_page_project import CTRL, SHIFT, corners, labelled
@@ -130,6 +131,24 @@ def test_an_image_that_is_taken_out_makes_room_for_the_next_of_the_list(
     assert [name for name, _, _ in images(tmp_path / "long")] == [
         f"{number:02}.png" for number in range(9) if number != 5
     ]
+
+
+def test_ctrl_del_in_a_field_deletes_a_word_there_and_no_image(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """On both pages it took images out of the project."""
+    window = open_window(labelled, "data")
+    for page, name in (("data", "filter-text"), ("label", "image-filter-text")):
+        window.show_page(page)
+        field = find(window, QLineEdit, name)
+        field.setText("png")
+        field.setFocus()
+        field.setCursorPosition(0)
+        find(window, QAbstractItemView, "gallery").selectAll()
+        QTest.keyClick(field, Qt.Key.Key_Delete, CTRL)
+        assert len(images(labelled)) == 3
+        assert field.text() == ""
+    hand = WindowDriver(qtbot, window)
+    hand.key(Qt.Key.Key_Delete, CTRL)
+    assert len(images(labelled)) == 2
 
 
 def test_a_right_click_in_the_list_of_images_offers_what_to_do_with_one(
