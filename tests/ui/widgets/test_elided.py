@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt
-from PySide6.QtGui import QFontMetrics, QFontMetricsF, QHelpEvent, QImage
+from PySide6.QtGui import QFontMetrics, QFontMetricsF, QHelpEvent, QImage, QTextDocumentFragment
 from PySide6.QtWidgets import QApplication, QHeaderView, QListView, QStyleOptionViewItem, QTableView, QToolTip
 from pytestqt.qtbot import QtBot
 
@@ -22,7 +22,7 @@ from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.data import labels_table
 from workbench.ui.data.labels_model import NAME
 from workbench.ui.images import boxes_painter
-from workbench.ui.widgets import rows
+from workbench.ui.widgets import rows, tooltips
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel, cut_apart
 
 LONG = "In training: 6 anchors, 416 px, mean IoU was 71.2 %"
@@ -153,3 +153,25 @@ def test_a_list_of_which_nothing_is_chosen_shows_its_placeholder(qtbot: QtBot) -
     assert combo.shown_text() == "choose one …"
     combo.setCurrentIndex(0)
     assert combo.shown_text() == "A file…"
+
+
+def test_a_name_that_is_html_is_told_as_it_is_written(qtbot: QtBot) -> None:
+    """A label or file called <b>x</b> was x in bold, and one called <img> nothing."""
+    row = rows.RowsModel()
+    row.set_rows([rows.ListRow(1, "<img>")])
+    combo, label = ElidedCombo("list", "List", "What it is for."), ElidedLabel()
+    for one in (combo, label):
+        qtbot.addWidget(one)
+        one.resize(30, 20)
+    combo.addItem("<b>a name that is cut</b>")
+    label.setText("<b>a name that is cut</b>")
+    at = QPoint(5, 5)
+    QApplication.sendEvent(combo, QHelpEvent(QEvent.Type.ToolTip, at, combo.mapToGlobal(at)))
+    label.show()
+    QApplication.sendEvent(label, QHelpEvent(QEvent.Type.ToolTip, at, label.mapToGlobal(at)))
+    shown = row.index(0, 0).data(Qt.ItemDataRole.ToolTipRole), combo.toolTip(), QToolTip.text()
+    for words, written in zip(
+        shown, ("<img>", "<b>a name that is cut</b>\nWhat it is for.", label.text()), strict=True
+    ):
+        assert QTextDocumentFragment.fromHtml(words).toPlainText() == written
+    assert tooltips.plain("a < b\nc") == "a < b\nc"

@@ -15,6 +15,7 @@ from workbench.ui.actions import tell_key
 from workbench.ui.images.image_delegates import STATE_ICONS
 from workbench.ui.widgets.file_names import NamedLine
 from workbench.ui.widgets.popups import Menu
+from workbench.ui.widgets.tooltips import plain
 
 _TINT = 45
 """Opacity, of 255, of the accent on a tool that is on."""
@@ -104,7 +105,7 @@ class CanvasToolbar(QFrame):
         self.hidden.setVisible(bool(labels))
         self.hidden.setChecked(True)  # a click has unchecked it
         self.hidden.setText(f"{labels}")
-        self.hidden.setToolTip(f"{count(labels, 'label')} hidden: {names}. Click to see the boxes again")
+        self.hidden.setToolTip(plain(f"{count(labels, 'label')} hidden: {names}. Click to see the boxes again"))
         self.hidden.setAccessibleName(f"{count(labels, 'label')} hidden")
 
     def show_image(self, image: Image | None) -> None:

@@ -15,6 +15,7 @@ from workbench.core.project import Label
 from workbench.ui import new_labels, theme
 from workbench.ui.icons import swatch
 from workbench.ui.session import Session
+from workbench.ui.widgets.tooltips import plain
 
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
@@ -146,7 +147,7 @@ class LabelsModel(QAbstractTableModel):
             tips = (
                 "Double-click: another colour",
                 "The number key on the Label page",
-                label.name,
+                plain(label.name),
                 "Boxes of this label. Click for their images.",
             )
             return tips[index.column()]

@@ -26,6 +26,7 @@ from workbench.ui.images import image_losses, image_queues, unread_images
 from workbench.ui.images.image_losses import Losses
 from workbench.ui.images.thumbnails import Thumbnails
 from workbench.ui.session import Session
+from workbench.ui.widgets.tooltips import plain
 
 IMAGE = Qt.ItemDataRole.UserRole  # core.project.Image
 LISTED_IMAGE = Qt.ItemDataRole.UserRole + 1  # ListedImage: all that a tile paints, in one query
@@ -242,15 +243,14 @@ class ImagesModel(QAbstractListModel):
             return image
         if role == LISTED_IMAGE:
             problem = self._unread.problem(image)
-            loss = self._losses.losses.share(image.id)
-            marked = self._marks(image)
+            loss, marked = self._losses.losses.share(image.id), self._marks(image)
             return ListedImage(image, self._count(image.id), problem, self._thumbnails.get(image), loss, marked)
         if role == Qt.ItemDataRole.DisplayRole:
             return image.name
         if role == Qt.ItemDataRole.DecorationRole:
             return self._thumbnails.get(image)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._about(image, image.path)
+            return plain(self._about(image, image.path))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return self._about(image, f"{image.name}, {count(self._count(image.id), 'box')}")
         return None
@@ -258,8 +258,8 @@ class ImagesModel(QAbstractListModel):
     def _about(self, image: Image, first: str) -> str:
         size = f"{image.width} × {image.height}" if image.width else "size unknown"
         about = f"{size} · {image.state} · split: {image.split}"
-        lines = (first, image.note, about, self._losses.losses.words(image.id), self._unread.problem(image))
-        return "\n".join(line for line in lines if line)
+        loss, problem = self._losses.losses.words(image.id), self._unread.problem(image)
+        return "\n".join(filter(None, (first, image.note, about, loss, problem)))
 
     # --- finding one's way ---
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui.widgets.popups import Combo
+from workbench.ui.widgets.tooltips import plain
 
 _WIDEST = 720  # px of the open list: a name of a hundred letters
 _MARGIN = 4  # px that styles leave beside a combo box's text
@@ -74,7 +75,7 @@ class ElidedLabel(QLabel):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and (words := self.full_tooltip):
-            QToolTip.showText(event.globalPos(), words, self)
+            QToolTip.showText(event.globalPos(), plain(words), self)
             return True
         return super().event(event)
 
@@ -122,7 +123,7 @@ class ElidedCombo(Combo):
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip:
             cut = self.currentIndex() >= 0 and self.shown_text() != self.currentText()
-            self.setToolTip(f"{self.currentText()}\n{self._help}" if cut else self._help)
+            self.setToolTip(plain(f"{self.currentText()}\n{self._help}") if cut else self._help)
         return super().event(event)
 
     def showPopup(self) -> None:

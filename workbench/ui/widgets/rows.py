@@ -14,6 +14,7 @@ from workbench.ui import theme
 from workbench.ui.actions import with_keys
 from workbench.ui.widgets.elided import cut_apart
 from workbench.ui.widgets.empty_state import paint_hint
+from workbench.ui.widgets.tooltips import plain
 
 ROW = Qt.ItemDataRole.UserRole
 HEIGHT = 28
@@ -82,7 +83,7 @@ class RowsModel(QAbstractListModel):
         row = self.rows[index.row()]
         texts = {
             Qt.ItemDataRole.DisplayRole: row.words,
-            Qt.ItemDataRole.ToolTipRole: row.tip or row.words,
+            Qt.ItemDataRole.ToolTipRole: plain(row.tip or row.words),
             Qt.ItemDataRole.AccessibleTextRole: row.tip
             or ", ".join(filter(None, (row.words, row.beside, row.before and f"key {row.before}"))),
         }
