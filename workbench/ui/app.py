@@ -53,7 +53,7 @@ def run(project: Path | None) -> int:
     from PySide6.QtWidgets import QApplication
 
     from workbench.stop_signals import stop_signals
-    from workbench.ui import crashes, preferences, theme
+    from workbench.ui import crashes, garbage_collector, preferences, theme
     from workbench.ui.window.main_window import MainWindow
 
     # How long a job's Python code may hold up the window's each time, in s: the default of 5 ms is a third of a frame.
@@ -80,6 +80,7 @@ def run(project: Path | None) -> int:
     for note in window.findChildren(crashes.CrashNote):
         note.end()
     sys.excepthook = sys.__excepthook__
+    garbage_collector.leave_the_rest()
     return code
 
 
