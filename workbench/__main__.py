@@ -21,6 +21,9 @@ def main() -> int:
     # Likewise: it computes with all cores of the machine, of which a container or a cluster's job may use few
     if (cores := control_groups.usable_cores()) < control_groups.visible_cores():
         os.environ.setdefault("OMP_NUM_THREADS", str(cores))
+    # A user without a home, such as one that a container makes up: those who ask for it raise. Debian's name for none
+    if not os.path.isabs(os.path.expanduser("~")):
+        os.environ["HOME"] = "/nonexistent"
     arguments = [_whole(one) for one in sys.argv[1:] if one != "--safe-mode"]
     if len(arguments) < len(sys.argv) - 1:
         os.environ["WORKBENCH_SAFE_MODE"] = "1"  # without plugins: see plugins.py
