@@ -24,7 +24,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
-from workbench.training.events import Message
+from workbench.training.events import Event, Message, Started
 
 Capture = pytest.CaptureFixture[str]
 SMALL = ["--set", "input_px=96", "--set", "width=0.125", "--batch", "2", "--precision", "fp32", "--epochs", "1"]
@@ -171,14 +171,26 @@ def test_a_reader_of_the_progress_that_leaves_early_has_broken_the_work_off(proj
     assert child.returncode == console.FAILED
 
 
-def test_a_reader_of_events_that_leaves_early_stops_the_training_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        (
+            Started("a", "", "fcos", "cpu", "fp32", 8, 2, 4, 9, 99),
+            "was stopped, with a checkpoint. Go on with --resume",
+        ),
+        (Message("info", "one"), "was stopped, before its first step. Start it again"),  # its run is removed
+    ],
+)
+def test_a_reader_of_events_that_leaves_early_stops_the_training_with_a_word(
+    event: Event, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Gone(io.StringIO):
         def flush(self) -> None:
             raise BrokenPipeError
 
-    def happening() -> Iterator[Message]:
+    def happening() -> Iterator[Event]:
         try:
-            yield Message("info", "one")
+            yield event
             yield Message("info", "two")
         finally:
             ended.append(True)
@@ -186,7 +198,7 @@ def test_a_reader_of_events_that_leaves_early_stops_the_training_with_a_word(mon
     ended: list[bool] = []
     events = happening()
     monkeypatch.setattr(sys, "stdout", Gone())
-    with pytest.raises(WorkbenchError, match="the training was stopped, with a checkpoint"):
+    with pytest.raises(WorkbenchError, match=sentence):
         print_lines(events)
     assert ended
 
@@ -370,20 +382,6 @@ def test_a_name_of_a_file_with_control_characters_is_shown_without_them(tmp_path
     assert "z?[31m.jpg: the file is empty" in shown.err
     assert "z?[31m.jpg can't be read" in shown.out
     assert "\x1b" not in shown.out + shown.err
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_letters_that_the_output_lacks_are_escaped(
-    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for more, shown in (["--json"], None), ([], "p \\U0001f406"):
-        with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as out:
-            monkeypatch.setattr(sys, "stdout", out)
-            folder = tmp_path / f"{len(more)}" / "p 🐆"
-            assert main(["new", str(folder), *more]) == console.DONE
-            out.seek(0)
-            said = out.read()
-        assert shown in said if shown else json.loads(said)["project"] == str(folder)
 
 
 def test_a_folder_in_the_place_of_a_command_is_told_what_it_lacks(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import io
+import json
 import math
 import os
 import re
@@ -373,3 +375,19 @@ def test_a_command_whose_stdout_is_closed_does_its_work() -> None:
     command = shlex.join([sys.executable, "-m", "workbench", "weights", "--json"])
     done = subprocess.run(f"{command} >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (console.DONE, "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors"), [("ascii", "strict"), ("ascii", "surrogateescape"), ("cp1252", "strict")]
+)
+def test_letters_that_the_output_lacks_are_escaped(
+    encoding: str, errors: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for more, shown in (["--json"], None), ([], "p \\U0001f406"):
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors) as out:
+            monkeypatch.setattr(sys, "stdout", out)
+            folder = tmp_path / f"{len(more)}" / "p 🐆"
+            assert main(["new", str(folder), *more]) == console.DONE
+            out.seek(0)
+            said = out.read()
+        assert shown in said if shown else json.loads(said)["project"] == str(folder)

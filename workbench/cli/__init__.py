@@ -37,13 +37,18 @@ from workbench.cli.checks import is_reporting
 from workbench.cli.options import app
 from workbench.errors import Misused, WorkbenchError
 
+_WHOLE = "surrogateescape", "utf-8"
+"""What a stream does with letters that it lacks, and its encoding, where all letters and names of files are written as
+they are: in the locale C, since Python 3.7.
+"""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code (see console.py). Failures are sentences on stderr."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     if sys.stdout is None:  # closed by the caller (>&-)
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the program ends
-    if getattr(sys.stdout, "errors", "") == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
+    if isinstance(sys.stdout, io.TextIOWrapper) and (sys.stdout.errors, sys.stdout.encoding) != _WHOLE:
         sys.stdout.reconfigure(errors="backslashreplace")  # a Windows code page lacks most letters; stderr is so anyway
     try:
         _refuse_empty(sys.argv[1:] if arguments is None else arguments)

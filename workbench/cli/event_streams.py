@@ -13,16 +13,17 @@ def print_lines(stream: Iterable[Any]) -> int:
     """Print every event as a line of JSON, for another program; returns the exit code."""
     from workbench.training import events
 
-    code = console.DONE
+    code, begun = console.DONE, False
     for event in stream:
+        begun = begun or isinstance(event, events.Started)
         try:
             console.print_json_line(events.to_json(event))
         except BrokenPipeError as error:
             stream.close()  # type: ignore[attr-defined]
             console.drop_output()
+            kept = "with a checkpoint. Go on with --resume" if begun else "before its first step. Start it again"
             raise WorkbenchError(
-                "The program reading the events has ended, so the training was stopped, with a checkpoint. Go on with "
-                "--resume."
+                f"The program reading the events has ended, so the training was stopped, {kept}."
             ) from error
         if isinstance(event, events.Failed):
             code = console.FAILED
