@@ -257,7 +257,7 @@ def stop_on_signal(stop: threading.Event, told: str = STOPPING, *, patient: bool
                 return
             raise KeyboardInterrupt
         stop.set()
-        if number == hangup_signal():  # nobody is there to read it
+        if number == hangup_signal() or not told:  # nobody is there to read it, or another process says it
             return
         err.print(told if patient else f"{told} Press Ctrl-C again to abort.")
 

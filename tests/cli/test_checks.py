@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from PIL import Image as Picture
 
 from tests.inference.stub import write_head
 from workbench import console, detectors
-from workbench.cli import main
+from workbench.cli import main, weights
 from workbench.core import files
 from workbench.errors import WorkbenchError
 
@@ -107,6 +110,27 @@ def test_mistakes_are_refused_before_pytorch_is_loaded(
     said = dict(part.split("\n", 1) for part in done.stderr.replace(f"{tmp_path}/", "").split("\n@ ")[1:])
     wrong = {line: said[line] for line, sentence in MISTAKES.items() if sentence not in said[line].replace("\n", " ")}
     assert not wrong
+
+
+@pytest.mark.parametrize(("rank", "said"), [("0", "Stopped.\n"), ("1", "")])
+def test_that_several_processes_were_stopped_is_said_once(
+    rank: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Each of eight said it."""
+
+    def interrupted(as_json: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights, "_list", interrupted)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+    monkeypatch.setenv("RANK", rank)
+    assert main(["weights"]) == console.INTERRUPTED
+    assert capsys.readouterr().err == said
+    stop = threading.Event()
+    with console.stop_on_signal(stop, "" if rank == "1" else "Stopping.", patient=True):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert stop.is_set()
+    assert bool(capsys.readouterr().err) == bool(said)
 
 
 def test_the_sources_name_the_detectors_that_are_there_once_pytorch_is_loaded() -> None:

@@ -33,7 +33,7 @@ from workbench.cli import (  # noqa: F401 - each files its commands with the app
     undo,
     weights,
 )
-from workbench.cli.checks import is_reporting
+from workbench.cli.checks import is_first, is_reporting
 from workbench.cli.options import app
 from workbench.errors import Misused, WorkbenchError
 
@@ -88,7 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _say_stopped() -> None:
     with contextlib.suppress(OSError):  # the terminal may be gone, and with it the session
-        console.err.print("Stopped.")
+        if is_first():
+            console.err.print("Stopped.")
 
 
 def _refuse_empty(arguments: list[str]) -> None:

@@ -20,6 +20,11 @@ def is_reporting() -> bool:
     return not {"RANK", "TORCHELASTIC_RUN_ID"} <= os.environ.keys()
 
 
+def is_first() -> bool:
+    """Whether this process says what concerns all that were started together: it is alone, or the main one."""
+    return is_reporting() or os.environ["RANK"] == "0"
+
+
 def check_device(device: str) -> str:
     """The device of --device. Misused for a word that is the name of none."""
     kind, _, number = device.partition(":")

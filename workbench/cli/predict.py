@@ -204,7 +204,8 @@ def _predict(
         )  # fmt: skip
         if options.webcam is not None:
             return _watch(predictor, options, settings, as_json=as_json)
-        saved = _part(predictor, options, settings, quiet=quiet, patient=runtime.world > 1)
+        told = STOPPING if runtime.is_main else ""
+        saved = _part(predictor, options, settings, told, quiet=quiet, patient=runtime.world > 1)
         if runtime.world == 1:
             return saved if isinstance(saved, int) else _say(saved, as_json=as_json)
         stopped = runtime.agree(int(isinstance(saved, int)))
@@ -296,14 +297,14 @@ def _point(
 
 
 def _part(
-    predictor: Predictor, options: Options, settings: PredictionSettings, *, quiet: bool, patient: bool
+    predictor: Predictor, options: Options, settings: PredictionSettings, told: str, *, quiet: bool, patient: bool
 ) -> PredictionsSaved | int:  # fmt: skip
-    """This process's part; an exit code if it was stopped."""
+    """This process's part; an exit code if it was stopped. `told`: what it says then."""
     from workbench.inference.predict_files import predict_files
     from workbench.report import show_predictions
 
     stop = threading.Event()
-    with console.stop_on_signal(stop, STOPPING, patient=patient):
+    with console.stop_on_signal(stop, told, patient=patient):
         stream = predict_files(predictor, options.sources, options.out, settings, fresh=options.fresh)
         try:
             return show_predictions(_until(stop, stream), quiet=quiet)

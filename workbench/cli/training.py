@@ -118,7 +118,8 @@ def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectDa
     if given["tensorboard"] and runtime.is_main:
         stream = tensorboard_log.log_events(stream, request.folder)
     try:
-        with console.stop_on_signal(control.stop, patient=runtime.world > 1):
+        told = console.STOPPING if runtime.is_main else ""
+        with console.stop_on_signal(control.stop, told, patient=runtime.world > 1):
             if not runtime.is_main:
                 return event_streams.follow(stream)
             if given["json_events"]:
