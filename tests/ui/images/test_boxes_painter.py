@@ -227,7 +227,7 @@ def test_a_region_to_ignore_is_hatched_and_says_so() -> None:
     assert np.array_equal(plain[inside], pixels(ground())[inside])
     share = (ignored[inside] != plain[inside]).mean()
     assert 0.05 < share < 0.5, "lines, through which the picture is seen"
-    assert "".join(BoxesLayer(boxes, LABELS)._words_of(1)).endswith(boxes_painter.IGNORED)
+    assert "".join(BoxesLayer(boxes, LABELS).words_of(1)).endswith(boxes_painter.IGNORED)
 
 
 @pytest.mark.parametrize("style", [BoxStyle(), BoxStyle(sizes=True)], ids=["name", "name and size"])
