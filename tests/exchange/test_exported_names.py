@@ -179,3 +179,13 @@ def test_labels_of_an_export_before_an_image_was_removed_do_not_come_to_the_one_
         before = widths(document)
         corrected(document, out)
         assert widths(document) == before
+
+
+def test_labels_come_back_also_after_an_image_got_another_split(cameras: Document, tmp_path: Path) -> None:
+    """CreateML has a folder for each; the names in it are the same."""
+    with cameras as document:
+        out = exported(document, "createml", tmp_path / "out")
+        document.do(edits.SetSplit((5,), Split.VALIDATION))
+        exported(document, "createml", tmp_path / "newer")
+        plan = plan_import(document, out, "createml")
+        assert (plan.alike, plan.missing, refused(plan)) == (6, 0, [])

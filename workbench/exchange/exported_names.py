@@ -27,8 +27,10 @@ Digest = tuple[int, str]
 
 
 def digest_of(images: Sequence[Image], places: Sequence[str]) -> Digest:
-    """The digest of an export that gave `images` these `places`."""
-    named = sorted((image.id, place) for image, place in zip(images, places, strict=True))
+    """The digest of an export that gave `images` these `places`. Their folders are left out: they are the images' own,
+    but for that of the split, or of the images without labels, which may change.
+    """
+    named = sorted((image.id, place.rsplit("/", 1)[-1]) for image, place in zip(images, places, strict=True))
     text = repr(named).encode("utf-8", "surrogatepass")
     return max((image.id for image in images), default=0), hashlib.blake2b(text, digest_size=8).hexdigest()
 
