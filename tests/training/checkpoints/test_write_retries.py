@@ -211,3 +211,19 @@ def test_a_record_that_can_not_be_written_ends_the_training_with_its_state_saved
             list(going)
     assert (request.folder / "last.state.pt").exists()
     assert runs.info(request.folder).resumable
+
+
+def test_an_event_begins_a_line_where_the_one_before_was_cut_and_could_not_be_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was glued to it, and with it the reason why the training had ended was lost."""
+    log = EventLog(tmp_path)
+    log.close()
+    log.file.write_bytes(b'{"event": "Mess')
+    with monkeypatch.context() as patch:
+        break_first(patch, os, "write", 1)
+        with pytest.raises(WorkbenchError, match="No space left on device"):
+            log.add(STARTED)
+        log.add(Failed("The disk is full."))
+    log.close()
+    assert [type(event) for event in runs.read_events(tmp_path)] == [Failed]

@@ -52,8 +52,12 @@ class EventLog:
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._handle = handle = os.open(self.file, flags, 0o666)
-        if not _ends_with_line(handle):
-            os.write(handle, b"\n")
+        try:
+            if not _ends_with_line(handle):
+                os.write(handle, b"\n")
+        except OSError:
+            self.close()  # else the next event would be glued to that line, and both be lost
+            raise
         return handle
 
     @contextlib.contextmanager
