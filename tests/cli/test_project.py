@@ -249,6 +249,13 @@ def test_an_image_whose_header_alone_is_whole_is_called_unreadable_until_it_is_c
         capsys.readouterr()
         assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all"), "--json"]) == console.DONE
         assert said(capsys) == {"images": 1, "added": 0, "unreadable": unreadable}
+    with Document.open(tmp_path / "p") as document:
+        document.update_headers([replace(document.images()[0], problem="it is cut off")])
+    picture(file, 200, 150)
+    assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "all")]) == console.DONE
+    with Document.open(tmp_path / "p", read_only=True) as document:
+        (image,) = document.images()
+        assert (image.problem, image.width, image.height) == ("", 400, 300), "boxes were drawn in that size"
 
 
 def test_a_damaged_image_that_was_copied_anew_is_not_called_unreadable(tmp_path: Path, capsys: Capture) -> None:

@@ -66,7 +66,7 @@ def _new(document: Document, folder: Path, names: list[str]) -> list[str]:
 
 
 def _mended(image: Image, file: Path, describe_one: ImageDescriber) -> Image | None:
-    """A damaged image as it is if its file has been copied anew since, else None: its header alone does not tell."""
+    """A damaged image, mended if its file has been copied anew since, else None: its header alone does not tell."""
     from workbench.core import images
 
     now = describe_one(file, image.path, image.root)
@@ -76,6 +76,8 @@ def _mended(image: Image, file: Path, describe_one: ImageDescriber) -> Image | N
         images.read(file)
     except WorkbenchError:
         return None
+    if image.width:  # boxes may have been drawn in this size: that the file has another one is told where it is shown
+        return replace(image, problem="")
     return replace(
         image, width=now.width, height=now.height, orientation=now.orientation, date=now.date, problem=now.problem
     )
