@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from workbench.ui.train.runs.run_actions import RunActions
 
 __all__ = ["session"]  # a fixture
 
+STARTED_TINY = replace(STARTED, detector=recipes.preset("quick-cpu").detector)
 NAMES = ("quick-cpu", "small-data", "fine-tune")
 
 
@@ -185,6 +187,65 @@ def test_the_newest_runs_first_weights_stand_there_too_while_they_are_there(
     with listed(qtbot, page):
         ready(qtbot, page)
     assert page._setup.start_from.file == (start if there else None)
+
+
+def begun_from(session: Session, name: str, start: Path) -> Path:
+    """A run of one second later than those of before, not evaluated yet; returns where its best will be."""
+    assert session.document is not None
+    folder = leave(session.document.runs_folder / name, replace(STARTED_TINY, time=STARTED.time + 1), ENDED)
+    request = RunRequest(folder, session.document.snapshot(), recipes.preset("quick-cpu"), start=start)
+    record.write_request(request)
+    return folder / "best.safetensors"
+
+
+@pytest.fixture
+def first_best(session: Session) -> Path:
+    assert session.document is not None
+    best = leave(session.document.runs_folder / "first", STARTED_TINY, ENDED) / "best.safetensors"
+    best.write_bytes(b"weights")
+    return best
+
+
+def test_after_a_run_that_went_on_from_another_one_the_next_goes_on_from_it(
+    qtbot: QtBot, page: TrainPage, session: Session, first_best: Path
+) -> None:
+    """The form named the first run, and Start training left out what the second had learnt."""
+    best = begun_from(session, "second", first_best)
+    best.write_bytes(b"weights")
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    assert page._setup.start_from.file == best
+
+
+def test_a_run_that_is_not_evaluated_yet_is_gone_on_from_once_it_is(
+    qtbot: QtBot, page: TrainPage, session: Session, first_best: Path
+) -> None:
+    best = begun_from(session, "second", first_best)
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    assert page._setup.start_from.file == first_best
+    best.write_bytes(b"weights")
+    page.shown()
+    qtbot.waitUntil(lambda: page._setup.start_from.file == best)
+
+
+@pytest.mark.parametrize("chosen", ["the same", "another"])
+def test_the_form_moves_on_with_train_and_suggest_unless_it_starts_from_something_else(
+    qtbot: QtBot, page: TrainPage, session: Session, first_best: Path, chosen: str
+) -> None:
+    with listed(qtbot, page):
+        ready(qtbot, page)
+    assert session.document is not None
+    choose(find(page, QComboBox, "train-start-from"), first_best if chosen == "the same" else FRESH)
+    folder = session.document.runs_folder / "second"
+    request = RunRequest(folder, session.document.snapshot(), recipes.preset("quick-cpu"), start=first_best)
+    session.training_requested.emit(request)
+    best = begun_from(session, "second", first_best)
+    best.write_bytes(b"weights")
+    page.shown()
+    offered = page._setup.start_from
+    qtbot.waitUntil(lambda: any(offered.itemData(row) == best for row in range(offered.count())))
+    assert page._setup.start_from.file == (best if chosen == "the same" else None)
 
 
 def test_another_project_has_nothing_of_the_form_of_the_one_before(
