@@ -347,7 +347,7 @@ def test_a_folder_that_was_completed_with_a_backslash_is_found_on_windows(
     system: str, given: str, meant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Typed as 'C:\\My photos\\': Windows takes the quote after the backslash for a part of the name."""
-    monkeypatch.setattr(__main__, "os", SimpleNamespace(name=system, environ={}))
+    monkeypatch.setattr(__main__, "os", SimpleNamespace(name=system, environ={}, path=os.path))
     monkeypatch.setattr(sys, "argv", ["workbench", "train", given])
     taken: list[str] = []
     monkeypatch.setattr("workbench.cli.main", taken.extend)
