@@ -48,7 +48,8 @@ class StopFlag(FileFlag):
         self._folder, self._asked = folder, time.monotonic()
 
     def _here(self) -> bool:
-        self._set = super()._here() or self._alone()
+        if super()._here() or self._alone():  # a signal may set it meanwhile
+            self._set = True
         return self._set
 
     def _alone(self) -> bool:
