@@ -116,3 +116,16 @@ def test_where_nothing_is_called_so_help_pages_are_found_by_their_texts(qapp: QA
     assert {one.beside for one in found} == {HELP}
     assert HELP not in {one.beside for one in _matching(things, "draw")}, "though the page on labelling tells of that"
     assert _matching(things, "mos") == [], "a short word is in every page"
+
+
+def test_a_help_page_that_a_person_gave_a_key_is_found_as_the_others_are(qapp: QApplication) -> None:
+    """It was listed for nearly every word, as its text has most, and kept other pages from being found."""
+    owner = QObject()
+    for command in (one for one in COMMANDS if not one.by_hand):
+        action = QAction(command.text, owner)
+        action.setObjectName(f"action-{command.name}")
+        if command.name == "help-label-fast":
+            action.setShortcut("F1")
+    things = [*finder_entries.commands(owner.findChildren(QAction), lambda _: None)]
+    assert BY_NAME["help-label-fast"].text not in [one.words for one in _matching(things, "draw")]
+    assert {one.beside for one in _matching(things, "threshold")} == {HELP}

@@ -60,7 +60,7 @@ def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> It
             key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
             words = action.text().replace("&&", "&")  # doubled for the menu, where one marks a mnemonic
             page = name.removeprefix(_HELP) if name.startswith(_HELP) else ""
-            yield FinderEntry(words, key or (HELP if page else ""), partial(run, action), _help_text(page))
+            yield FinderEntry(words, HELP if page else key, partial(run, action), _help_text(page))
 
 
 @lru_cache
