@@ -109,7 +109,7 @@ def benchmark(
 def _why_not(member: Exporter) -> str:
     missing = exporters.missing_packages(member)
     if missing:
-        return f"needs {formatting.named(missing)}. Install with: {install_command('[export]')}"
+        return f"needs {', '.join(missing)}. Install with: {install_command('[export]')}"
     if not exporters.is_runnable(member):
         return "contains only the weights: there is nothing to run."
     return "" if getattr(member, "runtime", "") else "has no library of its own that could be timed separately."

@@ -227,9 +227,7 @@ def require(member: Exporter) -> None:
     """WorkbenchError if a package that this format needs is missing."""
     missing = exporters.missing_packages(member)
     if missing:
-        raise WorkbenchError(
-            f"{member.title} needs {formatting.named(missing)}. Install with: {install_command('[export]')}"
-        )
+        raise WorkbenchError(f"{member.title} needs {', '.join(missing)}. Install with: {install_command('[export]')}")
 
 
 @contextlib.contextmanager

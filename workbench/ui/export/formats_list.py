@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
-from workbench.core import formatting
 from workbench.core.extras import install_command
 from workbench.ui import theme
 from workbench.ui.export.work import FormatChoice
@@ -68,7 +67,7 @@ class FormatsList(QWidget):
             if choice.missing:
                 self._missing.add(choice.name)
                 box.setEnabled(False)
-                words = f"Needs {formatting.named(choice.missing)}. Run in a terminal: {escape(install_command(EXTRA))}"
+                words = f"Needs {', '.join(choice.missing)}. Run in a terminal: {escape(install_command(EXTRA))}"
                 about.setText(f"{words} (<a href='#'>copy</a>), then start Workbench again.")
                 about.setTextInteractionFlags(_LINK)
                 about.linkActivated.connect(lambda _link, about=about, words=words: _copy(about, words))
