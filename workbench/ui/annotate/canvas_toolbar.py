@@ -40,7 +40,7 @@ class CanvasToolbar(QFrame):
         super().__init__()
         self.setProperty("role", "bar")
         self.setObjectName("canvas-strip")
-        layout = QHBoxLayout(self)
+        layout = self._row = QHBoxLayout(self)
         layout.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
         layout.setSpacing(2)
         self._tools = [_button(action, menus.get(action.objectName())) for action in tools]
@@ -86,13 +86,21 @@ class CanvasToolbar(QFrame):
         """If space is short, the name gets it; its tooltip has the size too."""
         self._about.setVisible(self.width() >= _ROOMY)
         is_tight, beside = self.width() < _TIGHT, Qt.ToolButtonStyle.ToolButtonTextBesideIcon
-        for view in (*self._views, self._zoom):
+        for view in self._views:
             view.setVisible(not is_tight)
         self._more.setVisible(is_tight)
         for button, style in zip(self._tools, self._styles, strict=True):
             wide = beside if button.objectName() == "button-suggest" and self.width() >= _WORDY else style
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly if is_tight else wide)
+        self._give_way()
         super().resizeEvent(event)
+
+    def _give_way(self) -> None:
+        """The zoom is shown unless the name would be cut: in a window of 1280 px, 12 letters fit beside it."""
+        layout = self._row
+        zoom = max(self._zoom.minimumWidth(), self._zoom.sizeHint().width()) + layout.spacing()
+        needed = layout.sizeHint().width() + (zoom if self._zoom.isHidden() else 0)
+        self._zoom.setVisible(self.width() >= max(needed, _TIGHT))
 
     def show_note(self, note: str) -> None:
         """Show a sign for what users should know about the file, with the words in its tooltip."""
@@ -124,6 +132,7 @@ class CanvasToolbar(QFrame):
         self._name.setToolTip("\n".join(line for line in (image.path, image.note, about) if line))
         self._about.setText(size)
         self._icon.setToolTip(str(image.state))
+        self._give_way()
 
     def show_zoom(self, scale: float) -> None:
         self._zoom.setText(f"{100 * scale:,.0f} %")
