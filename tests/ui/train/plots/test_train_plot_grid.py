@@ -17,7 +17,8 @@ __all__ = ["make"]  # fixtures
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((500, 240), FOUR), ((860, 420), FOUR), ((1100, 560), ALL[:6]), ((1500, 700), ALL)]
+    ("size", "expected"),
+    [((860, 180), FOUR[:2]), ((500, 240), FOUR), ((860, 420), FOUR), ((1100, 560), ALL[:6]), ((1500, 700), ALL)],
 )
 def test_as_many_plots_are_shown_as_fit(make: Make, size: tuple[int, int], expected: list[str]) -> None:
     assert names(make(*size)) == expected

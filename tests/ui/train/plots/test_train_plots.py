@@ -81,6 +81,14 @@ def test_an_ap_of_nothing_is_drawn_at_the_foot_of_the_plot(make: Make) -> None:
     assert high > 0.1
 
 
+@pytest.mark.parametrize("height", [180, 500])
+def test_the_axis_of_ap_ends_at_one(make: Make, height: int) -> None:
+    curves = make(860, height)
+    assert curves.ap.viewRange()[1][1] < 1.1
+    curves.show_history(history(*(Evaluated(epoch, 10 * epoch, 1.0, 1.0, 1.0, {}, 10, 0.1, True) for epoch in (1, 2))))
+    assert curves.ap.viewRange()[1][1] < 1.1
+
+
 def test_the_plot_of_ap_says_if_few_images_judged(make: Make) -> None:
     curves = make()
     curves.show_history(history(evaluated(1, {f"label {number:02}": 0.5 for number in range(11)}, images=1)))

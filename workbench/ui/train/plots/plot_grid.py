@@ -13,7 +13,7 @@ from workbench.ui import theme
 from workbench.ui.train.plots.train_plot import KINDS, LEAST, TrainPlot
 
 ROOMY = (360, 180)  # px, a plot that is easy to read
-FEWEST = 4  # plots, however small the window is
+FEWEST = 4  # plots, however small the window is, unless pictures below them leave less than a roomy plot's height
 SHAPE = 1.8  # width / height at which a plot shows a curve well
 LEADING = ("loss", "ap")  # whether it learns: larger than the plots on how the machine does
 SHARES = (3, 2)  # of the height: the row of leading plots, and each other row
@@ -98,6 +98,8 @@ class PlotGrid(QScrollArea):
         names = tuple(kind.name for kind in KINDS)
         if self._chosen:
             return tuple(name for name in names if name in self._chosen)
+        if self.height() < ROOMY[1]:
+            return LEADING  # in one row: two would be too low to read, and scrolled
         return names[: max((self.width() // ROOMY[0]) * (self.height() // ROOMY[1]), FEWEST)]
 
     def _place(self) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QToolButton, QWidget
 
 from workbench.ui import preferences, theme
-from workbench.ui.plots.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
+from workbench.ui.plots.plot import AIR, BOTTOM_RIGHT, TOP_RIGHT, Plot
 
 CSV, PNG = "csv", "png"
 LEAST = (160, 110)  # px, a plot's minimum width and height
@@ -56,7 +56,8 @@ class TrainPlot(Plot):
             dense=kind.x == "step",
         )  # fmt: skip
         if kind.name == "ap":
-            self.getPlotItem().vb.setLimits(yMin=0)  # while all values are 0, half of the axis would be below zero
+            # No AP is above 1, and while all values are 0, half of the axis would be below zero
+            self.getPlotItem().vb.setLimits(yMin=0, yMax=1 + AIR)
         self.kind = kind
         self.setObjectName(f"train-plot-{kind.name}")
         self.setAccessibleName(kind.title)
