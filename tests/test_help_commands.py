@@ -74,7 +74,7 @@ RUN_BY = {  # by the start of the command
 OTHERS = {  # flags of other programs: torchrun, SLURM's, uv, pip, pytest; and of the program as a whole
     *("--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint", "--rdzv-id", "--nodes", "--extra"),
     *("--ntasks-per-node", "--gpus-per-node", "--cpus-per-task", "--time", "--signal", "--ignore", "--plugins"),
-    *("--node-rank", "--master-addr", "--help", "--safe-mode", "--require-hashes", "--no-deps"),
+    *("--node-rank", "--master-addr", "--master-port", "--help", "--safe-mode", "--require-hashes", "--no-deps"),
 }
 
 

@@ -26,7 +26,7 @@ def test_every_icon_of_the_program_is_drawn(qtbot: QtBot) -> None:
     assert len(NAMES) > 50
     for name in NAMES:
         drawn = pixels(icons.icon(name, "#ff0000", "#0000ff").pixmap(QSize(24, 24), 1.0))
-        assert 20 < (drawn[..., 3] > 128).sum() < 24 * 24, name
+        assert 15 < (drawn[..., 3] > 128).sum() < 24 * 24, name  # 18: an arrow of a folding title
 
 
 @pytest.mark.parametrize("side", [14, 16, 24, 48])

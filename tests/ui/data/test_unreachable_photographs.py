@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QMessageBox, QPushButton
+from pytestqt.qtbot import QtBot
 
 from tests.ui.data.data_page_driver import click_row, labelled, on_disk
 from tests.ui.window_driver import Open, find
@@ -27,7 +28,7 @@ def away(labelled: Path) -> Path:
 
 
 def test_such_a_file_does_not_go_to_the_trash_and_that_is_said(
-    open_window: Open, labelled: Path, away: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, open_window: Open, labelled: Path, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(question: QMessageBox) -> int:
         chosen = question.findChild(QPushButton, "trash-yes")
@@ -38,6 +39,7 @@ def test_such_a_file_does_not_go_to_the_trash_and_that_is_said(
     window = open_window(labelled, "data")
     click_row(find(window, QAbstractItemView, "gallery"), 0)
     find(window, QAction, "action-trash-images").trigger()
+    qtbot.waitUntil(lambda: not window.session.jobs)
     assert "could not be moved to the trash and stay" in find(window, QLabel, "message-text").text()
     assert len(on_disk(labelled)) == 3
     assert not open_folder(away)

@@ -133,7 +133,11 @@ def test_without_an_answer_it_is_asked_again_at_the_next_opening(
 
 def test_a_conflict_of_git_is_told_and_cannot_be_taken_over(qtbot: QtBot, open_window: Open, project: Path) -> None:
     mirror.write(project)
-    (project / "labels" / "000.jsonl").write_text(f"<<<<<<< HEAD\n{lines(project)}")
+    ours = lines(project).splitlines(keepends=True)
+    pull(project, 1)
+    theirs = lines(project).splitlines(keepends=True)
+    merged = ["<<<<<<< HEAD\n", ours[0], "=======\n", theirs[0], ">>>>>>> 0f3a\n", *theirs[1:]]
+    (project / "labels" / "000.jsonl").write_text("".join(merged))
     window = open_window(project)
     qtbot.waitUntil(bar(window).isVisible)
     assert "labels/000.jsonl:1: git could not merge" in find(window, ElidedLabel, "text-changes-words").text()
