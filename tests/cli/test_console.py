@@ -258,7 +258,8 @@ def test_the_window_of_a_demo_that_is_interrupted_ends_in_order(tmp_path: Path) 
     window = tmp_path / "window"
     window.write_text(SLOW.format(python=sys.executable))
     window.chmod(0o755)
-    code = "import sys, pathlib; from workbench.cli import results; sys.executable, folder = sys.argv[1:]"
+    code = "import pathlib, signal, sys; from workbench.cli import results; sys.executable, folder = sys.argv[1:]"
+    code += "; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell's background job ignores it
     code += "; results._open_window(pathlib.Path(folder))"
     with subprocess.Popen([sys.executable, "-c", code, str(window), str(tmp_path)]) as demo:
         while not (tmp_path / "begun").exists():
