@@ -73,6 +73,16 @@ def test_of_two_images_of_one_exported_name_the_labels_are_those_of_the_image_th
         assert [one.image.path for one in plan.compared] == ["con-.jpg"]
 
 
+def test_labels_of_an_image_that_an_export_renamed_do_not_come_to_one_in_a_folder_that_has_the_name(
+    tmp_path: Path,
+) -> None:
+    """The labels of con.jpg, which an export calls con-.jpg, went to x/con-.jpg."""
+    with labelled(tmp_path / "p", tmp_path / "photographs", ("con.jpg", "x/con-.jpg")) as document:
+        shutil.move(tmp_path / "photographs", tmp_path / "unplugged")
+        plan = plan_import(document, coco(tmp_path / "labels" / "a.json", "con-.jpg"), "coco")
+        assert ([one.image.path for one in plan.compared], plan.missing) == ([], 1)
+
+
 def test_an_image_in_a_folder_that_windows_cannot_hold_is_found_whichever_way_its_accents_are_written(
     tmp_path: Path,
 ) -> None:

@@ -191,12 +191,18 @@ class _ProjectImages:
             return self._copied(read.file) or self._copies.original(read.file)
         name = to_nfc(to_posix(read.name))
         alike = [image for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())]
+        paths = [to_nfc(image.path) for image in alike]
         ending = [
             image
-            for image in alike
-            if _ends(to_nfc(image.path), name) or name.endswith(f"/{to_nfc(self._told(image))}")
+            for image, path in zip(alike, paths, strict=True)
+            if _ends(path, name) or name.endswith(f"/{to_nfc(self._told(image))}")
         ]
-        ending = ending or [image for image in alike if _ends(to_nfc(portable(image.path)), name)]
+        if name not in paths:  # an export may call another image so
+            ending += [
+                image
+                for image, path in zip(alike, paths, strict=True)
+                if not _ends(path, name) and _ends(to_nfc(portable(image.path)), name)
+            ]
         return ending[0] if len(ending) == 1 else None
 
     def _copied(self, copy: Path) -> Image | None:
