@@ -151,6 +151,8 @@ class Stepper:
             return
         if read.fine:
             self._move(learning_rate, momentum)
+        else:  # fp16 skips it: what it counted that is not finite would stay so
+            self._counts.put_back_if(torch.zeros((), device=self.device))
         self._ready = [read]
 
     def _queue_later(self, step: QueuedStep, total: Tensor, momentum: float | None) -> None:

@@ -26,7 +26,7 @@ from workbench.training.checkpoints import checkpoint, saving
 from workbench.training.ema import Average
 from workbench.training.events import Control, Failed, Message
 from workbench.training.hardware import torchrun
-from workbench.training.hardware.machine import LossScale
+from workbench.training.hardware.machine import LossScale, Precision
 from workbench.training.hardware.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
@@ -121,9 +121,11 @@ class Overflowing(Normed):
         return (out,)
 
 
-def test_a_step_that_fp16_skips_does_not_spoil_the_statistics_of_batch_norms() -> None:
+@pytest.mark.parametrize("runtime", [SlowRuntime(0, "fp16"), Runtime(CPU, Precision("fp16", ""))])
+def test_a_step_that_fp16_skips_does_not_spoil_the_statistics_of_batch_norms(runtime: Runtime) -> None:
+    """It did where steps are read at once, as on Apple's GPU and processors."""
     torch.manual_seed(0)
-    made = Stepper(Overflowing(ToySettings(input_px=64), 2), CALM, SlowRuntime(0, "fp16"))
+    made = Stepper(Overflowing(ToySettings(input_px=64), 2), CALM, runtime)
     made.scale = LossScale(64.0)
     average, read = Average(made.detector, 0.9), list[StepResult]()
     for number in range(3):
