@@ -119,3 +119,25 @@ def test_what_an_image_was_before_is_brought_back_in_its_present_pixels(tmp_path
         assert edit is not None
         document.do(edit)
         assert history.of_image(document, image.id)[0].past == history.of_image(document, image.id)[1].past
+
+
+def test_what_an_image_was_before_it_was_resized_and_then_cropped_is_brought_back_in_its_present_pixels(
+    tmp_path: Path,
+) -> None:
+    """Its first boxes came back unscaled: the shape is another one in the end."""
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    save(photographs, "a.png", 300, 100)
+    with Document.create(tmp_path / "project", photographs) as document:
+        document.do(AddLabels((Label(0, "cell"),)))
+        (image,) = document.images()
+        document.draw((Box(0, image.id, 1, (30, 10.5, 90, 60)),))
+        for width in (150, 90):
+            save(photographs, "a.png", width, 50)
+            edit = new_sizes.taking_over(document, (image.id,))
+            assert edit is not None
+            document.do(edit)
+        cropped, resized, drawn, _ = history.of_image(document, image.id)
+        assert cropped.past is not None
+        assert [box.xyxy for box in cropped.past.boxes] == [(15, 5.25, 45, 30)]
+        assert cropped.past == resized.past == drawn.past

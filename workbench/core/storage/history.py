@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from workbench.core import edits, new_sizes
@@ -87,12 +88,14 @@ def restore_edit(document: Document, image: int, past: PastImage, title: str) ->
 def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
     boxes = {box.id: box for box in document.boxes(image)}
     now = document.image(image)
-    size, state = (now.width, now.height), now.state
+    sizes, state = [(now.width, now.height)], now.state  # width and height, newest first
     count, mentions = 0, [f"{before}{image}{after}" for before in "[ " for after in ",]"]
 
     def past() -> PastImage:
-        ordered = [boxes[id] for id in sorted(boxes)]
-        return PastImage(tuple(new_sizes.brought_along(ordered, size, (now.width, now.height))), state)
+        found = [boxes[id] for id in sorted(boxes)]
+        for size, following in pairwise(reversed(sizes)):  # resized and then cropped, it has another shape in the end
+            found = new_sizes.brought_along(found, size, following)
+        return PastImage(tuple(found), state)
 
     for row in _done(document, image):
         if row["edit"] is not None and not any(one in row["edit"] or one in row["inverse"] for one in mentions):
@@ -109,7 +112,7 @@ def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
         if image in gone.difference(back):  # in both if the edit took over its file's new name or size
             return  # it was added by this edit
         if image in back and back[image].width and now.width:
-            size = back[image].width, back[image].height
+            sizes.append((back[image].width, back[image].height))
         for part in undone:
             state = _applied(part, image, boxes, state)
     if count:
