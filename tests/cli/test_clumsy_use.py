@@ -172,17 +172,19 @@ def test_a_reader_of_the_progress_that_leaves_early_has_broken_the_work_off(proj
 
 
 @pytest.mark.parametrize(
-    ("event", "sentence"),
+    ("event", "resumes", "sentence"),
     [
         (
             Started("a", "", "fcos", "cpu", "fp32", 8, 2, 4, 9, 99),
+            False,
             "was stopped, with a checkpoint. Go on with --resume",
         ),
-        (Message("info", "one"), "was stopped, before its first step. Start it again"),  # its run is removed
+        (Message("info", "one"), False, "was stopped, before its first step. Start it again"),  # its run is removed
+        (Message("info", "one"), True, "was stopped, with a checkpoint. Go on with --resume"),
     ],
 )
 def test_a_reader_of_events_that_leaves_early_stops_the_training_with_a_word(
-    event: Event, sentence: str, monkeypatch: pytest.MonkeyPatch
+    event: Event, resumes: bool, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Gone(io.StringIO):
         def flush(self) -> None:
@@ -199,7 +201,7 @@ def test_a_reader_of_events_that_leaves_early_stops_the_training_with_a_word(
     events = happening()
     monkeypatch.setattr(sys, "stdout", Gone())
     with pytest.raises(WorkbenchError, match=sentence):
-        print_lines(events)
+        print_lines(events, resumes=resumes)
     assert ended
 
 

@@ -9,11 +9,14 @@ from workbench import console
 from workbench.errors import WorkbenchError
 
 
-def print_lines(stream: Iterable[Any]) -> int:
-    """Print every event as a line of JSON, for another program; returns the exit code."""
+def print_lines(stream: Iterable[Any], *, resumes: bool = False) -> int:
+    """Print every event as a line of JSON, for another program; returns the exit code.
+
+    `resumes`: the training is that of a run that has a checkpoint already.
+    """
     from workbench.training import events
 
-    code, begun = console.DONE, False
+    code, begun = console.DONE, resumes
     for event in stream:
         begun = begun or isinstance(event, events.Started)
         try:

@@ -123,7 +123,7 @@ def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectDa
             if not runtime.is_main:
                 return event_streams.follow(stream)
             if given["json_events"]:
-                return event_streams.print_lines(stream)
+                return event_streams.print_lines(stream, resumes=request.resume)
             finished = show_training(stream, quiet=as_json)
     finally:
         if runtime.is_main:
