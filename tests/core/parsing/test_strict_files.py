@@ -115,7 +115,12 @@ def test_a_comma_behind_the_last_value_is_said_to_be_one(document: str, closing:
 
 
 @pytest.mark.parametrize(
-    ("document", "problem"), [(b"[1,, 2]", "Expecting value"), (b'["a,}\n"]', "Invalid control character")]
+    ("document", "problem"),
+    [
+        (b"[1,, 2]", "Expecting value"),
+        (b'["a,}\n"]', "Invalid control character"),
+        (b'["a,\n}"]', "Invalid control character"),
+    ],
 )
 def test_a_comma_elsewhere_is_no_such_comma(document: bytes, problem: str) -> None:
     with pytest.raises(Refused, match=f"not valid JSON: {problem}"):

@@ -42,7 +42,7 @@ def _trailing_comma(text: str, place: int) -> str:
     """What is wrong at `place`, if it is a comma behind the last value, as people and some programs leave it."""
     comma = text.rfind(",", 0, place + 1)
     found = re.compile(r",\s*([}\]])").match(text, comma) if comma >= 0 else None
-    if found is None or found.end() <= place:  # in a text in which something else is wrong
+    if found is None or place not in (comma, found.end() - 1):  # in a text in which something else is wrong
         return ""
     return f"not valid JSON: there is a comma before the closing {found[1]}; remove it"
 
