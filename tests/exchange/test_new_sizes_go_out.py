@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from workbench import formats
 from workbench.core import edits, new_sizes
 from workbench.core.document import Document
 from workbench.core.project import State
-from workbench.exchange import export_labels
+from workbench.exchange import export_labels, plan_import
 
 __all__ = ["document", "photographs"]  # fixtures
 
@@ -54,3 +55,18 @@ def test_an_imported_file_does_not_go_out_for_a_cropped_image(document: Document
             (box,) = (box for image in third.images() for box in third.boxes(image.id))
     assert read.images
     assert [round(v, 3) for v in box.xyxy] == [4, 3, 24, 18]
+
+
+def test_values_that_another_program_adds_do_not_make_boxes_of_a_cropped_image_others(
+    document: Document, photographs: Path, tmp_path: Path
+) -> None:
+    """Of an image that was not cropped they don't either, as there are none here to compare them with."""
+    document.do(edits.SetState((document.images()[0].id,), State.DONE))
+    crop(document, photographs / "a.jpg")
+    export_labels(document.snapshot(), "coco", tmp_path / "set")
+    (file,) = (tmp_path / "set").rglob("*.json")
+    told = json.loads(file.read_text())
+    told["annotations"][0]["attributes"] = {"seen by": "Anna"}
+    file.write_text(json.dumps(told))
+    plan = plan_import(document, tmp_path / "set", "coco")
+    assert (plan.is_empty, plan.alike) == (True, 1)

@@ -245,7 +245,7 @@ class Comparison:
         return marks
 
     def _said_alike(self, rows: np.ndarray, one: MatchedImage) -> pairing.Accept:
-        """Tells whether marks and notes agree, as far as the format holds them, and extras, if both sides have some.
+        """Tells whether marks and notes agree, as far as the format holds them, and its extras, if both have some.
 
         What the format's writer regenerates, such as ids, does not count as a difference.
         """
@@ -264,7 +264,10 @@ class Comparison:
             )
         )
         more, more_there = pairing.coded(*([self._kept(extra) for _, extra in some] for some in (notes, notes_there)))
-        has, has_there = (np.array([bool(extra) for _, extra in some], bool) for some in (notes, notes_there))
+        has, has_there = (
+            np.array([from_extra(extra, self._format) is not None for _, extra in some], bool)
+            for some in (notes, notes_there)
+        )
         return lambda r, c: (texts[r] == texts_there[c]) & ((more[r] == more_there[c]) | ~(has[r] & has_there[c]))
 
     def _kept(self, extra: str) -> Hashable:
