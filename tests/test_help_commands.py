@@ -237,6 +237,11 @@ def test_every_flag_that_is_named_is_one_and_some_test_gives_it() -> None:
     assert named - OTHERS - given - here == set()
 
 
+def test_readme_names_every_command() -> None:
+    written = (ROOT / "README.md").read_text("utf-8")
+    assert [name for name in EXAMPLES if not re.search(rf"(?:`|\bworkbench ){name}(?![\w-])", written)] == []
+
+
 def test_the_settings_that_the_page_on_exporting_lists_are_there() -> None:
     from workbench import settings
     from workbench.inference.exporters import ExportSettings
