@@ -52,13 +52,15 @@ class ImageChange:
 class TextChanges:
     """What is different in the text. `problem`: why it can't be taken over, "" if it can.
 
-    `labels`: the lists of labels there, here and as last written (None: not known). `files`: hashes of the files.
+    `labels`: the lists of labels there, here and as last written (None: not known). `folders`: where images are, by the
+    ids of the text. `files`: hashes of its files.
     """
 
     images: tuple[ImageChange, ...] = ()
     labels: tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]] | None] = ([], [], None)
     labels_changed: bool = False
     last_ids: Mapping[str, int] = field(default_factory=dict)
+    folders: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -140,7 +142,8 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
         return TextChanges(problem=refused.sentence, files=hashes)
     if images or labels_changed:
         last = {name: id for name, id in head.get("last ids", {}).items() if mirror_reader.is_id(id)}
-        return TextChanges(tuple(images), (head["labels"], here, base), labels_changed, last, files=hashes)
+        folders = {root["id"]: root["path"] for root in head["roots"]}
+        return TextChanges(tuple(images), (head["labels"], here, base), labels_changed, last, folders, files=hashes)
     for name, data in files.items():
         written_text.record(text / name, data)
     return None

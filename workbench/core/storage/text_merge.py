@@ -14,7 +14,7 @@ from typing import Any
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.edits import Edit
-from workbench.core.formatting import count
+from workbench.core.formatting import count, visible
 from workbench.core.project import FLAGS, Box, Image, Label, Split, State
 from workbench.core.storage import mirror
 from workbench.core.storage.rows import Connection
@@ -140,7 +140,9 @@ class _Merge:
 
     def _add(self, id: int, record: _Record, place: str) -> None:
         if record["root"] not in self._document.roots():
-            raise Refused(place, "it has an image of a folder that this project does not know; add that folder first")
+            folder = visible(self._found.folders.get(-record["root"], f"number {-record['root']}"), 200)
+            reason = f"it has an image of a folder that this project does not know ({folder}); add that folder first"
+            raise Refused(place, reason)
         about = {**mirror.USUAL, **record, "id": self._new_id["image"](id)}
         about |= {"state": State(about["state"]), "split": Split(about["split"])}
         image = Image(**{name: about[name] for name in ("id", "root", "path", *mirror.USUAL)})
