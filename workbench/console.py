@@ -2,7 +2,7 @@
 
 Results go to stdout, everything else to stderr, so that `workbench evaluate ... --json | jq` works. Exit codes:
 0 done, 1 failed (a sentence says why), 2 the command was not understood, 3 `check` found problems, 130 stopped by
-Ctrl-C.
+Ctrl-C or another signal.
 """
 
 from __future__ import annotations
