@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 from tests.core.storage.text_project import BOX, mine, pulled, take_over, text
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Image, Label, State
-from workbench.core.storage import backups, mirror, mirror_reader, text_changes, written_text
+from workbench.core.project import Box, Image, Label, Split, State
+from workbench.core.storage import backups, journal_index, mirror, mirror_reader, text_changes, written_text
 from workbench.core.storage.text_changes import TextChanged
 from workbench.errors import WorkbenchError
 
@@ -53,6 +54,43 @@ def test_an_image_that_both_sides_added_is_found_without_a_record(mine: Document
     shutil.rmtree(mine.folder / "cache")
     take_over(mine)
     assert [image.path for image in mine.images()][-2:] == ["mine.png", "theirs.png"]
+
+
+@pytest.mark.parametrize("edited", ["before the text was written", "since"])
+def test_a_new_file_of_the_text_is_read_however_few_edits_its_writer_has_made(
+    mine: Document, monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    """A clone begins to count its edits anew: the many here, of unknown images, seemed to be newer than a file that has
+    no record, and the images that a colleague had added were taken out of the text.
+    """
+    monkeypatch.setattr(journal_index, "MANY", 1)
+    mine.do(edits.SetSplit((1, 2, 3), Split.TRAIN))
+    text_changes.write(mine.folder)
+
+    def change(theirs: Document) -> None:
+        theirs.do(edits.AddImages(tuple(Image(0, f"{name}.png", root=1) for name in "fgh")))
+        theirs.draw((Box(0, 8, 1, BOX),))
+
+    pulled(mine, change)
+    head = mine.folder / "labels" / "project.json"
+    head.write_text(json.dumps({**json.loads(head.read_text()), "edits": [1, 0]}))
+    if edited == "since":
+        mine.do(edits.SetSplit((1, 2, 3), Split.TEST))
+    assert take_over(mine).taken == 3
+    assert {"f.png", "g.png", "h.png"} < {image.path for image in mine.images()}
+    assert len(mine.boxes(8)) == 1
+
+
+def test_a_file_without_a_record_is_compared_with_what_was_edited_since_the_head_was_written(mine: Document) -> None:
+    """Also if the head that came by git counts other edits."""
+    mine.do(edits.SetState((2,), State.DONE))
+    text_changes.write(mine.folder)
+    pulled(mine, lambda theirs: theirs.do(edits.SetNote((2,), "theirs")))
+    head = mine.folder / "labels" / "project.json"
+    head.write_text(json.dumps({**json.loads(head.read_text()), "edits": [1, 0]}))
+    written_text.forget(mine.folder / "labels" / "000.jsonl")
+    take_over(mine)
+    assert mine.image(2).note == "theirs"
 
 
 def test_a_label_that_came_alone_is_found_without_a_record(mine: Document) -> None:

@@ -120,12 +120,14 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
     try:
         head = _head(text)
         of_head = kept[mirror.HEAD]
-        newer, roots = _changed_since(connection, head), _roots(connection, head, of_head)
+        newer, roots = _changed_since(connection, head, of_head), _roots(connection, head, of_head)
         images = [
             change
             for name, data in files.items()
             if name != mirror.HEAD
-            for change in _block_changes(connection, name, data.splitlines(), kept[name], newer, roots)
+            for change in _block_changes(
+                connection, name, data.splitlines(), kept[name] or _empty(name, of_head), newer, roots
+            )
         ]
         for name in gone if gone and _is_complete(text, head, present) else ():
             images += _block_changes(connection, name, None, written_text.read_record(text / name), newer, roots)
@@ -234,12 +236,25 @@ def _is_complete(text: Path, head: dict[str, Any], present: Mapping[str, Path]) 
     return bool(number == head["images"])
 
 
-def _changed_since(connection: sqlite3.Connection, head: dict[str, Any]) -> Collection[int] | None:
+def _empty(name: str, of_head: written_text.WrittenFile | None) -> written_text.WrittenFile | None:
+    """The record of a file that was not there, as no image of it was, when the text was written last. None: it was."""
+    if of_head is None or not mirror_reader.is_id(last := of_head.head.get("last ids", {}).get("image")):
+        return None
+    return written_text.WrittenFile(0, 0, "", {}, {}) if int(Path(name).stem) > mirror.block_of(last) else None
+
+
+def _changed_since(
+    connection: sqlite3.Connection, head: Mapping[str, Any], of_head: written_text.WrittenFile | None
+) -> Collection[int] | None:
     """Ids of the images that were changed here by edits that the text with this head does not count; None: perhaps all,
     as it counts none (mirror.outdate), or as it is not known which images an edit touched.
+
+    `of_head`: the head as it was written here, if that is known: another clone of the project counts its own edits.
     """
     if head.get("edits", ()) is None:
         return None
+    if of_head is not None:
+        head = of_head.head
     if head["roots"] != mirror.roots_in(connection):
         return ()  # the photographs are elsewhere where it was written
     try:
