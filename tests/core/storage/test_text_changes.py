@@ -184,3 +184,16 @@ def test_labels_that_git_could_not_merge_are_not_overwritten(mine: Document) -> 
     with pytest.raises(TextChanged, match=r"project.json:\d+: git could not merge its labels. Keep those of both"):
         text_changes.write(mine.folder)
     assert head.read_bytes() == came
+
+
+@pytest.mark.parametrize(
+    "marks", ["<<<<<<< HEAD\n{}=======\n>>>>>>> 0f3a\n", "<<<<<<< HEAD\n=======\n{}>>>>>>> 0f3a\n"]
+)
+def test_an_image_that_one_side_removed_is_not_said_to_be_merged(mine: Document, marks: str) -> None:
+    """Its line is as the project has it, and what the other side did was written over without a word."""
+    file = mine.folder / "labels" / "000.jsonl"
+    first, second, seal = file.read_text().splitlines(keepends=True)
+    file.write_text(first + marks.format(second) + seal)
+    found = text_changes.find(mine.folder)
+    assert found is not None
+    assert "000.jsonl:2: git could not merge these lines" in found.problem

@@ -19,13 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.formatting import count
-from workbench.core.storage import journal_index, mirror, mirror_reader, written_text
+from workbench.core.storage import git_marks, journal_index, mirror, mirror_reader, written_text
 from workbench.core.store import FILE, IN_FORCE, Store
 from workbench.errors import Refused, WorkbenchError
 
-_BEHIND = {b"<": (True, False), b"|": (False, False), b"=": (False, True), b">": (True, True)}
-"""Which side's lines are behind each mark of git: ours, theirs."""
-_CONFLICT = tuple(7 * mark for mark in _BEHIND)
 _LABEL = {"id": int, "name": str, "colour": str, "key": str, "position": int}
 _COUNTS = ("state", "split", "note")
 """What counts of an image besides its path and boxes."""
@@ -116,7 +113,7 @@ def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
     if not files and not gone:
         return None
     hashes = {name: written_text.sha256_of(data) for name, data in files.items()}
-    unmerged = _mark_of_git(files.get(mirror.HEAD, b""))
+    unmerged = git_marks.first(files.get(mirror.HEAD, b""))
     try:
         head = _head(text)
         of_head = kept[mirror.HEAD]
@@ -163,11 +160,6 @@ def _unrecorded(present: Mapping[str, Path], kept: Mapping[str, written_text.Wri
     return {name: present[name].read_bytes() for name in changed}
 
 
-def _mark_of_git(data: bytes) -> int:
-    """The number of the first line with which git marks what it could not merge, 0 for none."""
-    return next((number for number, line in enumerate(data.splitlines(), 1) if line.startswith(_CONFLICT)), 0)
-
-
 def _is_other(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
     return sorted(map(_plain, one)) != sorted(map(_plain, other))
 
@@ -183,7 +175,7 @@ def _head(text: Path) -> dict[str, Any]:
         lines = (text / mirror.HEAD).read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise Refused(shown, f"it can't be read ({error.strerror or error})") from error
-    sides = [b"".join(side) for side in _sides(lines)]
+    sides = [b"".join(side) for side in git_marks.sides(lines)]
     heads = [mirror.parse_head(side) for side in dict.fromkeys(sides)]
     for head in heads:
         lists = isinstance(head["labels"], list) and isinstance(head["roots"], list)
@@ -194,20 +186,8 @@ def _head(text: Path) -> dict[str, Any]:
                 raise Refused(shown, "it has a label that is not as Workbench writes it")
     if any(head["labels"] != heads[0]["labels"] for head in heads):
         reason = "git could not merge its labels. Keep those of both sides, one of each other line, and no marks"
-        raise Refused(shown, reason, _mark_of_git(b"".join(lines)))
+        raise Refused(shown, reason, git_marks.first(b"".join(lines)))
     return heads[-1]
-
-
-def _sides(lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """The lines of either side where git left both; what they had in common before, if it is there, is left out."""
-    sides, now = ([], []), (True, True)  # type: tuple[list[bytes], list[bytes]], tuple[bool, bool]
-    for line in lines:
-        if line.startswith(_CONFLICT):
-            now = _BEHIND[line[:1]]
-        else:
-            for side, is_in in zip(sides, now, strict=True):
-                side += [line] * is_in
-    return sides
 
 
 def _is_root(value: object) -> bool:
@@ -278,6 +258,7 @@ def _block_changes(
     roots: Mapping[int, int],
 ) -> Iterator[ImageChange]:
     """The changes in one file, of which lines that are equal on both sides are not read: a million boxes take a minute.
+    Between marks of git they are, as the other side may have removed their images.
 
     `lines`: None if the file is gone. `kept`: as it was written, None if that is not known: then the text is taken to
     be just older than the images in `newer` (_changed_since), which count as changed here alone.
@@ -285,16 +266,14 @@ def _block_changes(
     ours, theirs = mirror.read_block(connection, int(Path(name).stem)).encode().splitlines(), lines or ()
     equal = {*ours[:-1]}.intersection(theirs)  # not the last, which says that a file is whole
 
-    def others(of: Iterable[bytes]) -> Iterable[tuple[int, bytes]]:
-        return ((number, line) for number, line in enumerate(of, 1) if line not in equal)
-
     shown, there, known = f"{mirror.FOLDER}/{name}", {}, set(map(written_text.id_of_line, equal))
-    for number, line, record in _records(others(theirs), name) if lines is not None else ():
+    for number, line, record in _records(git_marks.numbered(theirs, equal), name) if lines is not None else ():
         if record["id"] in there or record["id"] in known:
             raise Refused(shown, f"it has the image {record['id']} twice; remove one of the lines", number)
         record["root"] = roots.get(record["root"], -record["root"])  # below zero: the project has no such folder
         there[record["id"]] = f"{shown}:{number}", written_text.hash_of_line(line), record
-    here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in _records(others(ours), name)}
+    mine_alone = _records(git_marks.numbered(ours, equal), name)
+    here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in mine_alone}
     base = kept.lines if kept is not None else {}
     for id, (place, hashed, record) in there.items():
         mine_hashed, mine = here.get(id, (None, None))
@@ -345,8 +324,8 @@ def _records(lines: Iterable[tuple[int, bytes]], name: str) -> list[_Line]:
     """
     shown, found, is_sealed, mark = f"{mirror.FOLDER}/{name}", list[_Line](), False, 0
     for number, line in lines:
-        if line.startswith(_CONFLICT):
-            mark = 0 if line.startswith(b">") else mark or number
+        if git_marks.is_mark(line):
+            mark = 0 if git_marks.is_last(line) else mark or number
             continue
         try:
             record = mirror_reader.decode(line.decode())
