@@ -102,6 +102,36 @@ def test_a_label_renamed_there_and_coloured_here_is_one_label(mine: Document) ->
     assert mine.labels() == (mine.label(1), Label(2, "hound", "#112233", "", 1))
 
 
+@pytest.mark.parametrize("place", [2, 3])
+def test_of_two_labels_with_one_id_what_came_has_the_other_one(mine: Document, place: int) -> None:
+    """Both sides added one, and a person kept both, as help says: all boxes got the one that was listed last."""
+    mine.do(edits.AddLabels((Label(0, "mine"),)))
+    mine.draw((Box(0, 4, 3, BOX),))
+    text_changes.write(mine.folder)
+    head, file = (mine.folder / "labels" / name for name in ("project.json", "000.jsonl"))
+    content = json.loads(head.read_text())
+    content["labels"].insert(place, {**content["labels"][2], "name": "theirs"})
+    head.write_text(json.dumps(content))
+    box = '{"id":9,"label":3,"xyxy":[0.0,0.0,5.0,5.0]}'
+    file.write_text(file.read_text().replace('"boxes":[]', f'"boxes":[{box}]', 1))
+    take_over(mine)
+    assert [mine.label(box.label).name for id in (1, 2, 4) for box in mine.boxes(id)] == ["theirs", "cat", "mine"]
+
+
+@pytest.mark.parametrize("names", [("dog", "hound"), ("dog", "cat"), ("lion", "cat")])
+def test_labels_whose_names_another_one_has_there_are_known_by_them(mine: Document, names: tuple[str, str]) -> None:
+    """As where numbers were given anew, since both sides had added labels: the boxes got the name of another label."""
+
+    def change(theirs: Document) -> None:
+        for id, name in enumerate(("a", "b", *names)):
+            theirs.do(edits.ChangeLabel(Label(id % 2 + 1, name)))
+        theirs.draw((Box(0, 1, 1, BOX), Box(0, 1, 2, BOX)))
+
+    pulled(mine, change)
+    take_over(mine)
+    assert tuple(mine.label(box.label).name for box in mine.boxes(1)) == names
+
+
 def test_a_change_of_labels_alone_is_taken_over(mine: Document) -> None:
     pulled(mine, lambda theirs: theirs.do(edits.AddLabels((Label(0, "bird"),))))
     merge = take_over(mine)

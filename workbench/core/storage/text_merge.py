@@ -7,6 +7,7 @@ some, by their names; images by their folder and path.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,10 +67,10 @@ class _Merge:
         self._document, self._found = document, found
         self._new_id = {table: _ids(connection, table, found.last_ids) for table in mirror.COUNTED}
         there, here, base = found.labels
-        self._there = {label["id"]: Label(**label) for label in there}
         self._here = {label["id"]: Label(**label) for label in here}
         self._base = {label["id"]: Label(**label) for label in here if base is None}
         self._base |= {label["id"]: Label(**label) for label in base or ()}
+        self._there = self._of_the_text([Label(**label) for label in there])
         self._label_ids: dict[int, int] = {}
         self._new_labels: list[Label] = []
         self._changed_labels: list[Label] = []
@@ -80,6 +81,17 @@ class _Merge:
         self._paths = {(root, path): id for id, root, path in rows if id not in gone}
         self._boxes: tuple[list[Box], list[Box], list[int]] = [], [], []  # new, changed, gone
         self._settings: dict[Edit, list[int]] = {}  # of one image each, with their images
+
+    def _of_the_text(self, labels: list[Label]) -> dict[int, Label]:
+        """The labels there by their ids. Both sides may have given one id, and a person kept both labels: what came has
+        the other one, which is no new name of ours.
+        """
+        ours = {(label.id, label.name) for label in (*self._here.values(), *self._base.values())}
+        there = {label.id: label for label in sorted(labels, key=lambda label: (label.id, label.name) not in ours)}
+        for id, number in Counter(label.id for label in labels).items():
+            if number > 1 and (id, there[id].name) not in ours:
+                self._base.pop(id, None)
+        return there
 
     def result(self) -> TextMerge:
         if self._found.labels_changed:
@@ -184,7 +196,8 @@ class _Merge:
         same = next((one.id for one in self._here.values() if one.name == label.name), 0)
         if same:
             return same
-        if mine is not None and base is not None and base.name == mine.name:  # renamed there
+        is_elsewhere = mine is not None and any(mine.name == one.name for one in self._there.values())
+        if mine is not None and base is not None and base.name == mine.name and not is_elsewhere:  # renamed there
             self._changed_labels.append(label if base == mine else replace(mine, name=label.name))
             return label.id
         last = max((one.position for one in (*self._here.values(), *self._new_labels)), default=-1)
