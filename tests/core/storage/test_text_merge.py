@@ -156,6 +156,21 @@ def test_an_image_removed_and_added_again_there_has_its_new_labels(mine: Documen
     assert mine.boxes(2) == (Box(1, 2, 1, BOX),)
 
 
+def test_an_equal_line_is_of_another_photograph_in_another_folder(mine: Document, tmp_path: Path) -> None:
+    """Cameras number their files: both sides added a folder with the same names, and of theirs nothing was seen."""
+
+    def add(document: Document, folder: str) -> None:
+        root = document.add_root(tmp_path / folder)
+        document.do(edits.AddImages((Image(0, "a.png", root=root),)))
+
+    pulled(mine, lambda theirs: add(theirs, "photographs 2"))
+    add(mine, "photographs 3")
+    assert '"id":6,"root":2,"path":"a.png"' in text(mine)["002.jsonl"].decode()
+    mine.add_root(tmp_path / "photographs 2")
+    assert take_over(mine).taken == 1
+    assert sorted(image.root for image in mine.images() if image.path == "a.png") == [1, 2, 3]
+
+
 def test_folders_that_both_sides_added_are_known_by_their_paths(mine: Document, tmp_path: Path) -> None:
     """Labels of a photograph in one were put on the photograph with its name in the other."""
 

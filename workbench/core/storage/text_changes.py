@@ -197,14 +197,14 @@ def _is_root(value: object) -> bool:
 def _roots(
     connection: sqlite3.Connection, head: dict[str, Any], of_head: written_text.WrittenFile | None
 ) -> dict[int, int]:
-    """The id here of each folder of images that the text and the project both know. Its path may be another there, on
-    another machine; one that was added since the text was written, by either side, has the same path on both.
+    """The id here of each folder of images that the text has, below zero if the project has no such folder. Its path
+    may be another there, on another machine; one that was added since the text was written has the same on both sides.
     """
     here = {int(row["id"]): str(row["path"]) for row in connection.execute("SELECT id, path FROM root")}
     before = here.keys() if of_head is None else {root["id"] for root in of_head.head["roots"]}
     by_path = {path: id for id, path in here.items()}
     known = {id: id for id in before & here.keys()}
-    return {root["id"]: by_path[root["path"]] for root in head["roots"] if root["path"] in by_path} | known
+    return {root["id"]: by_path.get(root["path"], -root["id"]) for root in head["roots"]} | known
 
 
 def _is_complete(text: Path, head: dict[str, Any], present: Mapping[str, Path]) -> bool:
@@ -265,12 +265,13 @@ def _block_changes(
     """
     ours, theirs = mirror.read_block(connection, int(Path(name).stem)).encode().splitlines(), lines or ()
     equal = {*ours[:-1]}.intersection(theirs)  # not the last, which says that a file is whole
-
+    for id in (id for id, here_id in roots.items() if id != here_id):  # its lines are of other photographs
+        equal = {line for line in equal if b'"root":%d,' % id not in line}
     shown, there, known = f"{mirror.FOLDER}/{name}", {}, set(map(written_text.id_of_line, equal))
     for number, line, record in _records(git_marks.numbered(theirs, equal), name) if lines is not None else ():
         if record["id"] in there or record["id"] in known:
             raise Refused(shown, f"it has the image {record['id']} twice; remove one of the lines", number)
-        record["root"] = roots.get(record["root"], -record["root"])  # below zero: the project has no such folder
+        record["root"] = roots.get(record["root"], -record["root"])
         there[record["id"]] = f"{shown}:{number}", written_text.hash_of_line(line), record
     mine_alone = _records(git_marks.numbered(ours, equal), name)
     here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in mine_alone}
@@ -280,7 +281,8 @@ def _block_changes(
         is_same = mine is None or place_of(mine) == place_of(record)
         if kept is None and is_same and (newer is None or id in newer):
             continue
-        if hashed in (base.get(id), mine_hashed) or (mine is not None and _substance(mine) == _substance(record)):
+        is_equal = hashed in (base.get(id), mine_hashed if is_same else None)
+        if is_equal or (mine is not None and _substance(mine) == _substance(record)):
             continue
         if not is_same:
             yield ImageChange(id, record, None, place=place)  # both sides gave this id to an image
