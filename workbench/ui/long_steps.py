@@ -75,7 +75,8 @@ class LongSteps(QObject):
 
     def run(self, title: str, act: Callable[[Document], object], show: Show) -> bool:
         """Begin the job `title`, in which `act` edits the project. False, and nothing is done, if there is another such
-        job, or one that may come to its own edit meanwhile: images whose files it trashed would stay.
+        job, or one that may come to its own edit meanwhile: images whose files it trashed would stay. WorkbenchError if
+        images that are shown are not in the project yet.
 
         At the end `show` is called in the window's thread; not if it failed or was stopped: then nothing has changed.
         """

@@ -16,6 +16,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.core.storage import mirror
+from workbench.errors import WorkbenchError
 from workbench.ui.project.auto_backup import AutoBackup
 from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.window.main_window import MainWindow
@@ -180,3 +181,20 @@ def test_a_button_acts_once_and_can_be_pressed_again_for_the_next_change(
     bar(window)._look()
     qtbot.waitUntil(bar(window).isVisible)
     assert all(button.isEnabled() for button in buttons)
+
+
+def test_why_nothing_can_be_taken_over_now_is_said(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    """Images that are shown but not on disk yet keep every edit from being made; the program told of an error in it."""
+
+    def refuse() -> None:
+        raise WorkbenchError("Images are still being written.")
+
+    pull(project, 1)
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    assert window.session.document is not None
+    window.session.document.store.before_writing = refuse
+    press(window, "take")
+    window.session.document.store.before_writing = None
+    assert find(window, QLabel, "message-text").text() == "Images are still being written."
+    assert bar(window).isVisible()

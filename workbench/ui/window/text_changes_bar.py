@@ -153,7 +153,12 @@ class TextChangesBar(QFrame):
     @Slot()
     def _take_over(self) -> None:
         """What the text has now: either side may have been changed since it was read."""
-        if not long_steps.of(self._session).run("Taking over from the text", _merge_into, self._taken):
+        try:
+            begun = long_steps.of(self._session).run("Taking over from the text", _merge_into, self._taken)
+        except WorkbenchError as error:  # images are still being written
+            self._session.report_error(error)
+            return
+        if not begun:
             self._session.inform("Another step is still going on. Take it over after that.")
 
     def _taken(self, result: tuple[TextChanges, TextMerge] | None, tell: long_steps.Tell) -> None:
