@@ -164,7 +164,7 @@ def test_a_step_that_is_done_as_it_closes_is_in_the_text(
         window.close()
     else:
         window.session.close()
-        backup._work.settle()
+        qtbot.waitUntil(backup._work.is_idle)
     assert '"xyxy"' not in (project / "labels" / "000.jsonl").read_text()
 
 
