@@ -14,7 +14,7 @@ from tests.core.storage.text_project import BOX, mine, pulled, take_over, text
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.core.storage import mirror, text_changes, text_merge
+from workbench.core.storage import mirror, text_changes, text_merge, written_text
 from workbench.core.storage.text_changes import TextChanged
 from workbench.errors import WorkbenchError
 
@@ -115,6 +115,27 @@ def test_no_half_a_copy_of_the_text_stays(mine: Document, monkeypatch: pytest.Mo
         with pytest.raises(WorkbenchError, match="could not be made: No space left"):
             text_changes.settle(mine.folder, found, aside=True)
     assert not list(mine.folder.glob(".labels*"))
+
+
+@pytest.mark.parametrize("deed", ["write", "settle"])
+def test_a_text_that_cannot_be_read_just_then_is_not_overwritten(
+    mine: Document, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    """Another program has a file of it, as on Windows: what it is writing there was written over."""
+    pulled(mine, lambda theirs: theirs.do(edits.SetState((1,), State.DONE)))
+    found, before = text_changes.find(mine.folder), text(mine)
+    assert found is not None
+
+    def refuse(*_: object) -> bool:
+        raise PermissionError(errno.EACCES, "in use")
+
+    with monkeypatch.context() as locked:
+        locked.setattr(written_text, "is_as_recorded", refuse)
+        assert text_changes.find(mine.folder) is None
+        with pytest.raises(TextChanged, match="can't be read just now"):
+            text_changes.write(mine.folder) if deed == "write" else text_changes.settle(mine.folder, found, aside=False)
+    assert text(mine) == before
+    assert text_changes.find(mine.folder) == found
 
 
 def test_a_file_that_came_after_the_look_is_not_overwritten(mine: Document) -> None:

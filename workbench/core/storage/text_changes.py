@@ -7,7 +7,6 @@ stays as the project has it. What only looks different, such as a size that was 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -87,15 +86,27 @@ class TextChanged(WorkbenchError):
 
 
 def write(folder: Path, blocks: Collection[int] | None = None, edits: Sequence[int] = ()) -> int:
-    """As mirror.write. TextChanged, and nothing is written, if another program has changed the text."""
-    found = find(folder)
+    """As mirror.write. TextChanged, and nothing is written, if another program has changed the text, or if that can't
+    be seen, as while it has a file of it.
+    """
+    found = _look(folder)
     if found is not None:
         raise TextChanged(f"{found.sentence} It was left as it is.")
     return mirror.write(folder, blocks, edits)
 
 
 def find(folder: Path) -> TextChanges | None:
-    """What another program changed in the text of the project in `folder`; None if nothing that counts."""
+    """What another program changed in the text of the project in `folder`; None if nothing that counts, or if it can't
+    be read just now: write() asks again.
+    """
+    try:
+        return _look(folder)
+    except TextChanged:
+        return None
+
+
+def _look(folder: Path) -> TextChanges | None:
+    """find(), but TextChanged if it can't be read."""
     text = folder / mirror.FOLDER
     if not os.path.exists(text / mirror.HEAD):
         return None  # it was deleted, as it may be
@@ -105,10 +116,7 @@ def find(folder: Path) -> TextChanges | None:
 
 def _find(connection: sqlite3.Connection, text: Path) -> TextChanges | None:
     present, kept = _files(text)
-    try:
-        files = _unrecorded(present, kept)
-    except OSError:
-        return None  # the disk is gone, or git is at work; it is asked again before anything is written
+    files = _unrecorded(present, kept)
     gone = [name for name in written_text.recorded_names(text) if name not in present]
     if not files and not gone:
         return None
@@ -155,9 +163,13 @@ def _files(text: Path) -> tuple[dict[str, Path], dict[str, written_text.WrittenF
 
 
 def _unrecorded(present: Mapping[str, Path], kept: Mapping[str, written_text.WrittenFile | None]) -> dict[str, bytes]:
-    """The content of those of these files that are not as they were recorded. OSError if one can't be read."""
-    changed = (name for name, file in present.items() if not written_text.is_as_recorded(file, kept[name]))
-    return {name: present[name].read_bytes() for name in changed}
+    """The content of those of these files that are not as they were recorded. TextChanged if one can't be read."""
+    try:
+        changed = (name for name, file in present.items() if not written_text.is_as_recorded(file, kept[name]))
+        return {name: present[name].read_bytes() for name in changed}
+    except OSError as error:
+        sentence = "The project's text in labels/ can't be read just now, so it was left as it is. It is written later."
+        raise TextChanged(sentence, error) from error
 
 
 def _is_other(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
@@ -353,10 +365,10 @@ def settle(folder: Path, found: TextChanges, *, aside: bool) -> Path | None:
     there is no room for it, TextChanged if the text was changed again since `found`.
     """
     text = folder / mirror.FOLDER
-    with contextlib.suppress(OSError):
-        present, kept = _files(text)
-        if {name: written_text.sha256_of(data) for name, data in _unrecorded(present, kept).items()} != found.files:
-            raise TextChanged("The project's text in labels/ has just been changed again. Look at it once more.")
+    present, kept = _files(text)
+    files = _unrecorded(present, kept)
+    if {name: written_text.sha256_of(data) for name, data in files.items()} != found.files:
+        raise TextChanged("The project's text in labels/ has just been changed again. Look at it once more.")
     copy = _copy_aside(text) if aside else None
     mirror.write(folder)
     return copy
