@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,33 @@ def test_what_was_written_beside_a_long_undo_is_known_to_be_ours_when_all_is_clo
     assert autosync.foreign(labelled) == ()
     with Document.open(labelled, read_only=True) as closed:
         assert closed.store.rows("SELECT count(*) FROM written WHERE image = 1")[0][0] == 1
+
+
+def test_results_that_wait_for_a_long_undo_are_looked_at_once_each_time(
+    labelled: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two, each look made two more, five times a second: the window stood still until the undo was done."""
+    looks, deliver = list[float](), label_file_sync.LabelFileSync._deliver
+
+    def look(worker: label_file_sync.LabelFileSync) -> None:
+        looks.append(time.monotonic())
+        deliver(worker)
+
+    monkeypatch.setattr(label_file_sync.LabelFileSync, "_deliver", look)
+    with Document.open(labelled) as document:
+        autosync.choose_format(document, "yolo")
+    window = open_window(labelled)
+    worker = window.findChild(label_file_sync.LabelFileSync)
+    qtbot.waitUntil(lambda: worker._work.is_idle() and worker._outdated == frozenset())
+    assert window.session.document is not None
+    window.session.document.store.held = "Another step is still going on."
+    looks.clear()
+    for _ in range(2):  # the window was left and came back twice
+        worker._done(label_file_sync.SyncRequest(labelled, "yolo", check_only=True), ())
+    qtbot.waitUntil(lambda: len(looks) >= 3)
+    window.session.document.store.held = ""
+    assert min(later - sooner for sooner, later in pairwise(looks)) > label_file_sync.HELD_WAIT / 2000
+    qtbot.waitUntil(lambda: not worker._late)
 
 
 @pytest.mark.parametrize("is_closed", [False, True])

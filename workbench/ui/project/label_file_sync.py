@@ -56,6 +56,8 @@ class LabelFileSync(QObject):
         self._late: list[tuple[object, object]] = []  # results that wait for the end of another step
         self._clock = QTimer(self, interval=AFTER, singleShot=True)
         self._clock.timeout.connect(self.begin)
+        self._late_clock = QTimer(self, interval=HELD_WAIT, singleShot=True)
+        self._late_clock.timeout.connect(self._deliver)
         session.document_changed.connect(self._document_changed)
         session.edited.connect(self._edited)
         session.autosync_requested.connect(self._choose)
@@ -139,7 +141,7 @@ class LabelFileSync(QObject):
             return
         if document.store.held:  # another step is going on: what was written must not count as others'
             self._late.append((request, result))
-            QTimer.singleShot(HELD_WAIT, self, self._deliver)
+            self._late_clock.start()
             return
         if isinstance(result, autosync.SyncResult):  # also of a format chosen before: else these files would be others'
             try:
