@@ -115,6 +115,8 @@ def test_an_image_whose_steps_a_copy_left_out_is_not_said_to_be_untouched(
         document.clear_history()
     history = opened(qtbot, open_window(project))
     assert "The history has no step of this image." in find(history, QLabel, "history-words").text()
+    find(history, QRadioButton, "history-project").click()
+    assert find(history, QLabel, "history-words").text().startswith("The history has no steps."), "of the whole project"
 
 
 def test_what_is_taken_back_in_another_image_is_shown_and_names_it(open_window: Open, project: Path) -> None:

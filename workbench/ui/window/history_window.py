@@ -113,7 +113,9 @@ class HistoryWindow(QDialog):
             self._fill()
         self._table.clearSelection()
         self._go.setText("Bring this back" if alone else "Go to this step")
-        if not self._entries and alone and document is not None and document.redo_title:
+        if not self._entries and not alone:
+            self._words.setText("The history has no steps. What is done from now on is listed here.")
+        elif not self._entries and document is not None and document.redo_title:
             self._words.setText(
                 "Nothing is done on this image now. Steps that were undone are listed with the whole project."
             )
