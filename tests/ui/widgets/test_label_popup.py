@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QListWidget, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -27,3 +28,14 @@ def test_a_label_is_found_whichever_way_its_accents_are_written_and_not_made_aga
     assert offered("Fenêtre") == ["Fenêtre"]
     assert offered(unicodedata.normalize("NFD", "한국")) == ["한국"]
     assert offered("fenêtre") == ["Fenêtre", "New label 'fenêtre'"], "capitals may be meant"
+
+
+def test_a_label_typed_as_it_looks_comes_before_one_with_other_capitals(qtbot: QtBot) -> None:
+    """Enter took the first one, which the typed name only resembles."""
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    labels = [Label(1, "FENÊTRE", position=0), Label(2, unicodedata.normalize("NFD", "Fenêtre"), position=1)]
+    popup = LabelPopup(labels, parent)
+    find(popup, QLineEdit, "label-popup-field").setText("Fenêtre")
+    listed = find(popup, QListWidget, "label-popup-list")
+    assert [listed.item(row).data(Qt.ItemDataRole.UserRole) for row in range(listed.count())] == [2, 1]

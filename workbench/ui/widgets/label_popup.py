@@ -151,4 +151,4 @@ def _looks_like(name: str, typed: str) -> bool:
 def _far(name: str, typed: str) -> int:
     """How far a label's name is from the typed text: 0 equal, 1 except for case, 2 begins with it, 3 else."""
     whole, wanted = folded(name), folded(typed)
-    return 0 if name == typed else 1 if whole == wanted else 2 if whole.startswith(wanted) else 3
+    return 0 if _looks_like(name, typed) else 1 if whole == wanted else 2 if whole.startswith(wanted) else 3
