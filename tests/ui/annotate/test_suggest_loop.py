@@ -281,6 +281,7 @@ def test_the_next_image_is_the_next_of_the_order_that_was_chosen_until_another_p
     choose(window, "Most uncertain first")
     qtbot.waitUntil(lambda: listed(window) == [3, 2, 1])
     qtbot.waitUntil(lambda: window.session.image_id == 3)
+    qtbot.waitUntil(lambda: canvas.picture is not None)
     QTest.keyClick(canvas, Qt.Key.Key_N)  # done: it keeps its place, and the next of the order is shown
     assert window.session.image_id == 2
     assert listed(window) == [3, 2, 1]
