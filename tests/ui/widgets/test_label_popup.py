@@ -5,11 +5,13 @@ from __future__ import annotations
 import unicodedata
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtWidgets import QLineEdit, QListWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import find
 from workbench.core.project import Label
+from workbench.ui.inspect.other_images.label_counts import LabelCountTable
 from workbench.ui.widgets.label_popup import LabelPopup
 
 
@@ -39,3 +41,15 @@ def test_a_label_typed_as_it_looks_comes_before_one_with_other_capitals(qtbot: Q
     find(popup, QLineEdit, "label-popup-field").setText("Fenêtre")
     listed = find(popup, QListWidget, "label-popup-list")
     assert [listed.item(row).data(Qt.ItemDataRole.UserRole) for row in range(listed.count())] == [2, 1]
+
+
+def test_a_name_that_is_html_is_told_as_it_is_written(qtbot: QtBot) -> None:
+    """Of a label called <img> nothing was told, here and in the list of what was found in other images."""
+    labels = (Label(1, "<img>"),)
+    parent, counts = QWidget(), LabelCountTable()
+    qtbot.addWidget(parent)
+    qtbot.addWidget(counts)
+    counts.show_labels(labels)
+    listed = find(LabelPopup(labels, parent), QListWidget, "label-popup-list")
+    for item in (listed.item(0), counts.item(0, 0)):
+        assert QTextDocumentFragment.fromHtml(item.toolTip()).toPlainText() == "<img>"

@@ -14,6 +14,7 @@ from workbench.core.search_text import folded
 from workbench.ui import theme
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.announcements import announce
+from workbench.ui.widgets.tooltips import plain
 
 _WIDTH, _ROWS, _ROW = 260, 12, 22
 
@@ -93,7 +94,7 @@ class LabelPopup(QFrame):
             found.sort(key=lambda label: (_far(label.name, name), label.position))
         for label in found:
             item = QListWidgetItem(swatch(label.colour), label.name)
-            item.setToolTip(label.name)
+            item.setToolTip(plain(label.name))
             item.setData(Qt.ItemDataRole.UserRole, label.id)
             self._list.addItem(item)
         if self._may_make and name and not any(_looks_like(label.name, name) for label in self._labels):

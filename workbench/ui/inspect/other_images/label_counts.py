@@ -10,6 +10,7 @@ from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.tables import align_heads
+from workbench.ui.widgets.tooltips import plain
 
 MANY = 12  # labels that fit in the list
 
@@ -50,7 +51,7 @@ class LabelCountTable(QTableWidget):
             name.setIcon(swatch(label.colour))
             name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             name.setCheckState(Qt.CheckState.Checked)
-            name.setToolTip(label.name)
+            name.setToolTip(plain(label.name))
             count.setFlags(Qt.ItemFlag.ItemIsEnabled)
             count.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.setItem(row, 0, name)
