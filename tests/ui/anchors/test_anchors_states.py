@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QAction, QHelpEvent, QImage
+from PySide6.QtGui import QAction, QHelpEvent, QImage, QTextDocumentFragment
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QPushButton, QSpinBox, QTableWidget
 from pytestqt.qtbot import QtBot
@@ -60,6 +61,15 @@ def test_labels_are_those_after_an_edit_on_another_page(hand: AnchorsPageDriver)
     hand.window.session.do(edits.RemoveBoxes(boxes_of(hand, "large")[:2]))
     hand.window.show_page("anchors")
     hand.qtbot.waitUntil(lambda: {row[0]: row[1] for row in hand.rows("anchors-labels")}["large"] == "4")
+
+
+def test_the_tooltip_of_a_label_that_is_html_shows_it_as_it_is_written(hand: AnchorsPageDriver) -> None:
+    hand.window.session.do(edits.ChangeLabel(replace(hand.window.session.document.labels()[0], name="<img>")))
+    hand.tab(3)
+    hand.qtbot.waitUntil(lambda: "<img>" in [row[0] for row in hand.rows("anchors-labels")])
+    row = [row[0] for row in hand.rows("anchors-labels")].index("<img>")
+    item = find(hand.window, QTableWidget, "anchors-labels").item(row, 0)
+    assert QTextDocumentFragment.fromHtml(item.toolTip()).toPlainText() == "<img>"
 
 
 def test_a_link_to_a_box_that_is_gone_says_so(hand: AnchorsPageDriver) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QTextDocumentFragment
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -92,6 +93,13 @@ def test_what_would_come_of_it_is_shown_before_it_is_done(qtbot: QtBot, open_win
     assert not find(split, QPushButton, "split-apply").isEnabled()
     window.session.undo()
     assert on_disk(rides) == [Split.NONE] * 20
+
+
+def test_the_tooltip_of_a_label_that_is_html_shows_it_as_it_is_written(open_window: Open, rides: Path) -> None:
+    with Document.open(rides) as document:
+        document.do(edits.ChangeLabel(replace(document.labels()[1], name="<img>")))
+    table = find(opened(open_window(rides, "data")), QTableWidget, "split-table")
+    assert QTextDocumentFragment.fromHtml(table.item(2, 0).toolTip()).toPlainText() == "<img>"
 
 
 def test_one_image_of_hundreds_is_not_none_and_the_others_not_all(open_window: Open, rides: Path) -> None:

@@ -25,6 +25,7 @@ from workbench.ui.anchors.details import Details, LabelDetails, LevelDetails, Se
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.tables import align_heads, deferred_column_sizing, style_table
+from workbench.ui.widgets.tooltips import plain
 
 _SCALE_HEADS = (
     (
@@ -204,7 +205,7 @@ class LabelsView(QWidget):
             for column, text in enumerate(texts):
                 item = _item(text, right=column > 0)
                 if not column:
-                    item.setToolTip(label.name)
+                    item.setToolTip(plain(label.name))
                     item.setIcon(swatch(label.colour))
                 if self._chosen(row, column) is not None:
                     item.setForeground(theme.colour("accent"))

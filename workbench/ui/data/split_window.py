@@ -43,6 +43,7 @@ from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.popups import Combo
 from workbench.ui.widgets.spin_boxes import spin_box
 from workbench.ui.widgets.tables import align_heads, style_table
+from workbench.ui.widgets.tooltips import plain
 
 _WAYS = (
     ("each image by itself", "image"), ("the images of a folder", "folder"),
@@ -237,7 +238,7 @@ class SplitWindow(QDialog):
                 if place:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 else:
-                    item.setToolTip(name)
+                    item.setToolTip(plain(name))
                 self._table.setItem(row, place, item)
         for place in range(1, self._table.columnCount()):  # automatic sizing would measure all rows after each cell
             self._table.resizeColumnToContents(place)
