@@ -12,7 +12,7 @@ from tests.core.storage.text_project import BOX, mine, pulled, take_over, text
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Split, State
-from workbench.core.storage import text_changes, text_merge
+from workbench.core.storage import mirror, text_changes, text_merge
 from workbench.core.storage.text_changes import TextChanged
 from workbench.errors import WorkbenchError
 
@@ -140,6 +140,29 @@ def test_a_change_of_labels_alone_is_taken_over(mine: Document) -> None:
         "Taken over from the text: its labels.",
     )
     assert mine.label(3).name == "bird"
+
+
+@pytest.mark.parametrize("first", ["mine", "theirs"])
+@pytest.mark.parametrize("edited", [True, False])
+def test_photographs_that_both_sides_gave_one_number_are_both_kept(mine: Document, first: str, edited: bool) -> None:
+    """One of the two lines was to be removed, with its labels."""
+    added = edits.AddImages((Image(0, "theirs.png", root=1),))
+    pulled(mine, lambda theirs: (theirs.do(added), theirs.draw((Box(0, 6, 1, BOX),))))
+    file = mine.folder / "labels" / "002.jsonl"
+    other = next(line for line in file.read_text().splitlines() if "theirs.png" in line)
+    mine.do(edits.AddImages((Image(0, "mine.png", root=1),)))
+    mirror.write(mine.folder)
+    *lines, seal = file.read_text().splitlines()
+    own = lines.pop()
+    assert ('"id":6,' in own, '"id":6,' in other) == (True, True)
+    file.write_text("\n".join([*lines, *((own, other) if first == "mine" else (other, own)), seal, ""]))
+    if edited:
+        mine.do(edits.SetState((6,), State.DONE))
+    assert take_over(mine).taken == 1
+    images = {image.path: image for image in mine.images()}
+    assert list(images)[-2:] == ["mine.png", "theirs.png"]
+    assert images["mine.png"].state is (State.DONE if edited else State.UNLABELLED)
+    assert (len(mine.boxes(images["mine.png"].id)), len(mine.boxes(images["theirs.png"].id))) == (0, 1)
 
 
 def test_an_image_removed_and_added_again_there_has_its_new_labels(mine: Document) -> None:

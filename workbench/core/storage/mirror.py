@@ -11,7 +11,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import shutil
 import sqlite3
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +27,7 @@ from workbench.core.parsing import strict_json
 from workbench.core.project import FLAGS
 from workbench.core.storage import written_text
 from workbench.core.store import FILE, IN_FORCE, Store
-from workbench.errors import Refused
+from workbench.errors import Refused, WorkbenchError
 
 FOLDER, HEAD = "labels", "project.json"
 BLOCK = 1000
@@ -32,6 +35,7 @@ BLOCK = 1000
 COUNTED = ("box", "image", "label")
 """Tables whose ids are never given again: runs, former names and other programs' files know things by them."""
 _FORMAT = 1
+_ASIDE = "labels.replaced"
 _LEFT = 600.0
 """Seconds after which an unfinished file was left by a program that was killed, and is no other process' work."""
 USUAL = {"width": 0, "height": 0, "state": "unlabelled", "split": "none", "orientation": 1, "note": "", "problem": "",
@@ -298,3 +302,24 @@ def _bytes(file: Path, shown: str) -> bytes:
         return file.read_bytes().replace(b"\r\n", b"\n")  # git on Windows changes line ends; values have none
     except OSError as error:
         raise Refused(shown, f"it can't be read ({error.strerror or error})") from error
+
+
+def copy_aside(text: Path) -> Path:
+    """Copy the folder `text`, of a project, and return the copy, which lies beside it. WorkbenchError if that fails."""
+    made = time.strftime("%Y-%m-%d %H.%M.%S")
+    copy, number = text.with_name(f"{_ASIDE} {made}"), 1
+    while copy.exists():  # made in the same second
+        number += 1
+        copy = text.with_name(f"{_ASIDE} {made} {number}")
+    for killed in text.parent.glob(f".{_ASIDE} *.tmp"):
+        shutil.rmtree(killed, ignore_errors=True)
+    unfinished = copy.with_name(f".{copy.name}.tmp")
+    try:
+        shutil.copytree(text, unfinished)
+        os.replace(unfinished, copy)
+    except OSError as error:
+        reason = error.strerror or "not all of it could be copied"
+        raise WorkbenchError(f"{copy} could not be made: {reason}. Make room there, then try again.", error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return copy

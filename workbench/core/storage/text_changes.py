@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +24,6 @@ _LABEL = {"id": int, "name": str, "colour": str, "key": str, "position": int}
 _COUNTS = ("state", "split", "note")
 """What counts of an image besides its path and boxes."""
 _CHANGED = "The project's text in labels/ was changed by git or another program"
-_ASIDE = "labels.replaced"
 _Line = tuple[int, bytes, dict[str, Any]]
 """Number, bytes and content of a line that has an image."""
 
@@ -269,24 +266,31 @@ def _block_changes(
     newer: Collection[int] | None,
     roots: Mapping[int, int],
 ) -> Iterator[ImageChange]:
-    """The changes in one file, of which lines that are equal on both sides are not read: a million boxes take a minute.
-    Between marks of git they are, as the other side may have removed their images.
-
-    `lines`: None if the file is gone. `kept`: as it was written, None if that is not known: then the text is taken to
-    be just older than the images in `newer` (_changed_since), which count as changed here alone.
+    """The changes in one file, of which lines that are equal on both sides are not read, as a million boxes take a
+    minute, except between marks of git: the other side may have removed them. `lines`: None if the file is gone.
+    `kept`: as it was written, None if that is not known: then the text is taken to be just older than the images in
+    `newer` (_changed_since), which count as changed here alone.
     """
     ours, theirs = mirror.read_block(connection, int(Path(name).stem)).encode().splitlines(), lines or ()
     equal = {*ours[:-1]}.intersection(theirs)  # not the last, which says that a file is whole
     for id in (id for id, here_id in roots.items() if id != here_id):  # its lines are of other photographs
         equal = {line for line in equal if b'"root":%d,' % id not in line}
-    shown, there, known = f"{mirror.FOLDER}/{name}", {}, set(map(written_text.id_of_line, equal))
-    for number, line, record in _records(git_marks.numbered(theirs, equal), name) if lines is not None else ():
-        if record["id"] in there or record["id"] in known:
-            raise Refused(shown, f"it has the image {record['id']} twice; remove one of the lines", number)
-        record["root"] = roots.get(record["root"], -record["root"])
-        there[record["id"]] = f"{shown}:{number}", written_text.hash_of_line(line), record
     mine_alone = _records(git_marks.numbered(ours, equal), name)
     here = {record["id"]: (written_text.hash_of_line(line), record) for _, line, record in mine_alone}
+    shown, known = f"{mirror.FOLDER}/{name}", {written_text.id_of_line(line): line for line in equal}
+    there = dict[int, tuple[str, str, dict[str, Any]]]()
+    for number, line, record in _records(git_marks.numbered(theirs, equal), name) if lines is not None else ():
+        id, now = record["id"], (f"{shown}:{number}", written_text.hash_of_line(line), record)
+        record["root"] = roots.get(record["root"], -record["root"])
+        if id in there or id in known:
+            before = there[id][2] if id in there else mirror_reader.decode(known[id].decode())
+            if id in there and id in here and place_of(here[id][1]) == place_of(record):
+                now, there[id] = there[id], now
+            if place_of(before) == place_of(record) or _has_image(connection, now[2]):
+                raise Refused(shown, f"it has the image {id} twice; remove one of the lines", number)
+            yield ImageChange(id, now[2], None, place=now[0])  # both sides gave this id to an image
+            continue
+        there[id] = now
     base = kept.lines if kept is not None else {}
     for id, (place, hashed, record) in there.items():
         mine_hashed, mine = here.get(id, (None, None))
@@ -306,6 +310,10 @@ def _block_changes(
             )
     for id in base.keys() & here.keys() - there.keys():
         yield ImageChange(id, None, here[id][1], base[id] != here[id][0])
+
+
+def _has_image(connection: sqlite3.Connection, record: dict[str, Any]) -> bool:
+    return bool(connection.execute("SELECT 1 FROM image WHERE root = ? AND path = ?", place_of(record)).fetchone())
 
 
 def place_of(record: dict[str, Any]) -> tuple[int, str]:
@@ -369,26 +377,6 @@ def settle(folder: Path, found: TextChanges, *, aside: bool) -> Path | None:
     files = _unrecorded(present, kept)
     if {name: written_text.sha256_of(data) for name, data in files.items()} != found.files:
         raise TextChanged("The project's text in labels/ has just been changed again. Look at it once more.")
-    copy = _copy_aside(text) if aside else None
+    copy = mirror.copy_aside(text) if aside else None
     mirror.write(folder)
-    return copy
-
-
-def _copy_aside(text: Path) -> Path:
-    made = time.strftime("%Y-%m-%d %H.%M.%S")
-    copy, number = text.with_name(f"{_ASIDE} {made}"), 1
-    while copy.exists():  # made in the same second
-        number += 1
-        copy = text.with_name(f"{_ASIDE} {made} {number}")
-    for killed in text.parent.glob(f".{_ASIDE} *.tmp"):
-        shutil.rmtree(killed, ignore_errors=True)
-    unfinished = copy.with_name(f".{copy.name}.tmp")
-    try:
-        shutil.copytree(text, unfinished)
-        os.replace(unfinished, copy)
-    except OSError as error:
-        reason = error.strerror or "not all of it could be copied"
-        raise WorkbenchError(f"{copy} could not be made: {reason}. Make room there, then try again.", error) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return copy
