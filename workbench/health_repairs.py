@@ -61,6 +61,8 @@ REPAIRS = {
     "unused label": "Delete the labels without boxes",
 }  # fmt: skip
 """What repair() does, by kind of finding."""
+READS_FILES = frozenset({"resized", "size changed"})
+"""Those of which repair() opens each image's file."""
 
 
 def _boxes_of(document: Document, finding: HealthFinding) -> list[Box]:

@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import tempfile
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +22,7 @@ from typing import Any
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_path, atomic_write, inner_parts, resolve_inside, stamp, sync_all
 from workbench.core.folders.file_changes import EXPORTED
+from workbench.core.folding import folded
 from workbench.core.project import Snapshot
 from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
@@ -263,13 +263,13 @@ class ExportFolder:
                 report.say("warning", name, f"The file that was here {what}; it was replaced.")
 
     def _remove_old(self, keep_images: bool, report: Report) -> int:
-        now = {_same(name): name for name in {*self._new, *self._stay}}
+        now = {folded(name): name for name in {*self._new, *self._stay}}
         removed = 0
         for name in sorted(self.known.keys() - self._new.keys() - self._stay.keys()):
             file = self.folder / name
             if not os.path.lexists(file):
                 continue
-            if _same(name) in now and file.samefile(self.folder / now[_same(name)]):
+            if folded(name) in now and file.samefile(self.folder / now[folded(name)]):
                 continue  # a disk on which a.jpg and A.jpg are the same file
             if keep_images and is_image(name):
                 continue
@@ -363,10 +363,6 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     with contextlib.suppress(OSError):
         return stamp(file)
     return (-1, -1) if os.path.lexists(file) else None
-
-
-def _same(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _not_written(folder: Path, error: OSError) -> WorkbenchError:

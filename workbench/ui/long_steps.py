@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
 
+from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
 
 if TYPE_CHECKING:
@@ -95,6 +96,14 @@ class LongSteps(QObject):
         self._job.reported.connect(self._done)
         self._session.start(self._job)
         return True
+
+    def run_or_say(self, title: str, act: Callable[[Document], object], show: Show) -> None:
+        """run(), and why it does not begin is told."""
+        try:
+            if not self.run(title, act, show):
+                self._session.inform("Another step is still going on. Try again after it.")
+        except WorkbenchError as error:  # images are still being written
+            self._session.report_error(error)
 
     @Slot(object)
     def _done(self, event: StepDone) -> None:

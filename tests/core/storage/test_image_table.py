@@ -14,8 +14,8 @@ import pytest
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.files import natural_key
+from workbench.core.folding import folded
 from workbench.core.project import Box, Image, Label, Split, State
-from workbench.core.search_text import folded
 from workbench.core.storage.box_counts import BoxCounts
 from workbench.core.storage.image_table import ImageTable
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import PIL.Image
 import pytest
 from pyqtgraph import BarGraphItem
 from PySide6.QtCore import Qt
@@ -15,12 +16,13 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, boxes_on_disk, find, write_photographs
 from workbench import health as health_module
-from workbench.core import edits
+from workbench.core import edits, new_sizes
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
 from workbench.health import FilesExamined, Health, HealthFinding
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.data import health_window
 from workbench.ui.data.health_window import CHANGED, HealthWindow
 from workbench.ui.plots.plot import Plot
 from workbench.ui.window.main_window import MainWindow
@@ -214,6 +216,36 @@ def test_repairs_are_one_step_each(qtbot: QtBot, open_window: Open, ailing: Path
     press(health, "health-check")
     settle(qtbot, health, window)
     assert any("no width or height" in line for line in findings(health))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_sizes_of_many_files_are_taken_over_beside_the_window(
+    qtbot: QtBot, open_window: Open, ailing: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """Each file is opened: on a share, the window stood still for thousands."""
+    with Document.open(ailing) as document:
+        file = document.file(document.images()[1])
+    PIL.Image.new("RGB", (100, 50)).save(file)
+    monkeypatch.setattr(health_window, "MANY_FILES", 0 if beside else 1)
+    threads = list[bool]()
+    real = new_sizes.taking_over
+
+    def taking_over(document: Document, ids: Iterable[int]) -> edits.Edit | None:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return real(document, ids)
+
+    monkeypatch.setattr(new_sizes, "taking_over", taking_over)
+    window = open_window(ailing, "data")
+    health = checked(qtbot, window)
+    choose(health, "is 100 x 50 now")
+    press(health, "health-repair")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert threads == [not beside]
+    assert find(window, QLabel, "message-text").text() == "Scale the boxes: done. Undo brings it back."
+    assert not any("is 100 x 50 now" in text for text in findings(health))
+    assert window.session.document is not None
+    assert [image.width for image in window.session.document.images()][1] == 100
+    assert boxes_on_disk(ailing)["b.png"][0].xyxy == (10, 10, 40, 30)
 
 
 def test_it_checks_anew_when_it_is_opened_after_an_edit(qtbot: QtBot, open_window: Open, ailing: Path) -> None:

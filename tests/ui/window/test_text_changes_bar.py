@@ -29,7 +29,7 @@ def pull(project: Path, *ids: int) -> None:
     if not (project / "labels").exists():
         mirror.write(project)
     shutil.rmtree(other, ignore_errors=True)
-    shutil.copytree(project, other)
+    shutil.copytree(project, other, ignore=shutil.ignore_patterns("thumbnails*"))  # a window may be writing these
     with Document.open(other) as document:
         document.do(edits.SetState(ids, State.DONE))
         mirror.write(other)

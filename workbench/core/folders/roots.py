@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.files import absolute
+from workbench.core.folding import folded
 from workbench.core.project import Image
 
 
@@ -64,12 +64,8 @@ def new_files(folder: Path, listed: Collection[str], known: Collection[str]) -> 
     if not fresh or not known:
         return fresh
     there = listed if isinstance(listed, frozenset | set) else set(listed)
-    unseen = {_plain(name): name for name in known if name not in there}
-    return [name for name in fresh if not _is_same(folder, name, unseen.get(_plain(name)))]
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    unseen = {folded(name): name for name in known if name not in there}
+    return [name for name in fresh if not _is_same(folder, name, unseen.get(folded(name)))]
 
 
 def _is_same(folder: Path, name: str, other: str | None) -> bool:

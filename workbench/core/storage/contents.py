@@ -10,8 +10,8 @@ import numpy as np
 
 from workbench.core.decoding import intensity_window
 from workbench.core.decoding.intensity_window import IntensityWindow
+from workbench.core.folding import folded
 from workbench.core.project import AnchorSet, Box, Image, Label
-from workbench.core.search_text import folded
 from workbench.core.storage.box_counts import BoxCounts
 from workbench.core.storage.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.storage.image_table import ImageTable
@@ -145,7 +145,7 @@ class Contents:
         return frozenset(row[0] for row in found)
 
     def images_noted(self, text: str = "") -> frozenset[int]:
-        """Ids of the images with a box whose note contains this text, see search_text.folded."""
+        """Ids of the images with a box whose note contains this text, see folding.folded."""
         wanted = folded(text)
         found = self.store.rows("SELECT image, note FROM box WHERE note <> ''")
         return frozenset(row["image"] for row in found if wanted in folded(row["note"]))

@@ -11,8 +11,8 @@ from typing import overload
 
 import numpy as np
 
+from workbench.core.folding import folded
 from workbench.core.project import FINISHED, Image, Split, State
-from workbench.core.search_text import folded
 
 STATES, SPLITS = tuple(State), tuple(Split)
 _STATE_CODES = {str(state): code for code, state in enumerate(STATES)}
@@ -200,7 +200,7 @@ class ImageTable(Sequence[Image]):
         return np.asarray(self.splits == _SPLIT_CODES[str(split)])
 
     def saying(self, text: str, notes: bool = True) -> np.ndarray:
-        """(n,) bool: whether the path (or the note) contains this text, see search_text.folded."""
+        """(n,) bool: whether the path (or the note) contains this text, see folding.folded."""
         wanted = folded(text)
         needle, paths = wanted.encode(), folded(self.paths.decode()).encode().split(b"\0")
         found = np.array([needle in path for path in paths[:-1]], bool)

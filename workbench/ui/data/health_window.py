@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Slot
@@ -29,8 +30,8 @@ from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
 from workbench.core.storage.image_table import ImageTable
 from workbench.health import FilesExamined, Health, HealthFinding
-from workbench.health_repairs import REPAIRS
-from workbench.ui import theme
+from workbench.health_repairs import READS_FILES, REPAIRS
+from workbench.ui import long_steps, theme
 from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.images import unread_images
 from workbench.ui.job import Job
@@ -42,6 +43,8 @@ from workbench.ui.widgets.tables import align_heads
 CHANGED = "The project has changed since. Check again to be sure."
 LISTED = 500
 """Images listed under a finding; more than anyone looks through one by one."""
+MANY_FILES = 200
+"""Files that a repair opens beside the window: on a share, each takes some milliseconds."""
 _FINDING, _IMAGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _ICONS = {"problem": ("mdi6.alert-circle-outline", "error"), "hint": ("mdi6.lightbulb-on-outline", "muted")}
 
@@ -270,22 +273,42 @@ class HealthWindow(QDialog):
         chosen, document = self._chosen(), self._session.document
         if chosen is None or document is None:
             return
-        edit = health_repairs.repair(document, chosen[0])
-        if edit is None:
+        finding = chosen[0]
+        if finding.kind in READS_FILES and len(finding.images) > MANY_FILES:
+            show = partial(self._repaired_beside, finding)
+            long_steps.of(self._session).run_or_say(REPAIRS[finding.kind], partial(_repair, finding), show)
+            return
+        edit = health_repairs.repair(document, finding)
+        if edit is None or self._session.do(edit) is not None:
+            self._repaired(finding, edit is not None)
+
+    def _repaired_beside(self, finding: HealthFinding, has_changed: bool, tell: long_steps.Tell) -> None:
+        tell()
+        self._repaired(finding, has_changed)
+
+    def _repaired(self, finding: HealthFinding, has_changed: bool) -> None:
+        if not has_changed:
             self._session.inform("This was mended already. Check again.")
             return
-        if self._session.do(edit) is None:
-            return
-        self._session.inform(f"{REPAIRS[chosen[0].kind]}: done. Undo brings it back.")
-        item = self._tree.selectedItems()[0]
-        item = item.parent() or item
-        self._tree.takeTopLevelItem(self._tree.indexOfTopLevelItem(item))
+        self._session.inform(f"{REPAIRS[finding.kind]}: done. Undo brings it back.")
+        items = [self._tree.topLevelItem(row) for row in range(self._tree.topLevelItemCount())]
+        for item in items:
+            if item is not None and item.data(0, _FINDING) == finding:
+                self._tree.takeTopLevelItem(self._tree.indexOfTopLevelItem(item))
 
     @Slot(object)
     def _edited(self, _applied: object) -> None:
         self._is_stale = True
         if self._is_shown and self._job is None:
             self._words.setText(CHANGED)
+
+
+def _repair(finding: HealthFinding, document: Document) -> bool:
+    """Runs in a thread, with a document of its own; whether there was something to repair."""
+    edit = health_repairs.repair(document, finding)
+    if edit is not None:
+        document.do(edit)
+    return edit is not None
 
 
 def _examine(folder: Path, files: bool) -> Iterator[FilesExamined | Health | BoxStatistics]:

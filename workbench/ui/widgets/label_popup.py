@@ -9,8 +9,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from workbench.core.folding import folded
 from workbench.core.project import Label
-from workbench.core.search_text import folded
 from workbench.ui import theme
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.announcements import announce

@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtWidgets import QPushButton
 
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
-from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.data.image_adder import ImageAdder
 from workbench.ui.images import thumbnail_cache, unread_images
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import push_button
-from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.window.question_bar import QuestionBar
 
 if TYPE_CHECKING:
     from workbench.core.applied_edit import AppliedEdit
@@ -48,13 +46,11 @@ class _CheckRequest:
     by_user: bool
 
 
-class FileChangesBar(QFrame):
+class FileChangesBar(QuestionBar):
     """Hidden while nothing has changed. Call `close_down` before its owner is deleted."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.setObjectName("file-changes")
-        self.setProperty("role", "card")
+        super().__init__("file-changes", "mdi6.folder-refresh-outline", "accent")
         self._session = session
         self._image_adder = ImageAdder(session, self)
         self._found: FileChanges | None = None
@@ -62,28 +58,12 @@ class FileChangesBar(QFrame):
         self._checked_at = time.monotonic()
         self._background = Background("Looking for new and missing files", _check, self)
         self._background.done.connect(self._show_result)
-        sign = QLabel()
-        theme.set_pixmap(sign, "mdi6.folder-refresh-outline", 20, "accent")
-        self._words = ElidedLabel()
-        self._words.setObjectName("file-changes-words")
-        self._add = push_button("file-changes-add", "Add", "Add these images to the project. Undo takes them out again")
-        self._keep = push_button(
-            "file-changes-renamed", "Keep boxes", "The images keep their boxes under the new names. Undo takes it back"
-        )
-        self._show = push_button("file-changes-gone", "Show", "Show the images whose files are gone")
-        later = push_button("file-changes-later", "Not now", "Do not ask for these files again")
-        self._add.clicked.connect(self._add_new)
-        self._keep.clicked.connect(self._take_over)
-        self._show.clicked.connect(self._show_gone)
-        later.clicked.connect(self._decline)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
-        row.setSpacing(theme.GRID)
-        row.addWidget(sign)
-        row.addWidget(self._words, 1)
-        for button in (self._keep, self._add, self._show, later):
-            row.addWidget(button)
-        self.hide()
+        help = "The images keep their boxes under the new names. Undo takes it back"
+        self._keep = self.add_button("renamed", "Keep boxes", help, self._take_over)
+        help = "Add these images to the project. Undo takes them out again"
+        self._add = self.add_button("add", "Add", help, self._add_new)
+        self._show = self.add_button("gone", "Show", "Show the images whose files are gone", self._show_gone)
+        self.add_button("later", "Not now", "Do not ask for these files again", self._decline)
         session.document_changed.connect(self._document_changed)
         session.file_check_requested.connect(self._check_now)
         session.edited.connect(self._edited)
@@ -175,8 +155,7 @@ class FileChangesBar(QFrame):
             sentences.append(f"{count(new, 'new photograph')}{where}.")
         if newly:
             sentences.append(f"{count(gone, 'image')} {'has' if gone == 1 else 'have'} no file any more.")
-        self._words.setText(" ".join(sentences))
-        self._words.setToolTip("\n".join([*found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
+        self.say(" ".join(sentences), "\n".join([*found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
         self._add.setVisible(new > 0 and can_edit)
         self._keep.setVisible(renamed > 0 and can_edit)
         self._show.setVisible(bool(newly))

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from workbench.core.search_text import folded
+from workbench.core.folding import folded
 from workbench.ui import theme
 from workbench.ui.widgets.announcements import announce
 from workbench.ui.widgets.rows import ListRow, RowsView

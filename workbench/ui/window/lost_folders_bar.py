@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
-from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.images import unread_images
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.file_dialogs import ask_for_folder
+from workbench.ui.window.question_bar import QuestionBar
 
 if TYPE_CHECKING:
     from workbench.core.folders.lost_folders import LostFolder
@@ -26,7 +25,7 @@ AGAIN = 5000
 """ms between looks while a folder is missing: a disk may be connected, or a network be back, at any time."""
 
 
-class LostFoldersBar(QFrame):
+class LostFoldersBar(QuestionBar):
     """Hidden while no folder is missing. `reopen` shows a project again after its images were found.
 
     It looks when a project is opened, when a file turns out to be missing, and from time to time while a folder is.
@@ -35,9 +34,7 @@ class LostFoldersBar(QFrame):
     """
 
     def __init__(self, session: Session, reopen: Callable[[Path], object], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("lost-folders")
-        self.setProperty("role", "card")
+        super().__init__("lost-folders", "mdi6.folder-alert-outline", "warning", parent)
         self._session, self._reopen = session, reopen
         self._lost: tuple[LostFolder, ...] = ()
         self._declined = False
@@ -45,26 +42,9 @@ class LostFoldersBar(QFrame):
         self._timer.timeout.connect(self._check_again)
         self._background = Background("Looking for the photographs", _gone, self)
         self._background.done.connect(self._checked)
-        sign = QLabel()
-        theme.set_pixmap(sign, "mdi6.folder-alert-outline", 20, "warning")
-        self._words = ElidedLabel()
-        self._words.setObjectName("lost-folders-words")
-        self._choose = QPushButton("Find them…")
-        self._choose.setObjectName("lost-folders-choose")
-        self._choose.setToolTip("Choose the folder in which these photographs are now")
-        self._choose.clicked.connect(self._ask)
-        later = QPushButton("Not now")
-        later.setObjectName("lost-folders-later")
-        later.setToolTip("Work without them until the project is opened again")
-        later.clicked.connect(self._decline)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
-        row.setSpacing(theme.GRID)
-        row.addWidget(sign)
-        row.addWidget(self._words, 1)
-        row.addWidget(self._choose)
-        row.addWidget(later)
-        self.hide()
+        help = "Choose the folder in which these photographs are now"
+        self._choose = self.add_button("choose", "Find them…", help, self._ask)
+        self.add_button("later", "Not now", "Work without them until the project is opened again", self._decline)
         session.document_changed.connect(self._check)
         unread_images.of(session).went_missing.connect(self._check_again)
 
@@ -105,8 +85,7 @@ class LostFoldersBar(QFrame):
         else:
             first = self._lost[0]
             them = "The photograph is" if first.images == 1 else f"{count(first.images, 'photograph')} are"
-            self._words.setText(f"{them} not where they were: {first.folder}")
-            self._words.setToolTip("\n".join(str(one.folder) for one in self._lost))
+            self.say(f"{them} not where they were: {first.folder}", "\n".join(str(one.folder) for one in self._lost))
             self._choose.setEnabled(not document.read_only)
             self.setVisible(not self._declined)
             self._timer.start()

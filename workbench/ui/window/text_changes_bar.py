@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from workbench.errors import WorkbenchError
-from workbench.ui import long_steps, theme
+from workbench.ui import long_steps
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import push_button
-from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.window.question_bar import QuestionBar
 
 if TYPE_CHECKING:
     from workbench.core.document import Document
@@ -44,13 +42,11 @@ class _Request:
     told: str = ""
 
 
-class TextChangesBar(QFrame):
+class TextChangesBar(QuestionBar):
     """Hidden while the text is as Workbench wrote it. Call `close_down` before its owner is deleted."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.setObjectName("text-changes")
-        self.setProperty("role", "card")
+        super().__init__("text-changes", "mdi6.file-document-alert-outline", "warning")
         self._session = session
         self._found: TextChanges | None = None
         self._is_held = False  # the backups were told, or have told, that the text is not to be written
@@ -58,32 +54,13 @@ class TextChangesBar(QFrame):
         self._looked_at = time.monotonic()
         self._background = Background("Reading the project's text", _work, self)
         self._background.done.connect(self._done)
-        sign = QLabel()
-        theme.set_pixmap(sign, "mdi6.file-document-alert-outline", 20, "warning")
-        self._words = ElidedLabel()
-        self._words.setObjectName("text-changes-words")
-        self._take = push_button(
-            "text-changes-take", "Take over", "Give these images the labels that the text has. Undo takes it back"
-        )
-        self._keep = push_button(
-            "text-changes-keep", "Keep mine", "Write the text as the project is; a copy of it as it is now is kept"
-        )
-        self._show = push_button("text-changes-show", "Show", "Show the images of which the text has something else")
-        self._later = push_button(
-            "text-changes-later", "Not now", "Leave the text as it is, and ask at the next opening"
-        )
-        self._take.clicked.connect(self._take_over)
-        self._keep.clicked.connect(self._keep_own)
-        self._show.clicked.connect(self._show_images)
-        self._later.clicked.connect(self._decline)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
-        row.setSpacing(theme.GRID)
-        row.addWidget(sign)
-        row.addWidget(self._words, 1)
-        for button in (self._take, self._keep, self._show, self._later):
-            row.addWidget(button)
-        self.hide()
+        help = "Give these images the labels that the text has. Undo takes it back"
+        self._take = self.add_button("take", "Take over", help, self._take_over)
+        help = "Write the text as the project is; a copy of it as it is now is kept"
+        self._keep = self.add_button("keep", "Keep mine", help, self._keep_own)
+        help = "Show the images of which the text has something else"
+        self._show = self.add_button("show", "Show", help, self._show_images)
+        self.add_button("later", "Not now", "Leave the text as it is, and ask at the next opening", self._decline)
         session.document_changed.connect(self._document_changed)
         session.text_held.connect(self._text_held)
         application = QGuiApplication.instance()
@@ -141,8 +118,7 @@ class TextChangesBar(QFrame):
         if self._is_held != (found is not None):
             self._session.text_held.emit(found is not None)
         if found is not None:
-            self._words.setText(found.sentence)
-            self._words.setToolTip(found.sentence)
+            self.say(found.sentence, found.sentence)
             self._take.setEnabled(not found.problem)
             self._keep.setEnabled(True)
             self._show.setVisible(bool(found.ids))
@@ -153,13 +129,7 @@ class TextChangesBar(QFrame):
     @Slot()
     def _take_over(self) -> None:
         """What the text has now: either side may have been changed since it was read."""
-        try:
-            begun = long_steps.of(self._session).run("Taking over from the text", _merge_into, self._taken)
-        except WorkbenchError as error:  # images are still being written
-            self._session.report_error(error)
-            return
-        if not begun:
-            self._session.inform("Another step is still going on. Take it over after that.")
+        long_steps.of(self._session).run_or_say("Taking over from the text", _merge_into, self._taken)
 
     def _taken(self, result: tuple[TextChanges, TextMerge] | None, tell: long_steps.Tell) -> None:
         tell()

@@ -88,7 +88,9 @@ class ImportApplier(QObject):
 
 
 def _apply(plan: ImportPlan, unpacked: Path | None, document: Document) -> ImportReport:
-    """Runs in a thread, with a document of its own. If it fails or is stopped, what was unpacked goes."""
+    """Runs in a thread, with a document of its own. What was unpacked goes if it fails or is
+    stopped, except photographs that were to be images of the project: they are marked as used before it begins.
+    """
     try:
         return apply_import(document, plan)
     except WorkbenchError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.core.folding import folded
 from workbench.training.events import Evaluated
 from workbench.ui.train.plots.series import Floats
 
@@ -34,7 +35,7 @@ def label_curves(evaluations: Sequence[Evaluated], what: str, find: str = "") ->
     names = sorted({name for row in rows for name in row})
     if not names:
         return (), f"{what} is not known of this run." if evaluations else ""
-    found = [(number, name) for number, name in enumerate(names) if find.casefold() in name.casefold()]
+    found = [(number, name) for number, name in enumerate(names) if folded(find) in folded(name)]
     if not found:
         return (), f"No label has “{find}” in its name."
     curves = [LabelCurve(name, number, _values(rows, name)) for number, name in found]
